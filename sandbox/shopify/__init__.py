@@ -1,0 +1,1 @@
+"""Shopify in a box: the shop, its gift cards, and the API the real one would answer with."""
