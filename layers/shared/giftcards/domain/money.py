@@ -7,31 +7,15 @@ from typing import Self
 
 # How many decimals a currency has, where that is not two.
 # ISO 4217, list one (active codes), column "minor units"; a test compares it with a library's copy.
+CURRENCIES_BY_EXPONENT = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
 MINOR_UNIT_EXPONENTS = {
-    **dict.fromkeys(
-        (
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ),
-        0,
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
+    currency: exponent
+    for exponent, currencies in CURRENCIES_BY_EXPONENT.items()
+    for currency in currencies.split()
 }
 DEFAULT_EXPONENT = 2
 
@@ -67,14 +51,14 @@ class Money:
         """Read a decimal number of major units: `"12.5"` USD is 1250 cents. Negative is allowed.
 
         Raises `MoneyError` for anything that is not a number, has more decimals than the currency,
-        or is beyond `LARGEST_AMOUNT_MINOR`.
+        or is beyond `LARGEST_AMOUNT_MINOR`. Its message never repeats a text: it may be a code.
         """
         try:
             major = Decimal(text)
         except InvalidOperation:
-            raise MoneyError(f"“{text}” is not a number") from None
+            raise MoneyError("that is not a number") from None
         if not major.is_finite():
-            raise MoneyError(f"“{text}” is not a number")
+            raise MoneyError("that is not a number")
         exponent = minor_unit_exponent(currency)
         if abs(major) > LARGEST_AMOUNT_MINOR:  # before scaling: 1e999999 must not cost memory
             raise MoneyError(f"{major:.3E} is too large to be an amount of {currency}")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 
 class Outcome(StrEnum):
@@ -47,3 +48,27 @@ class Store:
     id: str
     name: str
     email: str
+
+
+def explain(outcome: Outcome, reason: str | None = None) -> str:
+    """One sentence for the office: what the outcome means, with its reason where there is one."""
+    match outcome:
+        case Outcome.REDEEMED:
+            sentence = "The card was charged."
+        case Outcome.CODE_FORMAT_INCORRECT:
+            sentence = "What was typed is not a card code."
+        case Outcome.CODE_NOT_FOUND:
+            sentence = "No card has this code."
+        case Outcome.INSUFFICIENT_BALANCE:
+            sentence = "The card holds less than the amount; nothing was charged."
+        case Outcome.AMOUNT_INVALID:
+            sentence = "The amount cannot be charged."
+        case Outcome.CARD_EXPIRED:
+            sentence = "The card has expired; nothing was charged."
+        case Outcome.CARD_DISABLED:
+            sentence = "The card was deactivated; nothing was charged."
+        case Outcome.NOT_CHARGED:
+            sentence = "The card was not charged."
+        case _:
+            assert_never(outcome)
+    return sentence if reason is None else f"{sentence} {reason[:1].upper()}{reason[1:]}"

@@ -1,0 +1,231 @@
+"""Every setting of the application, read once and checked as a whole.
+
+Settings come from the function's environment (the template's parameters), secrets from SSM
+Parameter Store. Whatever is missing or malformed is named in one error, all of it at once: nobody
+should have to deploy five times to learn five things.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from giftcards.errors import ConfigurationError
+
+# A shorter pepper could be guessed offline from a stolen table (NIST SP 800-107: an HMAC's key
+# should be at least as strong as what it protects; 32 characters of base64 are 192 bits).
+SHORTEST_PEPPER_CHARACTERS = 32
+
+# SQS delays a message by at most 900 seconds, but a tick beyond the minute belongs to the next one.
+LATEST_TICK_OFFSET_SECONDS = 59
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one deployment. Times are seconds; `live_from` is an aware moment.
+
+    Rows created before `live_from` are never processed, whatever they say.
+    `airtable_names` maps our table and field names to a shop's own:
+    `{"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}`, the empty key being the table.
+    """
+
+    stage: str
+    table_name: str
+    shopify_url: str
+    airtable_url: str
+    airtable_base_id: str
+    airtable_names: Mapping[str, Mapping[str, str]]
+    secrets_prefix: str
+    mail_from: str
+    office_email: str
+    live_from: datetime
+    tick_queue_url: str
+    answer_store_queue_url: str
+    write_airtable_queue_url: str
+    tick_offsets_seconds: tuple[int, ...]
+    tick_tolerance_seconds: int
+    lease_seconds: int
+    http_timeout_seconds: int
+    settling_seconds: int
+    rows_per_run: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Config":
+        """Read the settings; raise `ConfigurationError` naming every one that needs mending."""
+        reader = _Reader(environment)
+        config = cls(
+            stage=reader.text("STAGE"),
+            table_name=reader.text("TABLE_NAME"),
+            shopify_url=reader.url("SHOPIFY_URL"),
+            airtable_url=reader.url("AIRTABLE_URL"),
+            airtable_base_id=reader.text("AIRTABLE_BASE_ID"),
+            airtable_names=reader.names("AIRTABLE_NAMES"),
+            secrets_prefix=reader.text("SECRETS_PREFIX").rstrip("/"),
+            mail_from=reader.address("MAIL_FROM"),
+            office_email=reader.address("OFFICE_EMAIL"),
+            live_from=reader.moment("LIVE_FROM"),
+            tick_queue_url=reader.url("TICK_QUEUE_URL"),
+            answer_store_queue_url=reader.url("ANSWER_STORE_QUEUE_URL"),
+            write_airtable_queue_url=reader.url("WRITE_AIRTABLE_QUEUE_URL"),
+            tick_offsets_seconds=reader.offsets("TICK_OFFSETS_SECONDS"),
+            tick_tolerance_seconds=reader.count("TICK_TOLERANCE_SECONDS"),
+            lease_seconds=reader.count("LEASE_SECONDS"),
+            http_timeout_seconds=reader.count("HTTP_TIMEOUT_SECONDS"),
+            settling_seconds=reader.count("SETTLING_SECONDS"),
+            rows_per_run=reader.count("ROWS_PER_RUN"),
+        )
+        reader.complain()
+        return config
+
+
+class _Reader:
+    """Collects what is wrong instead of stopping at the first; the stand-ins are never used."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._wrong: list[str] = []
+
+    def complain(self) -> None:
+        if self._wrong:
+            raise ConfigurationError(
+                "These settings need mending (they come from the template's parameters): "
+                + "; ".join(self._wrong)
+            )
+
+    def _read[Value](
+        self, name: str, parse: Callable[[str], Value], expected: str, stand_in: Value
+    ) -> Value:
+        text = self._environment.get(name, "").strip()
+        if not text:
+            self._wrong.append(f"{name} is missing: {expected}")
+            return stand_in
+        try:
+            return parse(text)
+        except (ValueError, TypeError):
+            self._wrong.append(f"{name} is “{text}”, expected {expected}")
+            return stand_in
+
+    def text(self, name: str) -> str:
+        return self._read(name, str, "some text", "")
+
+    def url(self, name: str) -> str:
+        return self._read(name, _url, "an address that starts with http:// or https://", "")
+
+    def address(self, name: str) -> str:
+        return self._read(name, _address, "a mail address such as shop@example.com", "")
+
+    def count(self, name: str) -> int:
+        return self._read(name, _positive, "a whole number above zero", 1)
+
+    def moment(self, name: str) -> datetime:
+        expected = "a time with its offset such as 2026-11-30T09:00:00-05:00"
+        return self._read(name, _moment, expected, datetime.min.replace(tzinfo=UTC))
+
+    def offsets(self, name: str) -> tuple[int, ...]:
+        expected = f"seconds from 1 to {LATEST_TICK_OFFSET_SECONDS}, rising, such as 15,30,45"
+        return self._read(name, _offsets, expected, ())
+
+    def names(self, name: str) -> Mapping[str, Mapping[str, str]]:
+        expected = 'JSON such as {"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}, or {}'
+        return self._read(name, _names, expected, {})
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError
+    return text.rstrip("/")
+
+
+def _address(text: str) -> str:
+    local, at, domain = text.rpartition("@")
+    if not (local and at and domain) or any(character.isspace() for character in text):
+        raise ValueError
+    return text
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number <= 0:
+        raise ValueError
+    return number
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment
+
+
+def _offsets(text: str) -> tuple[int, ...]:
+    offsets = tuple(_positive(part) for part in text.split(","))
+    if list(offsets) != sorted(set(offsets)) or offsets[-1] > LATEST_TICK_OFFSET_SECONDS:
+        raise ValueError
+    return offsets
+
+
+def _names(text: str) -> Mapping[str, Mapping[str, str]]:
+    names = json.loads(text)
+    if not isinstance(names, dict):
+        raise TypeError
+    for fields in names.values():
+        if not isinstance(fields, dict) or not all(
+            isinstance(name, str) for name in fields.values()
+        ):
+            raise TypeError
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The secrets of one deployment, from SSM SecureStrings below `Config.secrets_prefix`.
+
+    Shopify is reached with a static token (`shopify-token`) or with an app's client credentials
+    (`shopify-client-id` and `shopify-client-secret`); one of the two is there.
+    `peppers` are the keys of the code fingerprints, the current one first.
+    """
+
+    shopify_token: str | None = field(repr=False)
+    shopify_client_id: str | None
+    shopify_client_secret: str | None = field(repr=False)
+    airtable_token: str = field(repr=False)
+    peppers: tuple[bytes, ...] = field(repr=False)
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, str], *, prefix: str) -> "Secrets":
+        """Sort the parameters found below `prefix` (names without it); name all that is missing."""
+        wrong = [
+            f"{prefix}/{name} is missing"
+            for name in ("airtable-token", "code-pepper")
+            if not parameters.get(name)
+        ]
+        has_client = parameters.get("shopify-client-id") and parameters.get("shopify-client-secret")
+        if not parameters.get("shopify-token") and not has_client:
+            wrong.append(
+                f"{prefix}/shopify-token is missing"
+                f" (or both {prefix}/shopify-client-id and {prefix}/shopify-client-secret)"
+            )
+        peppers = [
+            parameters[name]
+            for name in ("code-pepper", "code-pepper-previous")
+            if parameters.get(name)
+        ]
+        if any(len(pepper) < SHORTEST_PEPPER_CHARACTERS for pepper in peppers):
+            wrong.append(
+                f"{prefix}/code-pepper is shorter than {SHORTEST_PEPPER_CHARACTERS} characters"
+                " (make one with: openssl rand -base64 48)"
+            )
+        if wrong:
+            raise ConfigurationError(
+                "These SecureString parameters in SSM Parameter Store need mending: "
+                + "; ".join(wrong)
+            )
+        return cls(
+            shopify_token=parameters.get("shopify-token"),
+            shopify_client_id=parameters.get("shopify-client-id"),
+            shopify_client_secret=parameters.get("shopify-client-secret"),
+            airtable_token=parameters["airtable-token"],
+            peppers=tuple(pepper.encode() for pepper in peppers),
+        )

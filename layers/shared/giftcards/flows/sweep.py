@@ -1,0 +1,67 @@
+"""Sweep: finish what a crash left half done.
+
+The prong sees a half-done redemption again while its row still waits in Airtable. The sweep sees it
+whatever happened to the row, and hands over what an outcome still owes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from aws_lambda_powertools import Logger
+
+from giftcards.errors import TryAgain
+from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.redeem import KIND as REDEMPTION
+from giftcards.flows.redeem import Redeem
+from giftcards.store.control import Control
+from giftcards.store.journal import Journal, Operation, State
+
+# More than this is not what crashes leave behind but an outage; the next sweep takes the next ones.
+OPERATIONS_PER_SWEEP = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """Goes on with every unfinished operation whose time has come."""
+
+    journal: Journal
+    control: Control
+    follow_up: FollowUp
+    redeem: Callable[[], Redeem]
+    logger: Logger
+    clock: Callable[[], datetime]
+
+    def run(self, deadline: datetime) -> int:
+        """Finish what can be finished until `deadline`; return how many operations moved on.
+
+        While the system is paused no new debit is sent; what was sent or decided before is still
+        found out, answered and written.
+        """
+        finished = 0
+        running = self.control.switch().is_running
+        for operation in self.journal.due(now=self.clock(), limit=OPERATIONS_PER_SWEEP):
+            if self.clock() >= deadline:
+                break
+            if operation.state is State.CLAIMED and not running:
+                continue
+            try:
+                self._finish(operation, deadline)
+            except TryAgain as error:
+                self.logger.warning(
+                    "an operation waits for the next sweep",
+                    extra={"operation": operation.key, "reason": str(error)},
+                )
+            except Exception:  # the outer loop: other operations go on
+                self.logger.exception(
+                    "an operation cannot be finished", extra={"operation": operation.key}
+                )
+            else:
+                finished += 1
+        return finished
+
+    def _finish(self, operation: Operation, deadline: datetime) -> None:
+        if operation.state is State.COMMITTED:
+            self.follow_up.hand_over(operation)
+        elif operation.kind == REDEMPTION:
+            self.redeem().finish(operation, deadline=deadline)

@@ -1,0 +1,220 @@
+"""Write Airtable: rows, receipts, cards, links and status. Nobody else writes there but people.
+
+A message says "this operation", "this prong"; what to write stands in the journal. Order matters
+only here: outcome, mask and message first, for they wait for nothing; then receipts; then the
+cards' rows; then the links that need them. Everything may be written twice: rows by their id,
+records of our own by the id we remember.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from giftcards.clients.airtable import Airtable
+from giftcards.clients.shopify import Shopify
+from giftcards.domain.cards import Card
+from giftcards.domain.codes import mask
+from giftcards.errors import NeedsAPerson
+from giftcards.receipts import Receipt
+from giftcards.store.cards import Cards, MirrorState
+from giftcards.store.control import Control, ProngState
+from giftcards.store.journal import Journal, Operation, RowWrite
+from giftcards.store.records import Records
+from giftcards.store.table import pack_moment
+
+GIFT_CARDS = "Gift Cards"
+RECEIPTS = "Receipts"
+STATUS = "Status"
+
+# The field by which a record of ours is found again when Airtable's reply to its creation was lost.
+NAMED_BY = {GIFT_CARDS: "Shopify ID", RECEIPTS: "Receipt", STATUS: "Prong"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteAirtable:
+    """Brings Airtable up to date with the journal and with Shopify's balances."""
+
+    airtable: Airtable
+    shopify: Shopify
+    journal: Journal
+    cards: Cards
+    records: Records
+    control: Control
+    logger: Logger
+    clock: Callable[[], datetime]
+
+    def write(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Write what these messages name, in as few calls as Airtable's ten records allow."""
+        keys = dict.fromkeys(str(m["operation"]) for m in messages if "operation" in m)
+        prongs = dict.fromkeys(str(m["prong"]) for m in messages if "prong" in m)
+        operations = self._load(list(keys))
+        card_ids = dict.fromkeys(
+            operation.result.moved_card
+            for operation in operations
+            if operation.result is not None and operation.result.moved_card is not None
+        )
+        rows = [op.result.row for op in operations if op.result and op.result.row]
+        self._write_rows(rows)
+        self._write_receipts([r for op in operations if op.result for r in op.result.receipts])
+        self._mirror_cards(list(card_ids))
+        self._link_cards(rows)
+        self._write_status(list(prongs))
+
+    def _load(self, keys: Sequence[str]) -> list[Operation]:
+        operations = self.journal.load_many(keys)
+        missing = [key for key in keys if key not in operations]
+        if missing:
+            raise NeedsAPerson(f"not in the journal: {', '.join(missing)}")
+        return [operations[key] for key in keys]
+
+    def _write_rows(self, rows: Sequence[RowWrite]) -> None:
+        """Outcome, mask and message of the rows, without their links: a link may have to wait."""
+        by_table: dict[str, dict[str, Mapping[str, object]]] = {}
+        for row in rows:
+            by_table.setdefault(row.table, {})[row.record_id] = row.cells
+        for table, changes in by_table.items():
+            self._update(table, changes)
+
+    def _update(self, table: str, changes: Mapping[str, Mapping[str, object]]) -> set[str]:
+        """Update rows; return those that Airtable no longer has. They hold nobody up."""
+        if not changes:
+            return set()
+        report = self.airtable.update_rows(table, changes)
+        if report.missing_rows:
+            self.logger.warning(
+                "rows were deleted in Airtable",
+                extra={"table": table, "rows": sorted(report.missing_rows)},
+            )
+        if report.missing_fields:
+            self.logger.error(
+                "fields are missing in Airtable: add them again and run `ops resume`",
+                extra={"table": table, "fields": sorted(report.missing_fields)},
+            )
+        return set(report.missing_rows)
+
+    def _write_receipts(self, receipts: Sequence[Receipt]) -> None:
+        """Receipts are written once and never changed, so one that has a record is left alone."""
+        known = self.records.known(RECEIPTS, [receipt.id for receipt in receipts])
+        fresh = {r.id: _receipt_cells(r) for r in receipts if known.get(r.id) is None}
+        self._create(RECEIPTS, fresh, begun={name for name in known if name in fresh})
+
+    def _create(
+        self, table: str, rows: Mapping[str, Mapping[str, object]], *, begun: set[str]
+    ) -> dict[str, str]:
+        """Create rows by our names for them, each once; return their record ids by name.
+
+        `begun` are the names whose creation was begun before, with its reply lost.
+        """
+        made: dict[str, str] = {}
+        if begun:
+            found = self.airtable.find_rows(table, NAMED_BY[table], sorted(begun))
+            made = {name: record_ids[0] for name, record_ids in found.items() if record_ids}
+        to_make = [name for name in rows if name not in made]
+        for name in to_make:
+            self.records.note_intention(table, name)
+        if to_make:
+            record_ids = self.airtable.create_rows(table, [rows[name] for name in to_make])
+            made |= dict(zip(to_make, record_ids, strict=True))
+        for name, record_id in made.items():
+            self.records.remember(table, name, record_id=record_id)
+        return made
+
+    def _put(self, table: str, rows: Mapping[str, Mapping[str, object]]) -> None:
+        """Create or update rows by our names for them."""
+        known = self.records.known(table, rows)
+        begun = {name for name, record_id in known.items() if record_id is None}
+        fresh = {name: cells for name, cells in rows.items() if known.get(name) is None}
+        made = self._create(table, fresh, begun=begun)
+        there = {name: record_id for name, record_id in known.items() if record_id is not None}
+        there |= {name: made[name] for name in begun}  # found again: written before, maybe older
+        gone = self._update(table, {record_id: rows[name] for name, record_id in there.items()})
+        # Somebody deleted a record of ours: it is made anew.
+        lost = {name: rows[name] for name, record_id in there.items() if record_id in gone}
+        self._create(table, lost, begun=set())
+
+    def _mirror_cards(self, card_ids: Sequence[str]) -> None:
+        """Show the balances of cards that moved, as Shopify has them now.
+
+        How often a card moved is noted before its balance is read. If it moves meanwhile, `synced`
+        stays behind `wanted`, and the message of that move mirrors it once more.
+        """
+        behind = [state for state in self.cards.mirror_states(card_ids) if state.is_behind]
+        if not behind:
+            return
+        read = self.shopify.read_cards([state.card_id for state in behind])
+        now = self.clock()
+        self._put(GIFT_CARDS, {card.id: _card_cells(card, now) for card in read.values()})
+        for state in behind:
+            self._note_mirrored(state, read)
+
+    def _note_mirrored(self, state: MirrorState, read: Mapping[str, Card]) -> None:
+        if state.card_id not in read:
+            self.logger.error("Shopify has no such card", extra={"card": state.card_id})
+        self.cards.note_mirrored(state)
+
+    def _link_cards(self, rows: Sequence[RowWrite]) -> None:
+        """Link rows to their cards' rows, which are there by now."""
+        links = [(row, *row.card_link) for row in rows if row.card_link is not None]
+        known = self.records.known(GIFT_CARDS, {card_id for _, _, card_id in links})
+        by_table: dict[str, dict[str, dict[str, object]]] = {}
+        for row, link_field, card_id in links:
+            if (record_id := known.get(card_id)) is not None:
+                by_table.setdefault(row.table, {})[row.record_id] = {link_field: [record_id]}
+        for table, changes in by_table.items():
+            self._update(table, changes)
+
+    def _write_status(self, prongs: Sequence[str]) -> None:
+        states = [state for prong in prongs if (state := self.control.prong(prong)) is not None]
+        if states:
+            self._put(STATUS, {state.prong: _status_cells(state) for state in states})
+
+
+def _receipt_cells(receipt: Receipt) -> dict[str, object]:
+    cells: dict[str, object] = {
+        "Receipt": receipt.id,
+        "At": pack_moment(receipt.at),
+        "Action": str(receipt.action),
+        "Actor": receipt.actor,
+        "Outcome": str(receipt.outcome),
+        "Operation": receipt.operation,
+        "Details": receipt.details,
+    }
+    if receipt.card is not None:
+        cells["Gift Card"] = receipt.card
+    if receipt.amount is not None:
+        cells["Amount"] = receipt.amount.decimal()
+    if receipt.balance_after is not None:
+        cells["Balance After"] = receipt.balance_after.decimal()
+    return cells
+
+
+def _card_cells(card: Card, now: datetime) -> dict[str, object]:
+    cells: dict[str, object] = {
+        "Card": mask(card.last4),
+        "Shopify ID": card.id,
+        "Balance": card.balance.decimal(),
+        "Initial Value": card.initial_value.decimal(),
+        "Currency": card.balance.currency,
+        "Status": "Disabled" if card.deactivated_at or not card.enabled else "Active",
+        "Issued At": pack_moment(card.created_at),
+        "Last Synced": pack_moment(now),
+    }
+    if card.expires_on is not None:
+        cells["Expires On"] = card.expires_on.isoformat()
+    return cells
+
+
+def _status_cells(state: ProngState) -> dict[str, object]:
+    cells: dict[str, object] = {
+        "Prong": state.prong,
+        "State": "Offline" if state.is_failing else "Executing",
+        "Since": pack_moment(state.since),
+    }
+    if state.last_finished is not None:
+        cells["Last Finished"] = pack_moment(state.last_finished)
+    if state.last_error is not None:
+        cells["Last Error"] = state.last_error
+    return cells

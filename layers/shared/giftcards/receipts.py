@@ -1,0 +1,40 @@
+"""The paper trail: every action on any platform leaves one line, written once, never changed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from giftcards.domain.money import Money
+
+
+class Action(StrEnum):
+    """What was done. The list is closed: a new kind of action gets a name here first."""
+
+    REDEEM_IN_STORE = "Redeem in store"
+
+
+class ReceiptOutcome(StrEnum):
+    """Whether it was done. `Failed` never changes its name: offices hang automations on it."""
+
+    DONE = "Done"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One line of the paper trail. `card` is masked; `id` is the operation's key and a number.
+
+    `amount` is what was asked for, and moved exactly when `outcome` is DONE; both are `None` where
+    no amount could be read. `balance_after` is `None` where the balance did not move.
+    """
+
+    id: str
+    at: datetime
+    action: Action
+    actor: str
+    card: str | None
+    amount: Money | None
+    balance_after: Money | None
+    outcome: ReceiptOutcome
+    operation: str
+    details: str

@@ -1,0 +1,404 @@
+"""The journal: what was asked, how far we got, and what still has to follow.
+
+An operation goes one way:
+
+    CLAIMED ──► SENT ──► COMMITTED ──► SETTLED
+       │          ▲ │         ▲
+       │   not run│ │         │
+       │          └─┘         │
+       └── no debit needed ───┘
+
+    CLAIMED    the request is ours, its snapshot is kept for ever          put, key does not exist
+    SENT       a debit may be at Shopify from now on                       state is CLAIMED, and the
+                                                                           card's lock has our fence
+    COMMITTED  the outcome is final; receipt, mail, row and sync stand     no outcome yet
+               in the same item: the item is the outbox
+    SETTLED    everything that follows was handed to its queue             state is COMMITTED
+
+Each line's right half is the condition of its write. Money operations are never deleted.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from giftcards.domain.money import Money
+from giftcards.errors import JournalConflict
+from giftcards.receipts import Action, Receipt, ReceiptOutcome
+from giftcards.store.leases import Lease
+from giftcards.store.table import (
+    OPEN_QUEUE,
+    Item,
+    Table,
+    epoch_milliseconds,
+    pack_moment,
+    pack_money,
+    unpack_moment,
+    unpack_money,
+)
+
+OPERATION_PREFIX = "op#"
+
+
+class State(StrEnum):
+    """How far an operation got."""
+
+    CLAIMED = "CLAIMED"
+    SENT = "SENT"
+    COMMITTED = "COMMITTED"
+    SETTLED = "SETTLED"
+
+
+@dataclass(frozen=True, slots=True)
+class RowWrite:
+    """How a row of an Airtable table should read: canonical table and field names.
+
+    `card_link` names the link field that should point to the card's row, and the card.
+    """
+
+    table: str
+    record_id: str
+    cells: Mapping[str, Any]
+    card_link: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an operation came to, and everything that follows from it, committed together.
+
+    `outcome` is the domain's name for it. `mail` holds what `answer_store` needs to write the mail.
+    `moved_card` is the Shopify id of the card whose balance changed, to be mirrored again.
+    """
+
+    outcome: str
+    decided_at: datetime
+    balance: Money | None = None
+    transaction_id: str | None = None
+    reason: str | None = None
+    receipts: tuple[Receipt, ...] = ()
+    row: RowWrite | None = None
+    mail_to: str | None = None
+    moved_card: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation as the journal holds it; `key` is the business key, say `redemption#rec1`."""
+
+    key: str
+    kind: str
+    state: State
+    claimed_at: datetime
+    snapshot: Mapping[str, Any]
+    sent_at: datetime | None = None
+    sent_by: str | None = None
+    result: Result | None = None
+    answered_at: datetime | None = None
+    settled_at: datetime | None = None
+    written_again_at: datetime | None = None
+
+
+class Journal:
+    """Reads and writes operations; every write names its condition above."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def load(self, key: str) -> Operation | None:
+        """The operation with this business key as it is now."""
+        item = self._table.get(OPERATION_PREFIX + key)
+        return None if item is None else _unpack(item)
+
+    def load_many(self, keys: Iterable[str]) -> dict[str, Operation]:
+        """The operations that exist among these business keys, by key."""
+        items = self._table.get_many(OPERATION_PREFIX + key for key in keys)
+        operations = map(_unpack, items.values())
+        return {operation.key: operation for operation in operations}
+
+    def due(self, *, now: datetime, limit: int) -> list[Operation]:
+        """Unfinished operations whose time to be looked at has come."""
+        return [
+            _unpack(item)
+            for item in self._table.get_many(self._table.due(now=now, limit=limit)).values()
+        ]
+
+    def claim(
+        self, key: str, *, kind: str, snapshot: Mapping[str, Any], now: datetime, due_at: datetime
+    ) -> Operation:
+        """Make the request ours, or return the operation that did so before.
+
+        Raises `JournalConflict` where the key exists with another snapshot: the row was changed
+        after its first sight, and the first sight counts.
+        """
+        item = _new_item(key, kind=kind, snapshot=snapshot, now=now)
+        item |= {"state": State.CLAIMED, "queue": OPEN_QUEUE, "due_at": _due(due_at)}
+        return self._put_new(item)
+
+    def record(
+        self, key: str, *, kind: str, snapshot: Mapping[str, Any], result: Result, due_at: datetime
+    ) -> Operation:
+        """Claim and commit in one write, for a request that is answered without touching a card.
+
+        Where the operation exists already, that one is returned and this result is dropped.
+        """
+        item = _new_item(key, kind=kind, snapshot=snapshot, now=result.decided_at)
+        item |= {"state": State.COMMITTED, "queue": OPEN_QUEUE, "due_at": _due(due_at)}
+        item |= {"result": _pack_result(result)}
+        return self._put_new(item)
+
+    def _put_new(self, item: Item) -> Operation:
+        if self._table.put_if_absent(item):
+            return _unpack(item)
+        standing = self._table.get(item["key"])
+        if standing is None:
+            raise JournalConflict(
+                f"{item['key']} was deleted from the journal; nothing may do that"
+            )
+        if standing["snapshot"] != item["snapshot"]:
+            raise JournalConflict(
+                f"{item['key']} was asked for before with other contents; the first ones count"
+            )
+        return _unpack(standing)
+
+    def mark_sent(
+        self, operation: Operation, *, lock: Lease, now: datetime, due_at: datetime
+    ) -> Operation | None:
+        """Note that a debit may be at Shopify from now on; `None` where we may not send it.
+
+        One transaction: the operation is CLAIMED, and the card's lock is ours (owner and fence) and
+        lasts. `None` means that somebody else moved the operation or holds the card: look again.
+        """
+        key = OPERATION_PREFIX + operation.key
+        self._table.update_under(
+            key,
+            "SET #state = :sent, #sent_at = :now, #sent_by = :me, #due_at = :due",
+            condition="#state = :claimed",
+            values={
+                "sent": State.SENT,
+                "claimed": State.CLAIMED,
+                "now": pack_moment(now),
+                "me": lock.owner,
+                "due": _due(due_at),
+            },
+            other_key=lock.key,
+            other_condition=(
+                "#lease_owner = :owner AND #lease_fence = :fence AND #lease_until > :now"
+            ),
+            other_values={
+                "owner": lock.owner,
+                "fence": lock.fence,
+                "now": epoch_milliseconds(now),
+            },
+        )
+        # A "no" may be the echo of our own first try whose reply was lost: the item tells.
+        standing = self._table.get(key)
+        if standing is None or standing["state"] != State.SENT:
+            return None
+        return _unpack(standing) if standing["sent_by"] == lock.owner else None
+
+    def take_back_sent(self, operation: Operation, *, due_at: datetime) -> bool:
+        """Back to CLAIMED, where it is certain that the debit did not run.
+
+        Condition: the SENT mark is ours.
+        """
+        item = self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #state = :claimed, #due_at = :due REMOVE #sent_at, #sent_by",
+            condition="#state = :sent AND #sent_by = :me",
+            values={
+                "claimed": State.CLAIMED,
+                "sent": State.SENT,
+                "me": operation.sent_by,
+                "due": _due(due_at),
+            },
+        )
+        return item is not None
+
+    def commit(self, operation: Operation, result: Result, *, due_at: datetime) -> Operation:
+        """Make the outcome final together with all that follows; return the operation that stands.
+
+        Condition: the operation is in the state in which the result was judged, with the same SENT
+        mark. Where it is not, somebody else was first or has to finish it, and his version is
+        returned: look at its `result`.
+        """
+        condition = "#state = :judged_in AND attribute_not_exists(#result)"
+        values: dict[str, Any] = {
+            "committed": State.COMMITTED,
+            "judged_in": operation.state,
+            "result": _pack_result(result),
+            "due": _due(due_at),
+        }
+        if operation.sent_by is not None:
+            condition += " AND #sent_by = :sent_by"
+            values["sent_by"] = operation.sent_by
+        item = self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #state = :committed, #result = :result, #due_at = :due",
+            condition=condition,
+            values=values,
+        )
+        if item is None:
+            item = self._table.get(OPERATION_PREFIX + operation.key)
+        if item is None:
+            raise JournalConflict(f"{operation.key} was deleted from the journal")
+        return _unpack(item)
+
+    def settle(self, operation: Operation, *, now: datetime) -> None:
+        """Note that everything that follows was handed over.
+
+        Condition: COMMITTED; a second time is harmless.
+        """
+        self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #state = :settled, #settled_at = :now REMOVE #queue, #due_at",
+            condition="#state = :committed",
+            values={
+                "settled": State.SETTLED,
+                "committed": State.COMMITTED,
+                "now": pack_moment(now),
+            },
+        )
+
+    def postpone(self, operation: Operation, *, due_at: datetime) -> None:
+        """Look at an unfinished operation later. Condition: it has not moved since."""
+        self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #due_at = :due",
+            condition="#state = :state",
+            values={"due": _due(due_at), "state": operation.state},
+        )
+
+    def mark_answered(self, operation: Operation, *, message_id: str, now: datetime) -> None:
+        """Note that the mail was handed to SES; the first time stays."""
+        self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #answered_at = :now, #message_id = :message_id",
+            condition="attribute_exists(#key) AND attribute_not_exists(#answered_at)",
+            values={"now": pack_moment(now), "message_id": message_id},
+        )
+
+    def note_written_again(self, operation: Operation, *, now: datetime) -> None:
+        """Note that Airtable was asked once more to show a settled operation."""
+        self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #written_again_at = :now",
+            condition="attribute_exists(#key)",
+            values={"now": pack_moment(now)},
+        )
+
+
+def _due(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _new_item(key: str, *, kind: str, snapshot: Mapping[str, Any], now: datetime) -> Item:
+    return {
+        "key": OPERATION_PREFIX + key,
+        "kind": kind,
+        "claimed_at": pack_moment(now),
+        "snapshot": dict(snapshot),
+    }
+
+
+def _unpack(item: Item) -> Operation:
+    sent_at, answered_at, settled_at, written_again_at = (
+        unpack_moment(item[name]) if name in item else None
+        for name in ("sent_at", "answered_at", "settled_at", "written_again_at")
+    )
+    return Operation(
+        key=str(item["key"]).removeprefix(OPERATION_PREFIX),
+        kind=item["kind"],
+        state=State(item["state"]),
+        claimed_at=unpack_moment(item["claimed_at"]),
+        snapshot=item["snapshot"],
+        sent_at=sent_at,
+        sent_by=item.get("sent_by"),
+        result=_unpack_result(item["result"]) if "result" in item else None,
+        answered_at=answered_at,
+        settled_at=settled_at,
+        written_again_at=written_again_at,
+    )
+
+
+def _pack_result(result: Result) -> Item:
+    return {
+        "outcome": result.outcome,
+        "decided_at": pack_moment(result.decided_at),
+        "balance": pack_money(result.balance),
+        "transaction_id": result.transaction_id,
+        "reason": result.reason,
+        "receipts": [_pack_receipt(receipt) for receipt in result.receipts],
+        "row": _pack_row(result.row),
+        "mail_to": result.mail_to,
+        "moved_card": result.moved_card,
+    }
+
+
+def _unpack_result(item: Item) -> Result:
+    return Result(
+        outcome=item["outcome"],
+        decided_at=unpack_moment(item["decided_at"]),
+        balance=unpack_money(item["balance"]),
+        transaction_id=item["transaction_id"],
+        reason=item["reason"],
+        receipts=tuple(map(_unpack_receipt, item["receipts"])),
+        row=_unpack_row(item["row"]),
+        mail_to=item["mail_to"],
+        moved_card=item["moved_card"],
+    )
+
+
+def _pack_row(row: RowWrite | None) -> Item | None:
+    if row is None:
+        return None
+    link = None if row.card_link is None else list(row.card_link)
+    return {
+        "table": row.table,
+        "record_id": row.record_id,
+        "cells": dict(row.cells),
+        "card_link": link,
+    }
+
+
+def _unpack_row(item: Item | None) -> RowWrite | None:
+    if item is None:
+        return None
+    link = item["card_link"]
+    return RowWrite(
+        table=item["table"],
+        record_id=item["record_id"],
+        cells=item["cells"],
+        card_link=None if link is None else (link[0], link[1]),
+    )
+
+
+def _pack_receipt(receipt: Receipt) -> Item:
+    return {
+        "id": receipt.id,
+        "at": pack_moment(receipt.at),
+        "action": receipt.action,
+        "actor": receipt.actor,
+        "card": receipt.card,
+        "amount": pack_money(receipt.amount),
+        "balance_after": pack_money(receipt.balance_after),
+        "outcome": receipt.outcome,
+        "operation": receipt.operation,
+        "details": receipt.details,
+    }
+
+
+def _unpack_receipt(item: Item) -> Receipt:
+    return Receipt(
+        id=item["id"],
+        at=unpack_moment(item["at"]),
+        action=Action(item["action"]),
+        actor=item["actor"],
+        card=item["card"],
+        amount=unpack_money(item["amount"]),
+        balance_after=unpack_money(item["balance_after"]),
+        outcome=ReceiptOutcome(item["outcome"]),
+        operation=item["operation"],
+        details=item["details"],
+    )

@@ -1,0 +1,75 @@
+"""The queues: ticks to ourselves, and the one-offs that follow from an operation.
+
+A message says which operation, card or prong to look at, never what to do with it: the journal
+knows, and a message that comes twice or late finds there what is still true.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+
+# One writer, one after the other: Airtable's limits are per base, and so is our order of writes.
+WRITER_GROUP = "airtable"
+
+# How long a message that failed stays away: short at first, because a customer may be waiting.
+# SQS would otherwise let it wait for the whole visibility time-out, which is minutes.
+RETRY_SECONDS = (2, 5, 15, 30, 60, 120, 300, 900)
+
+
+class Queues:
+    """Sends to the application's queues, and sends failed messages back for another try."""
+
+    def __init__(
+        self, client: "SQSClient", *, tick_url: str, answer_store_url: str, write_airtable_url: str
+    ) -> None:
+        self._client = client
+        self._tick_url = tick_url
+        self._answer_store_url = answer_store_url
+        self._write_airtable_url = write_airtable_url
+
+    def send_tick(self, body: dict[str, Any], *, delay_seconds: int) -> None:
+        """Call ourselves again `delay_seconds` from now (0 to 900, SQS)."""
+        self._client.send_message(
+            QueueUrl=self._tick_url, MessageBody=json.dumps(body), DelaySeconds=delay_seconds
+        )
+
+    def answer_store(self, operation_key: str) -> None:
+        """Have the store told how its operation ended."""
+        self._client.send_message(
+            QueueUrl=self._answer_store_url, MessageBody=json.dumps({"operation": operation_key})
+        )
+
+    def write_operation(self, operation_key: str) -> None:
+        """Have Airtable show what an operation came to: row, receipts, card."""
+        self._write_airtable({"operation": operation_key})
+
+    def write_status(self, prong: str) -> None:
+        """Have Airtable show how a prong fares."""
+        self._write_airtable({"prong": prong})
+
+    def _write_airtable(self, body: dict[str, Any]) -> None:
+        # A new deduplication id each time: two messages that look alike are two things that
+        # happened, and dropping the second would leave a moved balance unmirrored.
+        self._client.send_message(
+            QueueUrl=self._write_airtable_url,
+            MessageBody=json.dumps(body),
+            MessageGroupId=WRITER_GROUP,
+            MessageDeduplicationId=uuid4().hex,
+        )
+
+    def retry_answer_soon(self, receipt_handle: str, *, receive_count: int) -> None:
+        """Let a failed answer come back after a wait that grows with each try."""
+        self._retry_soon(self._answer_store_url, receipt_handle, receive_count)
+
+    def retry_write_soon(self, receipt_handle: str, *, receive_count: int) -> None:
+        """Let a failed write come back after a wait that grows with each try."""
+        self._retry_soon(self._write_airtable_url, receipt_handle, receive_count)
+
+    def _retry_soon(self, url: str, receipt_handle: str, receive_count: int) -> None:
+        step = min(receive_count, len(RETRY_SECONDS)) - 1
+        self._client.change_message_visibility(
+            QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=RETRY_SECONDS[step]
+        )

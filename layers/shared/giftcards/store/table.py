@@ -1,0 +1,212 @@
+"""The one DynamoDB table, and what stands under which key.
+
+    key                          item                                        written by
+    ---------------------------  ------------------------------------------  -----------------------
+    control                      running or paused, since when, by whom      ops
+    layout                       ids of Airtable's tables and fields         ops resume
+    prong#<name>                 lease (owner, until, fence) and how the     the prong
+                                 last run ended
+    op#<business key>            an operation: snapshot, state, outcome,     flows, through Journal
+                                 and what follows from it (the outbox)
+    card#<Shopify's id>          lock (owner, until, fence), and how often   flows, through Cards
+                                 its balance moved (wanted) and was
+                                 mirrored (synced)
+    code#<fingerprint>           card id: our index of codes                 flows, through Cards
+    record#<table>#<our name>    the Airtable record we made for it          write_airtable
+
+    index `due`: queue = "open", due_at = epoch seconds. Only unfinished operations carry the two
+    attributes, so the index holds just what is left to do.
+
+Every write is conditional, or harmless when it happens twice. boto3 retries a write whose reply was
+lost, so a condition that fails may have been met by our own first try: whoever gets "no" looks at
+the item before believing it (`Journal.mark_sent`, `Leases.acquire`).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from giftcards.domain.money import Money
+from giftcards.errors import NotSent
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+# DynamoDB's own bound for BatchGetItem (API reference).
+KEYS_PER_BATCH_GET = 100
+
+# DynamoDB hands back what it had no capacity for; on-demand tables catch up within a few rounds.
+BATCH_GET_ROUNDS = 5
+
+DUE_INDEX = "due"
+OPEN_QUEUE = "open"
+
+Item = dict[str, Any]
+
+
+def condition_failed(error: ClientError) -> bool:
+    """Whether DynamoDB refused a write because its condition, or one of a transaction's, failed."""
+    code = error.response["Error"]["Code"]
+    if code == "TransactionCanceledException":
+        reasons = error.response.get("CancellationReasons", [])
+        return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+    return code == "ConditionalCheckFailedException"
+
+
+def epoch_milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since 1970, rounded down: leases compare as integers."""
+    return int(moment.timestamp() * 1000)
+
+
+def pack_money(amount: Money | None) -> Item | None:
+    """An amount as it stands in an item: minor units and currency."""
+    return None if amount is None else {"minor": amount.minor, "currency": amount.currency}
+
+
+def unpack_money(item: Item | None) -> Money | None:
+    """The amount that `pack_money` packed."""
+    return None if item is None else Money(int(item["minor"]), item["currency"])
+
+
+def pack_moment(moment: datetime) -> str:
+    """A moment as it stands in an item: ISO 8601 in UTC, so that text sorts as time."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def unpack_moment(text: str) -> datetime:
+    """The moment that `pack_moment` packed."""
+    return datetime.fromisoformat(text)
+
+
+class Table:
+    """Reads and conditional writes on the one table, in Python's own types.
+
+    `client` must come from a boto3 *resource* (`resource.meta.client`), which translates types.
+    In expressions, `#name` is an attribute and `:name` a value; the names are filled in from the
+    expression's own words, so that no reserved word needs care.
+    """
+
+    def __init__(self, client: "DynamoDBClient", *, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def get(self, key: str) -> Item | None:
+        """The item as it is now (a strongly consistent read), or `None`."""
+        reply = self._client.get_item(TableName=self.name, Key={"key": key}, ConsistentRead=True)
+        return reply.get("Item")
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Item]:
+        """The items that exist among `keys`, by key, as they are now."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[str, Item] = {}
+        for chunk in batched(wanted, KEYS_PER_BATCH_GET, strict=False):
+            asked: Any = {self.name: {"Keys": [{"key": k} for k in chunk], "ConsistentRead": True}}
+            for _ in range(BATCH_GET_ROUNDS):
+                reply = self._client.batch_get_item(RequestItems=asked)
+                for item in reply["Responses"].get(self.name, []):
+                    found[str(item["key"])] = item
+                asked = reply.get("UnprocessedKeys")
+                if not asked:
+                    break
+            else:
+                raise NotSent("DynamoDB is too busy to answer a batch of reads")
+        return found
+
+    def put_if_absent(self, item: Item) -> bool:
+        """Write a new item; False where its key exists already."""
+        return self._succeeds(
+            lambda: self._client.put_item(
+                TableName=self.name,
+                Item=item,
+                ConditionExpression="attribute_not_exists(#key)",
+                ExpressionAttributeNames={"#key": "key"},
+            )
+        )
+
+    def put(self, item: Item) -> None:
+        """Write an item, whatever stood there."""
+        self._client.put_item(TableName=self.name, Item=item)
+
+    def update(
+        self,
+        key: str,
+        change: str,
+        *,
+        condition: str | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> Item | None:
+        """Change an item (an update expression); return it as it is now, `None` if refused."""
+        arguments = self._expression(key, change, condition, values)
+        try:
+            reply = self._client.update_item(**arguments, ReturnValues="ALL_NEW")
+        except ClientError as error:
+            if condition_failed(error):
+                return None
+            raise
+        return reply["Attributes"]
+
+    def update_under(  # both conditions hold at the same moment, or nothing is written
+        self,
+        key: str,
+        change: str,
+        *,
+        condition: str,
+        values: Mapping[str, Any],
+        other_key: str,
+        other_condition: str,
+        other_values: Mapping[str, Any],
+    ) -> bool:
+        """Change one item while another one meets its condition; False where either refuses."""
+        update = self._expression(key, change, condition, values)
+        check = self._expression(other_key, None, other_condition, other_values)
+        return self._succeeds(
+            lambda: self._client.transact_write_items(
+                TransactItems=[{"Update": update}, {"ConditionCheck": check}]
+            )
+        )
+
+    def due(self, *, now: datetime, limit: int) -> list[str]:
+        """Keys of unfinished operations whose time has come, the longest due first.
+
+        The index lags a little behind the table (DynamoDB: eventually consistent), so read the item
+        itself before acting on it.
+        """
+        reply = self._client.query(
+            TableName=self.name,
+            IndexName=DUE_INDEX,
+            KeyConditionExpression="#queue = :open AND #due_at <= :now",
+            ExpressionAttributeNames={"#queue": "queue", "#due_at": "due_at"},
+            ExpressionAttributeValues={":open": OPEN_QUEUE, ":now": int(now.timestamp())},
+            Limit=limit,
+        )
+        return [str(item["key"]) for item in reply["Items"]]
+
+    def _expression(
+        self, key: str, change: str | None, condition: str | None, values: Mapping[str, Any] | None
+    ) -> Any:  # noqa: ANN401 - one shape serves UpdateItem and two kinds of transaction entry
+        names = set(re.findall(r"#(\w+)", f"{change} {condition}"))
+        arguments: dict[str, Any] = {
+            "TableName": self.name,
+            "Key": {"key": key},
+            "ExpressionAttributeNames": {f"#{name}": name for name in names},
+        }
+        if change is not None:
+            arguments["UpdateExpression"] = change
+        if condition is not None:
+            arguments["ConditionExpression"] = condition
+        if values:
+            arguments["ExpressionAttributeValues"] = {f":{k}": v for k, v in values.items()}
+        return arguments
+
+    def _succeeds(self, write: Callable[[], object]) -> bool:
+        try:
+            write()
+        except ClientError as error:
+            if condition_failed(error):
+                return False
+            raise
+        return True

@@ -1,0 +1,280 @@
+"""Builds everything from the configuration, once per cold start, each part when first used.
+
+Nothing here happens at import. A function calls `application()` and gets the same one as long as
+its worker lives; tests build an `Application` of their own, with their clock and their transports.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+import requests
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.utilities.parameters import SSMProvider
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config as BotoConfig
+
+from giftcards.clients.airtable import Airtable, Layout
+from giftcards.clients.mail import Mailer
+from giftcards.clients.shopify import ClientCredentials, Shopify, StaticToken
+from giftcards.config import Config, Secrets
+from giftcards.domain.cards import ShopFacts
+from giftcards.errors import ConfigurationError
+from giftcards.flows.answer_store import AnswerStore
+from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.redeem import Redeem
+from giftcards.flows.serve_stores import ServeStores
+from giftcards.flows.sweep import Sweep
+from giftcards.flows.tick import Tick
+from giftcards.flows.write_airtable import WriteAirtable
+from giftcards.logs import build_logger
+from giftcards.store.cards import Cards
+from giftcards.store.control import Control
+from giftcards.store.journal import Journal
+from giftcards.store.leases import Leases
+from giftcards.store.queues import Queues
+from giftcards.store.records import Records
+from giftcards.store.table import Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+STORES_PRONG = "store_transactions"
+METRICS_NAMESPACE = "UniversalGiftCards"
+
+# AWS answers within milliseconds or not at all; a worker has 20 seconds for everything.
+AWS_CONNECT_SECONDS = 2
+AWS_READ_SECONDS = 5
+AWS_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Application:
+    """All the parts of one deployment, wired together; `vendors` carries requests to vendors."""
+
+    config: Config
+    secrets: Secrets
+    aws: boto3.session.Session
+    vendors: requests.Session
+    clock: Callable[[], datetime]
+    logger: Logger
+
+    @cached_property
+    def table(self) -> Table:
+        """The one DynamoDB table."""
+        resource = self.aws.resource("dynamodb", config=_aws_config(attempts=AWS_ATTEMPTS))
+        client: DynamoDBClient = resource.meta.client
+        return Table(client, name=self.config.table_name)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The operations."""
+        return Journal(self.table)
+
+    @cached_property
+    def control(self) -> Control:
+        """The switch and the prongs' states."""
+        return Control(self.table)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """Leases of prongs and cards."""
+        return Leases(self.table, seconds=self.config.lease_seconds)
+
+    @cached_property
+    def cards(self) -> Cards:
+        """The index of codes, and how far the mirror is behind."""
+        return Cards(self.table)
+
+    @cached_property
+    def queues(self) -> Queues:
+        """The application's queues."""
+        return Queues(
+            self.aws.client("sqs", config=_aws_config(attempts=AWS_ATTEMPTS)),
+            tick_url=self.config.tick_queue_url,
+            answer_store_url=self.config.answer_store_queue_url,
+            write_airtable_url=self.config.write_airtable_queue_url,
+        )
+
+    @cached_property
+    def shopify(self) -> Shopify:
+        """The web shop."""
+        token = self.secrets.shopify_token
+        credentials: StaticToken | ClientCredentials
+        if token is not None:
+            credentials = StaticToken(token)
+        else:
+            credentials = ClientCredentials(
+                client_id=self.secrets.shopify_client_id or "",
+                client_secret=self.secrets.shopify_client_secret or "",
+            )
+        return Shopify(
+            credentials,
+            base_url=self.config.shopify_url,
+            session=self.vendors,
+            timeout_seconds=self.config.http_timeout_seconds,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def facts(self) -> ShopFacts:
+        """The shop's currency and time zone, asked once per cold start."""
+        return self.shopify.shop_facts()
+
+    def airtable(self) -> Airtable:
+        """The stores' base, with the layout as it is now: `ops resume` may have found a new one."""
+        layout = self.control.layout()
+        if layout is None:
+            raise ConfigurationError(
+                "Nobody has looked at the Airtable base yet: `ops resume` does, and maps its fields"
+            )
+        return Airtable(
+            self.secrets.airtable_token,
+            base_id=self.config.airtable_base_id,
+            layout=Layout.from_json(layout),
+            session=self.vendors,
+            endpoint_url=self.config.airtable_url,
+            timeout_seconds=self.config.http_timeout_seconds,
+        )
+
+    @cached_property
+    def follow_up(self) -> FollowUp:
+        """What hands over the follow-ups of an outcome."""
+        return FollowUp(
+            journal=self.journal, cards=self.cards, queues=self.queues, clock=self.clock
+        )
+
+    def redeem(self) -> Redeem:
+        """What serves one redemption."""
+        return Redeem(
+            shopify=self.shopify,
+            journal=self.journal,
+            cards=self.cards,
+            locks=self.leases,
+            follow_up=self.follow_up,
+            facts=self.facts,
+            peppers=self.secrets.peppers,
+            clock=self.clock,
+            http_timeout_seconds=self.config.http_timeout_seconds,
+            settling_seconds=self.config.settling_seconds,
+        )
+
+    def serve_stores(self) -> ServeStores:
+        """One run of the stores' prong."""
+        return ServeStores(
+            airtable=self.airtable(),
+            journal=self.journal,
+            redeem=self.redeem(),
+            follow_up=self.follow_up,
+            logger=self.logger,
+            clock=self.clock,
+            live_from=self.config.live_from,
+            office_email=self.config.office_email,
+            rows_per_run=self.config.rows_per_run,
+            http_timeout_seconds=self.config.http_timeout_seconds,
+        )
+
+    def tick(self, prong: str) -> Tick:
+        """A prong's ticks."""
+        return Tick(
+            prong=prong,
+            control=self.control,
+            leases=self.leases,
+            queues=self.queues,
+            logger=self.logger,
+            clock=self.clock,
+            offsets_seconds=self.config.tick_offsets_seconds,
+            tolerance_seconds=self.config.tick_tolerance_seconds,
+            note_finished=lambda: _count_finished_run(prong),
+        )
+
+    def answer_store(self) -> AnswerStore:
+        """What mails an outcome to its store."""
+        # No retry inside boto3: after a time-out the mail may be on its way, and our own next try
+        # looks into the journal first.
+        return AnswerStore(
+            journal=self.journal,
+            mailer=Mailer(
+                self.aws.client("sesv2", config=_aws_config(attempts=1)),
+                sender=self.config.mail_from,
+            ),
+            clock=self.clock,
+            time_zone=lambda: self.facts.time_zone,
+        )
+
+    def write_airtable(self) -> WriteAirtable:
+        """What brings Airtable up to date."""
+        return WriteAirtable(
+            airtable=self.airtable(),
+            shopify=self.shopify,
+            journal=self.journal,
+            cards=self.cards,
+            records=Records(self.table),
+            control=self.control,
+            logger=self.logger,
+            clock=self.clock,
+        )
+
+    def sweep(self) -> Sweep:
+        """What finishes the half-done."""
+        return Sweep(
+            journal=self.journal,
+            control=self.control,
+            follow_up=self.follow_up,
+            redeem=self.redeem,
+            logger=self.logger,
+            clock=self.clock,
+        )
+
+    def deadline(self, context: LambdaContext) -> datetime:
+        """When AWS ends this invocation."""
+        return self.clock() + timedelta(milliseconds=context.get_remaining_time_in_millis())
+
+
+@cache
+def application() -> Application:
+    """The application this worker serves, built at its first call."""
+    config = Config.from_environment(os.environ)
+    aws = boto3.session.Session()
+    return Application(
+        config=config,
+        secrets=read_secrets(aws, prefix=config.secrets_prefix),
+        aws=aws,
+        vendors=requests.Session(),
+        clock=now,
+        logger=build_logger(os.environ["POWERTOOLS_SERVICE_NAME"]),
+    )
+
+
+def now() -> datetime:
+    """The moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def read_secrets(aws: boto3.session.Session, *, prefix: str) -> Secrets:
+    """The secrets below `prefix` in SSM Parameter Store, read once per cold start."""
+    client = aws.client("ssm", config=_aws_config(attempts=AWS_ATTEMPTS))
+    parameters = SSMProvider(boto3_client=client).get_multiple(prefix, decrypt=True) or {}
+    texts = {name: str(value) for name, value in parameters.items()}
+    return Secrets.from_parameters(texts, prefix=prefix)
+
+
+def _aws_config(*, attempts: int) -> BotoConfig:
+    return BotoConfig(
+        connect_timeout=AWS_CONNECT_SECONDS,
+        read_timeout=AWS_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+    )
+
+
+def _count_finished_run(prong: str) -> None:
+    """The heartbeat behind the alarm on a prong that stopped finishing its runs."""
+    with single_metric(
+        name="RunFinished", unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE
+    ) as metric:
+        metric.add_dimension(name="prong", value=prong)
