@@ -1,0 +1,142 @@
+"""The engineer's commands: `ops status`, `ops resume`, `ops pause`.
+
+    ops status --stack universal-gift-cards
+    ops resume --stack universal-gift-cards        shows what it would process, then asks
+    ops pause  --stack universal-gift-cards        no new debit from the next tick on
+
+Exit code 0: done. 1: something has to be mended first; the message says what. 2: wrong usage.
+"""
+
+import argparse
+import getpass
+import sys
+from collections.abc import Callable, Sequence
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from giftcards.clients.airtable import read_schema, resolve_layout
+
+from giftcards.errors import GiftCardError
+from giftcards.store.control import ProngState, Switch
+from giftcards.wiring import STORES_PRONG, Application
+from ops.deployment import open_deployment
+
+PRONGS = (STORES_PRONG,)
+
+# How many waiting rows `resume` counts: past this, "more than" says enough.
+ROWS_TO_COUNT = 1000
+
+# How many unfinished operations `status` counts, likewise.
+OPERATIONS_TO_COUNT = 100
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[Application, argparse.Namespace], int] = options.command
+    try:
+        aws = boto3.session.Session(profile_name=options.profile, region_name=options.region)
+        return command(open_deployment(options.stack, aws), options)
+    except GiftCardError as error:
+        _say(f"Cannot go on: {error}", to_error=True)
+    except (ClientError, BotoCoreError) as error:
+        _say(f"AWS refused: {error}", to_error=True)
+    return 1
+
+
+def resume(app: Application, options: argparse.Namespace) -> int:
+    """Check the vendors, keep the base's layout, show what would be processed, ask, and resume."""
+    facts = app.facts
+    _say(f"Shopify   {facts.name}: {facts.currency}, days of {facts.time_zone}")
+    schema = read_schema(
+        app.secrets.airtable_token,
+        base_id=app.config.airtable_base_id,
+        session=app.vendors,
+        endpoint_url=app.config.airtable_url,
+        timeout_seconds=app.config.http_timeout_seconds,
+    )
+    layout = resolve_layout(schema, app.config.airtable_names)
+    app.control.keep_layout(layout.to_json())
+    airtable = app.airtable()
+    stores = airtable.stores()
+    silent = [store.name for store in stores if not store.email]
+    _say(f"Airtable  base {app.config.airtable_base_id}: {len(stores)} stores")
+    if silent:
+        _say(f"          without a mail address, so their rows will wait: {', '.join(silent)}")
+    rows = airtable.waiting_redemptions(since=app.config.live_from, limit=ROWS_TO_COUNT)
+    count = f"more than {len(rows)}" if len(rows) == ROWS_TO_COUNT else str(len(rows))
+    _say(f"Live from {app.config.live_from.isoformat()}: older rows are never processed")
+    _say(f"Would process {count} waiting redemption rows")
+    if rows:
+        oldest, newest = rows[0].created_at, rows[-1].created_at
+        _say(f"          the oldest filed {oldest.isoformat()}, the newest {newest.isoformat()}")
+    if not options.yes and input("Resume? Type yes: ").strip().lower() != "yes":
+        _say("Still paused.")
+        return 1
+    app.control.throw_switch(run=True, by=getpass.getuser(), now=app.clock())
+    _say("Running: the next tick processes them.")
+    return 0
+
+
+def pause(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
+    """Stop new work from the next tick on; what was sent before is still found out and answered."""
+    app.control.throw_switch(run=False, by=getpass.getuser(), now=app.clock())
+    _say("Paused: rows wait. What was sent to Shopify before is still answered.")
+    return 0
+
+
+def status(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
+    """Show the switch, each prong, and what is unfinished."""
+    _say(_describe_switch(app.control.switch()))
+    for prong in PRONGS:
+        _say(_describe_prong(prong, app.control.prong(prong)))
+    due = app.journal.due(now=app.clock(), limit=OPERATIONS_TO_COUNT)
+    _say(f"Unfinished operations whose time has come: {len(due)}")
+    for operation in due:
+        _say(f"  {operation.key}  {operation.state}  since {operation.claimed_at.isoformat()}")
+    return 0
+
+
+def _describe_switch(switch: Switch) -> str:
+    if switch.since is None:
+        return "Paused: never resumed. `ops resume` shows what it would process."
+    word = "Running" if switch.is_running else "Paused"
+    return f"{word} since {switch.since.isoformat()}, by {switch.by}"
+
+
+def _describe_prong(prong: str, state: ProngState | None) -> str:
+    if state is None:
+        return f"{prong}: no run yet"
+    word = "failing" if state.is_failing else "well"
+    finished = "never" if state.last_finished is None else state.last_finished.isoformat()
+    error = f"; last error: {state.last_error}" if state.last_error else ""
+    return f"{prong}: {word} since {state.since.isoformat()}, last finished {finished}{error}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ops", description="Look after a deployed stack of universal gift cards."
+    )
+    commands = parser.add_subparsers(title="commands", required=True)
+    for command in (status, resume, pause):
+        sub = commands.add_parser(
+            command.__name__,
+            help=(command.__doc__ or "").splitlines()[0],
+            description=command.__doc__,
+        )
+        sub.set_defaults(command=command)
+        sub.add_argument("--stack", required=True, help="name of the CloudFormation stack")
+        sub.add_argument("--region", help="AWS region, if not your default one")
+        sub.add_argument("--profile", help="AWS profile, if not your default one")
+        if command is resume:
+            sub.add_argument("--yes", action="store_true", help="do not ask, resume")
+    return parser
+
+
+def _say(line: str, *, to_error: bool = False) -> None:
+    sys.stdout.flush()
+    print(line, file=sys.stderr if to_error else sys.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
