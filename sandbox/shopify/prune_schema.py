@@ -18,18 +18,16 @@ import sys
 import tarfile
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from graphql import (
-    DocumentNode,
     FieldNode,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
     NamedTypeNode,
-    SchemaDefinitionNode,
     TypeInfo,
     TypeInfoVisitor,
     Visitor,
@@ -46,7 +44,6 @@ from graphql.language import (
     InputObjectTypeDefinitionNode,
     InterfaceTypeDefinitionNode,
     ObjectTypeDefinitionNode,
-    OperationTypeDefinitionNode,
     TypeDefinitionNode,
 )
 
@@ -82,7 +79,7 @@ type Kept = Mapping[str, Mapping[str, set[str]]]
 
 
 def read_documents(folders: Iterable[Path] = DOCUMENT_FOLDERS) -> dict[Path, str]:
-    """Every GraphQL document of ours, by its file. An empty folder is an error: `FileNotFoundError`."""
+    """Every GraphQL document of ours, by its file; `FileNotFoundError` for an empty folder."""
     documents: dict[Path, str] = {}
     for folder in folders:
         found = sorted(folder.glob("*.graphql"))
@@ -230,9 +227,7 @@ def _cut(schema: GraphQLSchema, name: str, fields: Kept, types: set[str]) -> Typ
         for field in node.fields:
             wanted = kept[field.name.value]
             field.description = None
-            field.arguments = tuple(
-                each for each in field.arguments if each.name.value in wanted
-            )
+            field.arguments = tuple(each for each in field.arguments if each.name.value in wanted)
             for argument in field.arguments:
                 argument.description = None
     elif isinstance(node, InputObjectTypeDefinitionNode):
@@ -248,7 +243,9 @@ def _cut(schema: GraphQLSchema, name: str, fields: Kept, types: set[str]) -> Typ
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the pruned schema, or with `--check` compare it; 1 when it is out of date."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     chosen = parser.parse_args(arguments)
     pruned = prune(fetch_schema(), read_documents())
