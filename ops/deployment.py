@@ -10,7 +10,7 @@ from giftcards.errors import ConfigurationError
 from giftcards.wiring import Application, now, read_secrets
 
 # The stack's output that names the stores' prong; its settings are everybody's settings.
-FUNCTION_OUTPUT = "StoreTransactionsFunctionName"
+FUNCTION_OUTPUT = "StoreTransactionsFunction"
 
 
 def open_deployment(stack: str, aws: boto3.session.Session) -> Application:
