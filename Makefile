@@ -1,0 +1,92 @@
+# Two commands matter:  make demo  shows the system at work,  make test  proves it.
+# `make help` lists the others. Everything runs on a laptop, without an account anywhere.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.SUFFIXES:
+SHELL := /bin/sh
+
+# Whatever the caller's shell is set up for (another environment, another AWS account) is none of our
+# business. Of uv's settings only those stay that say how to reach the network and where to cache.
+STRAY := VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE LOG_LEVEL
+STRAY += $(filter AWS_% SAM_CLI_% POWERTOOLS_% PYTEST_% MYPY% RUFF_% HYPOTHESIS_%,$(.VARIABLES))
+STRAY += $(filter-out UV_CACHE_DIR UV_OFFLINE UV_HTTP_% UV_CONCURRENT_% UV_NATIVE_TLS UV_SYSTEM_CERTS \
+	UV_INSECURE_HOST UV_LINK_MODE UV_PYTHON_INSTALL_% UV_PYTHON_DOWNLOADS%,$(filter UV_%,$(.VARIABLES)))
+unexport $(STRAY)
+
+# SAM would ask PyPI for newer versions of itself and report usage to AWS.
+export SAM_CLI_TELEMETRY := 0
+
+BIN := .venv/bin
+# Which uv it is was found out by bootstrap.sh; the environments know the Python.
+UV = UV_PYTHON=$(BIN)/python $$(if [ -x .uv/bin/uv ]; then echo .uv/bin/uv; else echo uv; fi)
+EXPORT = $(UV) export --quiet --locked --no-dev --no-emit-project --format requirements-txt \
+	--no-header
+
+# $(call phase,what it does,command): say it, do it, say how long it took.
+define phase
+@printf '── %s\n' '$(1)'; began=$$(date +%s); \
+if ( $(2) ); then printf '   done in %s s\n' "$$(($$(date +%s) - began))"; \
+else printf '   FAILED: %s\n' '$(1)' >&2; exit 1; fi
+endef
+
+FAST := not sockets and not deployed and not browser
+STACK := deployed or browser
+
+.PHONY: help setup demo test check format lock screenshots clean \
+	_static _template _locks _fast-tests _tests _stack-tests _needs-chromium
+
+help: ## List the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+setup: ## Make or refresh the environments (the other commands do it by themselves)
+	$(call phase,environments from uv.lock,./bootstrap.sh)
+
+demo: setup ## Show the whole system at work on this machine, until Ctrl-C
+	@exec $(BIN)/python -m sandbox.demo
+
+check: setup _static _fast-tests ## What can be checked within a minute
+
+test: setup _needs-chromium _static _template _locks _tests _stack-tests ## Everything
+	@printf '── all green\n'
+
+format: setup ## Format the code, and mend what the linter can mend
+	$(call phase,format,$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format .)
+
+lock: setup ## Lock the dependencies anew, and write the layer's requirements from the lock
+	$(call phase,lock,$(UV) lock && $(EXPORT) --output-file layers/shared/requirements.txt >/dev/null)
+
+screenshots: setup _needs-chromium ## Take the pictures of the README anew
+	$(call phase,screenshots,$(BIN)/python -m sandbox.screenshots)
+
+clean: ## Remove what builds and runs leave behind (environments stay)
+	rm -rf .aws-sam .sandbox test-results .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	find functions layers ops sandbox tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+_static:
+	$(call phase,format: ruff format --check,$(BIN)/ruff format --quiet --check .)
+	$(call phase,lint: ruff check,$(BIN)/ruff check --quiet .)
+	$(call phase,types: mypy --strict,$(BIN)/mypy)
+	$(call phase,who may import whom: import-linter,$(BIN)/lint-imports --no-logo)
+
+_template:
+	$(call phase,template: sam validate --lint,AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint)
+
+_locks:
+	$(call phase,uv.lock fits pyproject.toml,$(UV) lock --quiet --check)
+	$(call phase,the layer holds what uv.lock says,$(EXPORT) | \
+		diff -u layers/shared/requirements.txt - || \
+		{ printf '   mend it with: make lock\n' >&2; exit 1; })
+
+_fast-tests:
+	$(call phase,tests without sockets,$(BIN)/pytest -q -n 2 -m '$(FAST)')
+
+_tests:
+	$(call phase,tests in this process and on loopback,$(BIN)/pytest -q -n 2 -m 'not ($(STACK))')
+
+_stack-tests:
+	$(call phase,tests on the deployed stack and in the browser,$(BIN)/pytest -q -m '$(STACK)')
+
+_needs-chromium:
+	@$(BIN)/python -m sandbox.browser
