@@ -15,13 +15,13 @@ minute, another customer's card costs trust. The rules, in the order in which th
    the text would be too long for a code with it; if both readings are codes, the text is refused.
    A single unmarked word ("gc", "code") always stays: codes do begin that way.
 3. **One code or two.** Groups are joined, whatever stands between them, because joining cannot hit
-   another card: it only makes a code longer. But where one line, or one group between blanks, is
-   long enough to be a code by itself, and so is the rest, these are two codes: the same one twice
-   is taken once, two different ones are refused. So `ABCD 1234 EFGH 5678` is one code,
-   `ABCD1234 EFGH5678` is two, and so is `ABCD 1234` above `EFGH 5678`. A dash or a dot without
-   blanks always joins (`ABCD1234-EFGH5678` is one code), and so does a dash at the end of a line.
-   What cannot be told apart is one code of four groups from two codes of two groups in one line;
-   it is read as one.
+   another card: it only makes a code longer. But where two lines, or two groups between blanks,
+   are each long enough to be a code, they are two codes: the same one twice is taken once, two
+   different ones are refused. So `ABCD 1234 EFGH 5678` is one code, `ABCD1234 EFGH5678` is two, and
+   so is `ABCD 1234` above `EFGH 5678`. A dash or a dot without blanks always joins
+   (`ABCD1234-EFGH5678` is one code), and so does a dash at the end of a line. Commas, semicolons
+   and slashes count as line ends. What nobody can tell apart is one code of four groups from two
+   codes of two groups in one line: it is read as one.
 4. **Pasted twice without a blank.** Where the whole is too long and consists of equal parts, one
    part is the code. Where the whole is itself a possible code (`ABCD1234ABCD1234`), it is read as
    typed, and its half is among the second tries (`look_alikes`).
@@ -88,7 +88,7 @@ LABEL_COMPOUNDS = frozenset(_COMPOUNDS.split())
 LABEL_WORDS = LABEL_COMPOUNDS | frozenset(_WORDS.split())
 # Shopify, Liquid object gift_card, qr_identifier: "shopify-giftcard-v1-3TKWJKJBM3X7PBRK".
 SCANNED_PREFIX = re.compile(
-    rf"(?<!\S)shopify-giftcard-v1-(?=(?:[ .-]*[a-z0-9]){{{SHORTEST_CODE}}})"
+    rf"(?<!\S)shopify-giftcard-v1-(?=(?:[^a-z0-9]*[a-z0-9]){{{SHORTEST_CODE}}})"
 )
 MASKED_FORM = re.compile(r"\*[ .-]*\*")
 HYPHENATED_LINE = re.compile(r"-[ ]*\n[ \n]*")
@@ -347,10 +347,7 @@ def _join(lines: list[list[str]]) -> Code | FormatIncorrect:
     if not joined:
         return FormatIncorrect("The card code is missing.")
     for pieces in (whole_lines, words):
-        if any(
-            len(piece) >= SHORTEST_CODE and len(joined) - len(piece) >= SHORTEST_CODE
-            for piece in pieces
-        ):
+        if sum(len(piece) >= SHORTEST_CODE for piece in pieces) > 1:
             once = _same_piece_again(pieces)
             return (
                 Code(once)
