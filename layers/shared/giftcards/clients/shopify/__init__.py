@@ -1,0 +1,7 @@
+"""The web shop: finds gift cards, reads what they hold, and takes money off them."""
+
+from giftcards.clients.shopify.client import Shopify
+from giftcards.clients.shopify.graphql import API_VERSION
+from giftcards.clients.shopify.tokens import ClientCredentials, StaticToken
+
+__all__ = ["API_VERSION", "ClientCredentials", "Shopify", "StaticToken"]

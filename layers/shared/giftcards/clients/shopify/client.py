@@ -1,0 +1,207 @@
+"""The shop's gift cards, as the rest of the application speaks of them.
+
+Balances are Shopify's: they are read here and nowhere reckoned. A debit is the one thing that
+changes anything, and it is not idempotent: `debit` sends it once, and `find_movement` tells
+afterwards whether it was applied.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import batched
+
+import requests
+
+from giftcards.clients.shopify import replies
+from giftcards.clients.shopify.graphql import API_VERSION, GraphQL, send_once
+from giftcards.clients.shopify.tokens import ClientCredentials, StaticToken, TokenKeeper
+from giftcards.domain.cards import (
+    Card,
+    Debited,
+    DebitRefused,
+    DebitReply,
+    InsufficientFunds,
+    Movement,
+    ShopFacts,
+)
+from giftcards.domain.codes import Code
+from giftcards.domain.money import Money
+from giftcards.errors import Unconfirmed, VendorSurprise
+
+# Shopify prices a query by the objects it may return and allows 1,000 points in one: a hundred
+# cards cost a hundred.
+CARDS_PER_QUERY = 100
+
+# A page of transactions costs its size in points; few cards have moved more often than this.
+MOVEMENTS_PER_PAGE = 100
+
+# Far more than any card has (a staff card used daily for years); beyond it a person looks, because
+# "not found" must never mean "not looked for".
+MOST_MOVEMENT_PAGES = 50
+
+# Our clock and Shopify's differ by seconds at the worst. A reference belongs to one operation, so
+# looking back too far finds nothing wrong, while looking back too little would miss a debit.
+CLOCK_SKEW_MARGIN = timedelta(minutes=10)
+
+
+class Shopify:
+    """One shop's gift cards, by the Admin API.
+
+    `base_url` is the shop's own address (`https://my-shop.myshopify.com`). `timeout_seconds` bounds
+    each request in all. `session` is made to send each request to that address once.
+    `on_version_mismatch(asked, answered)` is called once if Shopify answers by another version of
+    its API than we were built for, which it does when it retires ours.
+
+    Every method raises what the table in `graphql` says: `NotSent`, `AccessRefused`,
+    `ConfigurationError` and `VendorSurprise`; `debit` also `Unconfirmed`.
+    """
+
+    def __init__(
+        self,
+        credentials: StaticToken | ClientCredentials,
+        *,
+        base_url: str,
+        session: requests.Session,
+        timeout_seconds: float,
+        clock: Callable[[], datetime],
+        on_version_mismatch: Callable[[str, str], None] | None = None,
+    ) -> None:
+        address = base_url.rstrip("/")
+        send_once(session, address)
+        tokens = TokenKeeper(
+            credentials,
+            url=f"{address}/admin/oauth/access_token",
+            session=session,
+            timeout_seconds=timeout_seconds,
+            clock=clock,
+        )
+        self._graphql = GraphQL(
+            tokens,
+            url=f"{address}/admin/api/{API_VERSION}/graphql.json",
+            session=session,
+            timeout_seconds=timeout_seconds,
+            on_version_mismatch=on_version_mismatch,
+        )
+
+    def shop_facts(self) -> ShopFacts:
+        """The shop's name, currency and time zone."""
+        shop = replies.part(self._graphql.ask("shop_facts", {}).data, "shop")
+        return ShopFacts(
+            name=replies.text(shop, "name"),
+            currency=replies.text(shop, "currencyCode"),
+            time_zone=replies.text(shop, "ianaTimezone"),
+        )
+
+    def find_card(self, code: Code) -> Card | None:
+        """The card with exactly this code, or None.
+
+        The search also matches fragments of other cards' codes, so the answer counts only if it is
+        one card and ends like the code. It lags behind: a card issued moments ago may be missed.
+        A warning about the search means that it was not applied: `VendorSurprise`.
+        """
+        answer = self._graphql.ask("find_card", {"code": code.value})
+        if answer.search_warnings:
+            raise VendorSurprise(
+                "Shopify did not search as asked"
+                f" ({', '.join(answer.search_warnings)}): its results are not to be trusted"
+            )
+        found = replies.parts(replies.part(answer.data, "giftCards"), "nodes")
+        if len(found) != 1:
+            return None
+        card = replies.card(found[0])
+        return card if card.last4 == code.last4 else None
+
+    def read_card(self, card_id: str) -> Card | None:
+        """The card as it is now, by its id (this read does not lag); None if there is none."""
+        answer = self._graphql.ask("read_card", {"id": card_id})
+        card = replies.part_or_none(answer.data, "giftCard")
+        return None if card is None else replies.card(card)
+
+    def read_cards(self, card_ids: Sequence[str]) -> dict[str, Card]:
+        """The cards as they are now, by id; an id without a card is left out."""
+        cards: dict[str, Card] = {}
+        for some in batched(dict.fromkeys(card_ids), CARDS_PER_QUERY, strict=False):
+            answer = self._graphql.ask("read_cards", {"ids": list(some)})
+            for node in replies.parts(answer.data, "nodes"):
+                card = replies.card(node)
+                cards[card.id] = card
+        return cards
+
+    def debit(self, card_id: str, *, amount: Money, reference: str) -> DebitReply:
+        """Take `amount` (positive) off the card, once, with `reference` as the note.
+
+        Raises `Unconfirmed` when nobody knows whether it was applied: look with `find_movement`
+        before anything else. `NotSent` and `AccessRefused` say for certain that it was not.
+        """
+        variables = {
+            "id": card_id,
+            "debit": {
+                "debitAmount": {
+                    "amount": f"{amount.decimal():f}",
+                    "currencyCode": amount.currency,
+                },
+                "note": reference,
+            },
+        }
+        answer = self._graphql.change("debit_card", variables)
+        try:
+            payload = replies.part(answer.data, "giftCardDebit")
+            return _read_debit(payload, amount)
+        except VendorSurprise as surprise:
+            raise Unconfirmed(f"A debit's answer cannot be read: {surprise}") from surprise
+
+    def find_movement(
+        self, card_id: str, *, reference: str, amount: Money, since: datetime
+    ) -> Movement | None:
+        """The debit of `amount` (positive) with `reference` as its note since `since`, or None.
+
+        Reads every page of the card's transactions, newest first, and stops at none: neither their
+        order nor a backdated one can hide a debit. A debit with our reference and another amount is
+        a `VendorSurprise`, as is a card that is gone or has more pages than `MOST_MOVEMENT_PAGES`.
+        """
+        earliest = since - CLOCK_SKEW_MARGIN
+        for movement in self._movements(card_id):
+            is_ours = movement.note == reference and movement.processed_at >= earliest
+            if not is_ours or movement.amount.minor >= 0:
+                continue
+            if movement.amount != -amount:
+                raise VendorSurprise(
+                    f"{movement.id} carries our reference {reference}, but is {movement.amount}"
+                    f" and not {-amount}: compare it with the receipt"
+                )
+            return movement
+        return None
+
+    def _movements(self, card_id: str) -> Iterator[Movement]:
+        before: str | None = None
+        for _ in range(MOST_MOVEMENT_PAGES):
+            variables = {"id": card_id, "pageSize": MOVEMENTS_PER_PAGE, "before": before}
+            card = replies.part(self._graphql.ask("card_movements", variables).data, "giftCard")
+            page = replies.part(card, "transactions")
+            yield from map(replies.movement, reversed(replies.parts(page, "nodes")))
+            place = replies.part(page, "pageInfo")
+            if not replies.flag(place, "hasPreviousPage"):
+                return
+            before = replies.text(place, "startCursor")
+        raise VendorSurprise(
+            f"{card_id} has more than {MOST_MOVEMENT_PAGES * MOVEMENTS_PER_PAGE} transactions:"
+            " look through them in Shopify's admin"
+        )
+
+
+def _read_debit(payload: replies.Json, amount: Money) -> DebitReply:
+    """The third layer of errors, `userErrors`, or what the debit made."""
+    refusals = replies.parts(payload, "userErrors")
+    if refusals:
+        refusal = refusals[0]
+        code = replies.text_or_none(refusal, "code")
+        if code == "INSUFFICIENT_FUNDS":
+            return InsufficientFunds()
+        if code is None or code == "INTERNAL_ERROR":
+            raise Unconfirmed(f"Shopify failed inside while debiting ({code})")
+        return DebitRefused(code=code, message=replies.text(refusal, "message"))
+    made = replies.part(payload, "giftCardDebitTransaction")
+    moved = replies.money(made, "amount")
+    if moved != -amount:
+        raise VendorSurprise(f"Shopify debited {moved} and not {-amount}")
+    balance = replies.money(replies.part(made, "giftCard"), "balance")
+    return Debited(transaction_id=replies.text(made, "id"), balance_after=balance)

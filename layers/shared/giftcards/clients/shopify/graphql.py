@@ -1,0 +1,271 @@
+"""One request to Shopify and what its answer means: did it run, may it be sent again?
+
+    what comes back                                  a question (`ask`)   a change (`change`)
+    -----------------------------------------------  -------------------  -------------------------
+    no connection could be made                      NotSent              NotSent
+    time-out, broken connection, HTTP 5xx,
+      INTERNAL_SERVER_ERROR, unreadable reply        NotSent              Unconfirmed
+    THROTTLED, HTTP 429 or 430                       NotSent              NotSent
+    HTTP 401                                         renewed once, then AccessRefused
+    HTTP 403, ACCESS_DENIED                          AccessRefused        AccessRefused if it did
+                                                                          not run, else Unconfirmed
+    another address (HTTP 3xx, 404)                  ConfigurationError   ConfigurationError
+    a document Shopify does not understand           VendorSurprise       VendorSurprise
+
+Shopify answers errors in three layers: the HTTP status, `errors` at the top of a reply with HTTP
+200, and `userErrors` inside it. The first two end here; the third is read by the method that knows
+what was asked.
+
+A change is sent once. The session does not repeat it either (`send_once`), and redirects are not
+followed: they would send it again, somewhere else. A question is asked a second time when
+its connection breaks: behind a pause (a frozen Lambda) the kept connection is often dead, and
+because a question goes before each change, the change finds a live one.
+
+No message here holds variables or Shopify's own text: a search carries a card's code.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+
+from giftcards.clients.shopify.documents import document
+from giftcards.clients.shopify.tokens import TokenKeeper, in_all
+from giftcards.errors import (
+    AccessRefused,
+    ConfigurationError,
+    NotSent,
+    TryAgain,
+    Unconfirmed,
+    VendorSurprise,
+)
+
+API_VERSION = "2026-10"
+
+OK = 200
+UNAUTHORISED = 401
+# Forbidden; the shop is frozen for want of payment; the shop is locked.
+SHUT_STATUSES = frozenset({402, 403, 423})
+# Too many requests; Shopify's own "looks malicious", likewise refused before anything runs.
+TOO_FAST_STATUSES = frozenset({429, 430})
+NOT_FOUND = 404
+REQUEST_TIMEOUT = 408
+SERVER_ERROR = 500
+REDIRECTS = range(300, 400)
+
+# A question whose connection breaks is asked this often; a change once.
+ATTEMPTS_OF_A_QUESTION = 2
+
+# Codes of top-level errors that a document or its variables are refused by before anything runs.
+NOT_UNDERSTOOD = frozenset(
+    {
+        "undefinedField",
+        "undefinedType",
+        "argumentNotAccepted",
+        "argumentLiteralsIncompatible",
+        "missingRequiredArguments",
+        "missingRequiredInputObjectAttribute",
+        "selectionMismatch",
+        "variableMismatch",
+        "variableNotDefined",
+        "variableRequiresValidType",
+        "INVALID_VARIABLE",
+        "MAX_COST_EXCEEDED",
+        "BAD_REQUEST",
+    }
+)
+
+type Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request brought: the data, and the warnings about a search in it."""
+
+    data: Json
+    search_warnings: tuple[str, ...]
+
+
+def send_once(session: requests.Session, base_url: str) -> None:
+    """Have `session` send each request for `base_url` once, whatever else is mounted on it.
+
+    A retry strategy mounted for another vendor (pyairtable's repeats POST) would debit twice.
+    Raises `ConfigurationError` where an adapter of another kind repeats requests.
+    """
+    adapter = session.get_adapter(base_url)
+    if type(adapter) is HTTPAdapter:
+        session.mount(base_url, HTTPAdapter(max_retries=0))
+    elif isinstance(adapter, HTTPAdapter) and adapter.max_retries.total != 0:
+        raise ConfigurationError(
+            f"The transport for {base_url} repeats requests by itself, which would debit twice"
+        )
+
+
+class GraphQL:
+    """Sends our documents to one shop's Admin API."""
+
+    def __init__(
+        self,
+        tokens: TokenKeeper,
+        *,
+        url: str,
+        session: requests.Session,
+        timeout_seconds: float,
+        on_version_mismatch: Callable[[str, str], None] | None,
+    ) -> None:
+        self._tokens = tokens
+        self._url = url
+        self._session = session
+        self._timeout_seconds = timeout_seconds
+        self._on_version_mismatch = on_version_mismatch
+        self._mismatch_told = False
+
+    def ask(self, name: str, variables: Json) -> Answer:
+        """Ask the question in `name`.graphql. Safe to repeat; the module's table has the errors."""
+        return self._answer(name, variables, unclear=NotSent, attempts=ATTEMPTS_OF_A_QUESTION)
+
+    def change(self, name: str, variables: Json) -> Answer:
+        """Send the change in `name`.graphql, once. The module's table has the errors."""
+        return self._answer(name, variables, unclear=Unconfirmed, attempts=1)
+
+    def _answer(
+        self, name: str, variables: Json, *, unclear: type[TryAgain], attempts: int
+    ) -> Answer:
+        token = self._tokens.token()
+        reply = self._send(name, variables, token, unclear=unclear, attempts=attempts)
+        if reply.status_code == UNAUTHORISED and self._tokens.renewed_after(token):
+            # 401: it did not run, so it may be sent again.
+            token = self._tokens.token()
+            reply = self._send(name, variables, token, unclear=unclear, attempts=attempts)
+        self._compare_version(reply)
+        _check_status(reply.status_code, unclear)
+        body = _read_body(reply, unclear)
+        data = body.get("data")
+        errors = body.get("errors")
+        if errors:
+            _raise_errors(errors, data, unclear)
+        if not isinstance(data, dict):
+            raise unclear("Shopify answered without data")
+        return Answer(data, _search_warnings(body))
+
+    def _send(
+        self, name: str, variables: Json, token: str, *, unclear: type[TryAgain], attempts: int
+    ) -> requests.Response:
+        try:
+            return self._session.post(
+                self._url,
+                json={"query": document(name), "variables": variables},
+                headers={"X-Shopify-Access-Token": token, "Accept": "application/json"},
+                timeout=in_all(self._timeout_seconds),
+                allow_redirects=False,
+            )
+        except requests.RequestException as problem:
+            broken = isinstance(problem, requests.ConnectionError)
+            if attempts > 1 and broken and not isinstance(problem, requests.Timeout):
+                return self._send(name, variables, token, unclear=unclear, attempts=attempts - 1)
+            # The cause is named, not chained: its request carries the token and maybe a code.
+            kind = type(problem).__name__
+            if _never_connected(problem):
+                raise NotSent(f"No connection to Shopify ({kind})") from None
+            raise unclear(f"Shopify did not answer ({kind})") from None
+
+    def _compare_version(self, reply: requests.Response) -> None:
+        """Tell, once, that Shopify answered by another version than the one we were built for."""
+        answered = reply.headers.get("X-Shopify-API-Version", API_VERSION)
+        if answered != API_VERSION and self._on_version_mismatch and not self._mismatch_told:
+            self._mismatch_told = True
+            self._on_version_mismatch(API_VERSION, answered)
+
+
+def _never_connected(problem: requests.RequestException) -> bool:
+    """Whether there was no connection yet, so that nothing can have been sent."""
+    if isinstance(problem, requests.exceptions.ConnectTimeout):
+        return True
+    cause = problem.args[0] if problem.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
+
+
+def _check_status(status: int, unclear: type[TryAgain]) -> None:
+    """The first layer of errors: the HTTP status."""
+    if status == OK:
+        return
+    if status == UNAUTHORISED:
+        raise AccessRefused(
+            "Shopify refused our access token (HTTP 401): store a valid one, or install the app"
+        )
+    if status in SHUT_STATUSES:
+        raise AccessRefused(f"Shopify lets nobody into this shop (HTTP {status}): see its admin")
+    if status in TOO_FAST_STATUSES:
+        raise NotSent(f"Shopify is asked too much right now (HTTP {status})")
+    if status in REDIRECTS or status == NOT_FOUND:
+        raise ConfigurationError(
+            f"There is no Admin API {API_VERSION} at Shopify's address (HTTP {status}):"
+            " check SHOPIFY_URL, it is the shop's own …myshopify.com"
+        )
+    if status == REQUEST_TIMEOUT or status >= SERVER_ERROR:
+        raise unclear(f"Shopify failed to answer (HTTP {status})")
+    raise VendorSurprise(f"Shopify answered a request of ours with HTTP {status}")
+
+
+def _read_body(reply: requests.Response, unclear: type[TryAgain]) -> Json:
+    try:
+        body = reply.json()
+    except requests.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict):
+        raise unclear("Shopify's answer cannot be read")
+    return body
+
+
+def _raise_errors(errors: object, data: object, unclear: type[TryAgain]) -> NoReturn:
+    """The second layer: `errors` at the top of a reply with HTTP 200."""
+    entries = (
+        [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+    )
+    codes = {_error_code(each) for each in entries} or {"unnamed"}
+    named = ", ".join(sorted(codes))
+    if codes == {"THROTTLED"}:
+        raise NotSent("Shopify is asked too much right now (THROTTLED)")
+    if codes == {"ACCESS_DENIED"}:
+        if unclear is Unconfirmed and not _denied_as_a_whole(entries, data):
+            # The change may have run, and only what it made may not be read by us.
+            raise Unconfirmed("Shopify denied us a part of the answer to a change (ACCESS_DENIED)")
+        raise AccessRefused(
+            "Our access token lacks a permission (ACCESS_DENIED): give the app the scopes"
+            " read_gift_cards, read_gift_card_transactions and write_gift_card_transactions"
+        )
+    if codes <= NOT_UNDERSTOOD:
+        raise VendorSurprise(f"Shopify does not understand a request of ours ({named})")
+    raise unclear(f"Shopify failed inside ({named})")
+
+
+def _error_code(entry: Json) -> str:
+    extensions = entry.get("extensions")
+    code = extensions.get("code") if isinstance(extensions, dict) else None
+    return code if isinstance(code, str) else "unnamed"
+
+
+def _denied_as_a_whole(entries: list[Json], data: object) -> bool:
+    """Whether each denial is about the change itself, and nothing came back from it."""
+    made = [value for value in data.values() if value is not None] if isinstance(data, dict) else []
+    paths = [entry.get("path") for entry in entries]
+    return not made and all(isinstance(path, list) and len(path) == 1 for path in paths)
+
+
+def _search_warnings(body: Json) -> tuple[str, ...]:
+    """The codes of warnings about searches (`invalid_field`): the search was not what we meant."""
+    extensions = body.get("extensions")
+    searches = extensions.get("search") if isinstance(extensions, dict) else None
+    warnings = [
+        warning
+        for search in (searches if isinstance(searches, list) else [])
+        if isinstance(search, dict)
+        for warning in search.get("warnings") or ()
+    ]
+    return tuple(
+        str(warning.get("code")) if isinstance(warning, dict) else "unnamed" for warning in warnings
+    )
