@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 from typing import Self
 
 # How many decimals a currency has, where that is not two.
@@ -21,6 +21,8 @@ DEFAULT_EXPONENT = 2
 
 # No shop's card holds a billion; a longer number is a scanned barcode in the wrong cell.
 LARGEST_AMOUNT_MINOR = 10**12
+# No amount up to there needs more characters; a longer text is something pasted by mistake.
+LONGEST_AMOUNT_TEXT = 40
 
 
 class MoneyError(ValueError):
@@ -53,6 +55,8 @@ class Money:
         Raises `MoneyError` for anything that is not a number, has more decimals than the currency,
         or is beyond `LARGEST_AMOUNT_MINOR`. Its message never repeats a text: it may be a code.
         """
+        if isinstance(text, str) and len(text) > LONGEST_AMOUNT_TEXT:
+            raise MoneyError("that is too long to be an amount")
         try:
             major = Decimal(text)
         except InvalidOperation:
@@ -60,9 +64,11 @@ class Money:
         if not major.is_finite():
             raise MoneyError("that is not a number")
         exponent = minor_unit_exponent(currency)
-        if abs(major) > LARGEST_AMOUNT_MINOR:  # before scaling: 1e999999 must not cost memory
+        if major.copy_abs() > LARGEST_AMOUNT_MINOR:  # abs() would overflow on 1e9999999
             raise MoneyError(f"{major:.3E} is too large to be an amount of {currency}")
-        minor = major.scaleb(exponent)
+        # Python's usual 28 digits would round a 30th decimal away, and 1e-9999999 down to nothing.
+        exact = Context(prec=len(major.as_tuple().digits), Emin=MIN_EMIN, Emax=MAX_EMAX)
+        minor = major.scaleb(exponent, context=exact)
         if minor != minor.to_integral_value():
             raise MoneyError(
                 f"{major} has more than {exponent} decimals, which {currency} does not have"
