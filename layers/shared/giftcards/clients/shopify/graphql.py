@@ -24,7 +24,7 @@ because a question goes before each change, the change finds a live one.
 No message here holds variables or Shopify's own text: a search carries a card's code.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -249,7 +249,7 @@ def _error_code(entry: Json) -> str:
     return code if isinstance(code, str) else "unnamed"
 
 
-def _denied_as_a_whole(entries: list[Json], data: object) -> bool:
+def _denied_as_a_whole(entries: Sequence[Json], data: object) -> bool:
     """Whether each denial is about the change itself, and nothing came back from it."""
     made = [value for value in data.values() if value is not None] if isinstance(data, dict) else []
     paths = [entry.get("path") for entry in entries]
