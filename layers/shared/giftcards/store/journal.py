@@ -19,7 +19,7 @@ Each line's right half is the condition of its write. Money operations are never
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -171,7 +171,7 @@ class Journal:
         lasts. `None` means that somebody else moved the operation or holds the card: look again.
         """
         key = OPERATION_PREFIX + operation.key
-        self._table.update_under(
+        marked = self._table.update_under(
             key,
             "SET #state = :sent, #sent_at = :now, #sent_by = :me, #due_at = :due",
             condition="#state = :claimed",
@@ -192,6 +192,9 @@ class Journal:
                 "now": epoch_milliseconds(now),
             },
         )
+        if marked:
+            sent_at = unpack_moment(pack_moment(now))  # to the millisecond, as the item has it
+            return replace(operation, state=State.SENT, sent_at=sent_at, sent_by=lock.owner)
         # A "no" may be the echo of our own first try whose reply was lost: the item tells.
         standing = self._table.get(key)
         if standing is None or standing["state"] != State.SENT:

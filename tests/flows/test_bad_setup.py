@@ -1,0 +1,101 @@
+"""A wrong token, a missing field, a refused mail: who can mend it is told, and nothing is lost."""
+
+import pytest
+
+from giftcards.domain.outcomes import Outcome
+from giftcards.errors import AccessRefused, BaseMismatch
+from tests.world import World
+
+CODE = "wxyz2345abcd6789"
+
+
+def test_a_wrong_shopify_token_is_named_and_the_rows_wait(world: World) -> None:
+    card = world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.shop.revoke_tokens()
+    with pytest.raises(AccessRefused, match="Shopify"):
+        world.tick()
+    world.drain()
+    assert "Status" not in world.row(row_id)
+    (status,) = world.cells("Status")
+    assert status["State"] == "Offline"
+    assert "Shopify" in status["Last Error"]
+    world.shop.add_static_token("shpat_sandbox")
+    world.advance(60)
+    world.serve()
+    assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+    assert world.shop.card(card.id).balance == 40
+
+
+def test_a_form_field_that_was_deleted_stops_the_run_by_name(world: World) -> None:
+    """Without the amount's field every row would look empty: nobody is to be told nonsense."""
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.base.table("Redemptions").delete_field("Amount")
+    with pytest.raises(BaseMismatch, match="Amount"):
+        world.tick()
+    world.drain()
+    assert "Status" not in world.row(row_id)
+    (status,) = world.cells("Status")
+    assert "Amount" in status["Last Error"]
+    assert world.mails() == []
+
+
+def test_an_answer_field_that_was_deleted_holds_up_nobody(world: World) -> None:
+    card = world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.base.table("Redemptions").delete_field("Message")
+    world.serve()
+    assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+    assert world.row(row_id)["Gift Card Code"] == "•••• 6789"
+    assert world.shop.card(card.id).balance == 40
+    assert len(world.mails()) == 1
+
+
+def test_a_renamed_field_breaks_nothing(world: World) -> None:
+    world.shop.issue_card(code=CODE, amount=50)
+    world.base.table("Redemptions").rename_field("Amount", "How much")
+    row_id = world.base.submit_form(
+        "Redemptions",
+        {"Store": [world.store_id], "Employee": "Ana", "Gift Card Code": CODE, "How much": 10},
+    )
+    world.serve()
+    assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+
+
+def test_one_row_that_cannot_be_served_does_not_stop_the_others(world: World) -> None:
+    """The first card's debit is throttled; the second customer is served meanwhile."""
+    world.shop.issue_card(code=CODE, amount=50)
+    world.shop.issue_card(code="mnpq2345mnpq6789", amount=50)
+    first = world.ask(Gift_Card_Code=CODE)
+    world.advance(1)
+    second = world.ask(Gift_Card_Code="mnpq2345mnpq6789")
+    world.shop.faults.add("throttle", operation="giftCardDebit", times=1)
+    world.serve()
+    assert "Status" not in world.row(first)
+    assert world.row(second)["Outcome"] == Outcome.REDEEMED
+    world.advance(15)
+    world.serve()
+    assert world.row(first)["Outcome"] == Outcome.REDEEMED
+
+
+def test_a_receipt_whose_creation_got_no_reply_is_not_written_twice(world: World) -> None:
+    world.shop.issue_card(code=CODE, amount=50)
+    world.ask(Gift_Card_Code=CODE)
+    world.base.faults.add("drop-reply", operation="create", times=1)
+    world.serve()
+    world.come_to_rest()
+    assert len(world.cells("Receipts")) == 1
+    assert len(world.cells("Gift Cards")) == 1
+
+
+def test_a_card_row_that_somebody_deleted_is_made_again(world: World) -> None:
+    world.shop.issue_card(code=CODE, amount=50)
+    world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    (record,) = world.base.table("Gift Cards").records()
+    world.base.table("Gift Cards").delete(record.id)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    (record,) = world.base.table("Gift Cards").records()
+    assert record.fields["Balance"] == 30
+    assert world.row(row_id)["Gift Card"] == [record.id]
