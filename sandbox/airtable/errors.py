@@ -109,6 +109,13 @@ def invalid_request(
     return AirtableError(422, "INVALID_REQUEST_UNKNOWN", message)
 
 
+def missing_fields() -> AirtableError:
+    """A write without the cells it is about."""
+    return AirtableError(
+        422, "INVALID_REQUEST_MISSING_FIELDS", 'Could not find field "fields" in the request body'
+    )
+
+
 def invalid_formula(detail: str) -> AirtableError:
     """A formula that does not parse, or that the sandbox does not know."""
     return AirtableError(

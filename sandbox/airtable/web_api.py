@@ -15,14 +15,17 @@ Faults know these operations, alone or with a table's name behind them (`create 
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flask import Flask, Request, Response, jsonify, request
+from flask import Flask, Response, jsonify, request
+from werkzeug.datastructures import MultiDict
 
 from sandbox.airtable import errors
-from sandbox.airtable.base import RECORDS_A_PAGE, Base, Query, RecordJson, Table
+from sandbox.airtable.base import Base
 from sandbox.airtable.errors import AirtableError
 from sandbox.airtable.fields import Json
+from sandbox.airtable.table import RECORDS_A_PAGE, Query, RecordJson, Table
 from sandbox.faults import Fault, FaultOrder, faults_blueprint
 from sandbox.wsgi import Loss, LossyConnections, lose_reply
 
@@ -53,6 +56,25 @@ FAULTS_BEFORE = frozenset(
 FAULTS_AFTER = frozenset({Fault.DROP_REPLY, Fault.BREAK_CONNECTION, Fault.FAIL_AFTER})
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as far as the base cares; it outlives the connection, for what is applied late."""
+
+    verb: str
+    parameters: MultiDict[str, str]
+    json: Json
+
+    def body(self) -> dict[str, Json]:
+        """The JSON object that was sent; raises `AirtableError` if there is none."""
+        if not isinstance(self.json, dict):
+            raise errors.missing_fields()
+        return self.json
+
+
+def _received() -> Received:
+    return Received(request.method, request.args, request.get_json(silent=True))
+
+
 def create_app(base: Base) -> "WSGIApplication":
     """The Web API of one base, as a WSGI app."""
     app = Flask(__name__)
@@ -76,20 +98,23 @@ def _refuse(error: AirtableError) -> Response:
 def _add_record_routes(app: Flask, base: Base) -> None:
     @app.route("/v0/<base_id>/<table>", methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
     def many(base_id: str, table: str) -> Response:
-        verb = request.method
-        operation = {"GET": "list", "POST": "create", "DELETE": "delete"}.get(verb, "update")
-        return _serve(base, base_id, table, operation, lambda one: _many(one, verb, request))
+        received = _received()
+        operation = {"GET": "list", "POST": "create", "DELETE": "delete"}.get(
+            received.verb, "update"
+        )
+        return _serve(base, base_id, table, operation, lambda there: _many(there, received))
 
     @app.post("/v0/<base_id>/<table>/listRecords")
     def list_records(base_id: str, table: str) -> Response:
-        return _serve(base, base_id, table, "list", lambda one: _list(one, _body(request)))
+        received = _received()
+        return _serve(base, base_id, table, "list", lambda there: _list(there, received.body()))
 
     @app.route("/v0/<base_id>/<table>/<record_id>", methods=["GET", "PATCH", "PUT", "DELETE"])
     def one(base_id: str, table: str, record_id: str) -> Response:
-        verb = request.method
-        operation = {"GET": "get", "DELETE": "delete"}.get(verb, "update")
+        received = _received()
+        operation = {"GET": "get", "DELETE": "delete"}.get(received.verb, "update")
         return _serve(
-            base, base_id, table, operation, lambda there: _one(there, verb, record_id, request)
+            base, base_id, table, operation, lambda there: _one(there, record_id, received)
         )
 
 
@@ -109,24 +134,21 @@ def _add_metadata_routes(app: Flask, base: Base) -> None:
 
     @app.post("/v0/meta/bases/<base_id>/tables")
     def create_table(base_id: str) -> Response:
-        body = _body(request)
+        received = _received()
 
         def answer() -> Answer:
             _check_base(base, base_id)
-            name, fields = body.get("name"), body.get("fields")
-            if not isinstance(name, str) or not isinstance(fields, list):
-                raise errors.invalid_request()
-            return base.create_table(name, fields, body.get("description")).schema()
+            return _create_table(base, received.body())
 
         return _guard(base, ["create table"], answer, counts_as_call=False)
 
     @app.post("/v0/meta/bases/<base_id>/tables/<table>/fields")
     def create_field(base_id: str, table: str) -> Response:
-        body = _body(request)
+        received = _received()
 
         def answer() -> Answer:
             _check_base(base, base_id)
-            return base.table(table).create_field(body).schema()
+            return base.table(table).create_field(received.body()).schema()
 
         return _guard(base, ["create field"], answer, counts_as_call=False)
 
@@ -135,7 +157,7 @@ def _add_down_switch(app: Flask, base: Base) -> None:
     @app.route("/_sandbox/down", methods=["GET", "PUT"])
     def down() -> Response:
         if request.method == "PUT":
-            base.is_down = bool(_body(request).get("down"))
+            base.is_down = bool(_received().body().get("down"))
         return jsonify({"down": base.is_down})
 
 
@@ -213,45 +235,41 @@ def _check_base(base: Base, base_id: str) -> None:
 # Requests and their replies.
 
 
-def _body(received: Request) -> dict[str, Json]:
-    body = received.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise AirtableError(
-            422,
-            "INVALID_REQUEST_MISSING_FIELDS",
-            'Could not find field "fields" in the request body',
-        )
-    return body
+def _create_table(base: Base, body: Mapping[str, Json]) -> Answer:
+    name, fields = body.get("name"), body.get("fields")
+    if not isinstance(name, str) or not isinstance(fields, list):
+        raise errors.invalid_request()
+    return base.create_table(name, fields, body.get("description")).schema()
 
 
-def _many(table: Table, verb: str, received: Request) -> Answer:
-    match verb:
+def _many(table: Table, received: Received) -> Answer:
+    match received.verb:
         case "GET":
-            return _list(table, _parameters(received))
+            return _list(table, _list_parameters(received.parameters))
         case "POST":
-            return _create(table, _body(received))
+            return _create(table, received.body())
         case "DELETE":
-            record_ids = received.args.getlist("records[]") or received.args.getlist("records")
+            record_ids = received.parameters.getlist("records[]")
             if not record_ids:
                 raise errors.invalid_request()
             table.delete_many(record_ids)
             return {"records": [{"id": one, "deleted": True} for one in record_ids]}
         case _:
-            return _update(table, _body(received), replace=verb == "PUT")
+            return _update(table, received.body(), replace=received.verb == "PUT")
 
 
-def _one(table: Table, verb: str, record_id: str, received: Request) -> Answer:
-    if verb == "GET":
-        by_id = _flag(received.args.get("returnFieldsByFieldId"))
+def _one(table: Table, record_id: str, received: Received) -> Answer:
+    if received.verb == "GET":
+        by_id = _flag(received.parameters.get("returnFieldsByFieldId"))
         return _as_answer(table.get(record_id, by_field_id=by_id))
     table.get(record_id)  # 404 for one record, where a batch answers 422
-    if verb == "DELETE":
+    if received.verb == "DELETE":
         table.delete(record_id)
         return {"id": record_id, "deleted": True}
-    body = _body(received)
+    body = received.body()
     (changed,) = table.update_many(
         [(record_id, _cells(body))],
-        replace=verb == "PUT",
+        replace=received.verb == "PUT",
         typecast=_flag(body.get("typecast")),
         by_id=_flag(body.get("returnFieldsByFieldId")),
     )
@@ -317,12 +335,12 @@ def _list(table: Table, given: Mapping[str, Json]) -> Answer:
     return answer if page.offset is None else answer | {"offset": page.offset}
 
 
-def _parameters(received: Request) -> dict[str, Json]:
+def _list_parameters(parameters: MultiDict[str, str]) -> dict[str, Json]:
     """The parameters of a list in the address, in the form in which a body has them."""
     given: dict[str, Json] = {}
     sort: dict[int, dict[str, str]] = {}
-    for key, values in received.args.lists():
-        if key in ("fields[]", "fields"):
+    for key, values in parameters.lists():
+        if key == "fields[]":
             given["fields"] = values
         elif (part := re.fullmatch(r"sort\[(\d+)\]\[(field|direction)\]", key)) is not None:
             sort.setdefault(int(part[1]), {})[part[2]] = values[-1]
@@ -338,11 +356,7 @@ def _flag(value: Json) -> bool:
 def _cells(row: Json) -> Mapping[str, Json]:
     cells = row.get("fields") if isinstance(row, dict) else None
     if not isinstance(cells, dict):
-        raise AirtableError(
-            422,
-            "INVALID_REQUEST_MISSING_FIELDS",
-            'Could not find field "fields" in the request body',
-        )
+        raise errors.missing_fields()
     return cells
 
 
