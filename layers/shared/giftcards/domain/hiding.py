@@ -1,0 +1,256 @@
+"""Free text made safe to show: whatever may be a card's code in it is masked, in logs and in mails.
+
+Nothing here is needed as long as everybody writes masked cards only. It stands behind that, for the
+text that others wrote: a name in which somebody pasted the code, a vendor's error that repeats what
+it was asked. There are two guards, because neither suffices:
+
+- **What is known.** Whoever handles a row names its code, and every spelling of it is masked: other
+  capitals, blanks and dashes anywhere, full-width, Cyrillic or Greek letters, inside a URL.
+- **What looks like a code.** Codes of which nobody told us are known by their shape: a run of at
+  least eight letters *and* digits, a long number, a long run of capitals, or groups of equal size
+  (`ABCD 1234 EFGH 5678`). What has the shape of our own and the vendors' ids passes: Airtable's
+  (`rec…`), Shopify's (`gid://…`), UUIDs and trace ids, digests, times, and masked cards.
+
+The second guard cannot be complete: a code of small letters only is a word, and one of eight digits
+is a number. (Of random codes of sixteen letters and digits, one in two hundred has no digit.) And a
+code of 17 characters that begins with `rec` passes for an Airtable id. The first guard knows them.
+It errs the other way too: `terminal12` is masked. Neither is silent: a mask keeps four characters.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import quote
+
+from giftcards.domain.codes import (
+    LONGEST_CODE,
+    SHORTEST_CODE,
+    TWIN_LETTERS,
+    Code,
+    clean,
+    mask,
+)
+
+# Numbers up to 14 digits are Shopify's ids, times in milliseconds, account numbers.
+SHORTEST_NUMERIC_CODE: Final = 15
+# REDEEMED and INSUFFICIENT are words; sixteen capitals in a row are not.
+SHORTEST_CODE_OF_CAPITALS: Final = 16
+# How cards print a code that is grouped with blanks. Threes are too often words: "the 5th and 3rd".
+SIZES_BETWEEN_BLANKS: Final = (4, 5)
+# Of words or numbers in groups of equal size there are many pairs and few triples.
+FEWEST_GROUPS: Final = 3
+# Beside the larger part of a code, "5678" is its rest and "25" is an amount.
+SHORTEST_NUMBER_THAT_CLINGS: Final = 4
+MOST_SIGNS_BETWEEN: Final = 6  # between two characters of a known code: "- \n", or "%20%2D"
+
+_UUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+_HALF_TWICE = r"(?!(?P<half>[0-9a-f]{8,20})(?P=half)(?![0-9a-z]))"
+# What has the length of a code and is none.
+HARMLESS = "|".join(
+    (
+        r"•••• [^\W_]{0,4}",  # a masked card
+        "(?:rec|app|tbl|fld|viw|usr|sel|wsp|att)[A-Za-z0-9]{14}",  # Airtable's ids
+        r"gid://shopify/[A-Za-z]+/\d+",  # Shopify's
+        f"[0-9a-f]{{16}}-{_UUID}-[0-9]{{6}}",  # SES's message ids
+        _UUID,  # AWS's request ids, SQS's message ids
+        "1-[0-9a-f]{8}-[0-9a-f]{24}",  # X-Ray's trace ids
+        f"{_HALF_TWICE}(?:[0-9a-f]{{64}}|[0-9a-f]{{40}}|[0-9a-f]{{32}}|[0-9a-f]{{24}})",  # digests
+        "[A-Z0-9]{52}",  # DynamoDB's request ids
+        r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?",
+        r"\d{8}T\d{6}Z",  # a time, and the one above
+        r"\d{1,3}\.\d+(?!\.)",  # a measured number, as Python writes it
+        r"(?<=at )0x[0-9a-f]{6,16}",  # an object's address
+    )
+)
+_TIGHT = r"[-‐-―−－._·\u00ad\u200b-\u200f\u2060\ufeff]"
+_BLANK = r"[\s+]|%[0-9A-Fa-f]{2}|\\(?:[nrt]|u[0-9a-fA-F]{4})"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Letters and digits that stand together, and what stands between them and the run before."""
+
+    text: str
+    start: int
+    end: int
+    after: Literal["tight", "blank", "other"]
+
+    @property
+    def has_digit(self) -> bool:
+        """Whether there is a digit, of any script."""
+        return any(character.isdigit() for character in self.text)
+
+    @property
+    def has_letter(self) -> bool:
+        """Whether there is anything but digits."""
+        return not self.text.isdigit()
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether letters and digits stand together, as in few words and in most codes."""
+        return self.has_digit and self.has_letter
+
+
+def hide_codes(text: str, *, known: Collection[str] = (), names: Collection[str] = ()) -> str:
+    """`text` with everything masked that is, or looks like, a full card code.
+
+    `known` are codes being handled, as typed or normalised: every spelling of them is masked.
+    `names` are ours (a function's, a table's) and pass although they look like a code.
+    """
+    for typed in known:
+        text = _hide_known(text, typed)
+    masked: list[tuple[int, int]] = []
+    for start, end in _spans_like_codes(_runs(text, names)):
+        if masked and not any(sign.isalnum() for sign in text[masked[-1][1] : start]):
+            start = masked.pop()[0]  # noqa: PLW2901 - two masks side by side would show eight characters
+        masked.append((start, end))
+    for start, end in reversed(masked):
+        text = text[:start] + _mask_of(text[start:end]) + text[end:]
+    return text
+
+
+def _hide_known(text: str, typed: str) -> str:
+    """Mask one known code in every spelling; what was typed is masked even if it is no code."""
+    code = clean(typed)
+    if isinstance(code, Code):
+        between = rf"(?:[\W_]|{_BLANK}){{0,{MOST_SIGNS_BETWEEN}}}?"
+        spelled = between.join(_spellings(character) for character in code.value)
+        text = re.sub(spelled, code.masked, text)
+        written = code.masked
+    else:
+        written = _mask_of(typed)
+    if len(typed.strip()) < SHORTEST_CODE:
+        return text  # a typed "25" would mask every amount
+    for spelling in (
+        typed,
+        typed.strip(),
+        repr(typed)[1:-1],
+        json.dumps(typed)[1:-1],
+        quote(typed),
+    ):
+        text = text.replace(spelling, written)
+    return text
+
+
+def _spellings(character: str) -> str:
+    """A pattern for every way to write one letter or digit of a code."""
+    same = {character, character.upper()}
+    same |= {chr(ord(one) + 0xFEE0) for one in same}  # full-width forms
+    for twin, latin in TWIN_LETTERS.items():
+        if latin == character:
+            same |= {twin, *twin.upper()}
+    return f"[{''.join(sorted(same))}]"
+
+
+def _mask_of(text: str) -> str:
+    """The mask of a text: its last four letters and digits."""
+    return mask("".join(sign for sign in text if sign.isalnum()).lower())
+
+
+def _runs(text: str, names: Collection[str]) -> list[list[Run]]:
+    """The runs of letters and digits in `text`, in chains that harmless ids and other signs cut."""
+    ours = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True) if name)
+    harmless = f"{ours}|{HARMLESS}" if ours else HARMLESS
+    scanner = re.compile(
+        rf"(?P<harmless>(?<![^\W_])(?:{harmless})(?![^\W_]))"
+        rf"|(?P<blank>{_BLANK})|(?P<tight>{_TIGHT})|(?P<run>[^\W_]+)"
+    )
+    chains: list[list[Run]] = [[]]
+    after: Literal["tight", "blank", "other"] = "other"
+    last_end = 0
+    for found in scanner.finditer(text):
+        if found.start() != last_end or found.lastgroup == "harmless":
+            after = "other"
+        last_end = found.end()
+        if found.lastgroup == "run":
+            if after == "other":
+                chains.append([])
+            chains[-1].append(Run(found[0], found.start(), found.end(), after))
+            after = "tight"
+        elif found.lastgroup == "blank":
+            after = "other" if after == "other" else "blank"
+        elif found.lastgroup == "harmless":
+            after = "other"
+    return chains
+
+
+def _spans_like_codes(chains: list[list[Run]]) -> Iterator[tuple[int, int]]:
+    """Where codes seem to stand: start and end in the text, from left to right."""
+    for chain in chains:
+        place = 0
+        while place < len(chain):
+            length = _longest_code_at(chain, place)
+            if length:
+                yield chain[place].start, chain[place + length - 1].end
+            place += length or 1
+
+
+def _longest_code_at(chain: Sequence[Run], place: int) -> int:
+    """How many runs from `place` on look like one code together; 0 where none do."""
+    longest = 0
+    letters = 0
+    for end in range(place, min(len(chain), place + LONGEST_CODE)):
+        letters += len(chain[end].text)
+        if letters > LONGEST_CODE and end > place:
+            break
+        if _looks_like_a_code(chain[place : end + 1]):
+            longest = end - place + 1
+    return longest
+
+
+def _looks_like_a_code(runs: Sequence[Run]) -> bool:
+    """Whether these neighbours look like one code: see the module's docstring."""
+    if len(runs) == 1:
+        return _is_code_by_itself(runs[0])
+    letters = sum(len(run.text) for run in runs)
+    if letters < SHORTEST_CODE:
+        return False
+    if any(_is_code_by_itself(run) for run in runs):
+        # A code that was cut in two: what stands beside its larger part belongs to it.
+        return all(_is_code_by_itself(run) or _clings(runs, run) for run in runs)
+    return _is_in_groups(runs, letters)
+
+
+def _clings(runs: Sequence[Run], run: Run) -> bool:
+    """Whether `run` is likely to be a part of the code beside it, rather than the next word."""
+    place = runs.index(run)
+    after = runs[place].after if place else "blank"
+    before = runs[place + 1].after if place + 1 < len(runs) else "blank"
+    return "tight" in (after, before) or (
+        run.has_digit and len(run.text) >= SHORTEST_NUMBER_THAT_CLINGS
+    )
+
+
+def _is_code_by_itself(run: Run) -> bool:
+    """Whether one run has the shape of a code."""
+    if run.is_mixed:
+        return len(run.text) >= SHORTEST_CODE
+    if run.has_digit:
+        return len(run.text) >= SHORTEST_NUMERIC_CODE
+    return run.text.isupper() and len(run.text) >= SHORTEST_CODE_OF_CAPITALS
+
+
+def _is_in_groups(runs: Sequence[Run], letters: int) -> bool:
+    """Whether several short runs have the shape of a code in groups."""
+    tight = all(run.after == "tight" for run in runs[1:])
+    size = len(runs[0].text)
+    sizes = [len(run.text) for run in runs]
+    # The last group may be shorter, but two have to be equal: python3.13 is no code.
+    even = set(sizes[:-1]) == {size} and sizes[-1] <= size and sizes.count(size) > 1
+    mixed = sum(run.is_mixed for run in runs)
+    numbers = sum(not run.has_letter for run in runs)
+    words = [run for run in runs if not run.has_digit]
+    capitals = all(word.text.isupper() for word in words)
+    if tight and mixed > 1:
+        return True
+    if not even or not (tight or size in SIZES_BETWEEN_BLANKS):
+        return False
+    if numbers == len(runs):
+        return letters >= SHORTEST_NUMERIC_CODE
+    if len(words) == len(runs):
+        return capitals and len(runs) >= FEWEST_GROUPS and size in SIZES_BETWEEN_BLANKS
+    if capitals:
+        return True
+    return mixed + numbers > 1 or (tight and len(runs) >= FEWEST_GROUPS)
