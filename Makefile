@@ -5,6 +5,7 @@
 .NOTPARALLEL:
 .SUFFIXES:
 SHELL := /bin/sh
+comma := ,
 
 # Whatever the caller's shell is set up for (another environment, another AWS account) is none of our
 # business. Of uv's settings only those stay that say how to reach the network and where to cache.
@@ -13,6 +14,10 @@ STRAY += $(filter AWS_% SAM_CLI_% POWERTOOLS_% PYTEST_% MYPY% RUFF_% HYPOTHESIS_
 STRAY += $(filter-out UV_CACHE_DIR UV_OFFLINE UV_HTTP_% UV_CONCURRENT_% UV_NATIVE_TLS UV_SYSTEM_CERTS \
 	UV_INSECURE_HOST UV_LINK_MODE UV_PYTHON_INSTALL_% UV_PYTHON_DOWNLOADS%,$(filter UV_%,$(.VARIABLES)))
 unexport $(STRAY)
+
+# A proxy does not know this machine's own addresses.
+export NO_PROXY := $(if $(NO_PROXY),$(NO_PROXY)$(comma))127.0.0.1,localhost
+export no_proxy := $(NO_PROXY)
 
 # SAM would ask PyPI for newer versions of itself and report usage to AWS.
 export SAM_CLI_TELEMETRY := 0

@@ -1,0 +1,287 @@
+"""The whole system on one machine: vendors in a box, an AWS account in a box, and the real thing.
+
+    python -m sandbox.demo        what `make demo` runs: until Ctrl-C
+
+`running_sandbox()` is the same for tests. The template is the one that goes to AWS, built with
+`sam build` and deployed with `sam deploy`; only the addresses among its parameters differ.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from sandbox import airtable, klaviyo, pages, shopify
+from sandbox.embedded_aws import (
+    PROJECT,
+    TOOLS,
+    EmbeddedAws,
+    SandboxError,
+    check_machine,
+    only_one,
+    running_aws,
+    try_lock,
+)
+from sandbox.inbox import Inbox
+from sandbox.seed import Day, seed_a_day
+from sandbox.server import serve
+
+STACK = "universal-gift-cards"
+STAGE = "sandbox"
+
+PLACE = PROJECT / ".sandbox"
+ENDPOINTS = PLACE / "endpoints.json"
+RUN_PREFIX = "run-"
+
+# Tokens of vendors that exist on this machine only.
+SHOPIFY_TOKEN = "shpat_sandbox"  # noqa: S105 - opens a sandbox, nothing else
+KLAVIYO_KEY = "pk_sandbox"
+
+MAIL_FROM = "gift-cards@shop.example.com"
+OFFICE_EMAIL = "office@shop.example.com"
+ALARM_EMAIL = "engineer@shop.example.com"
+
+# `ops resume` asks both vendors and the journal: seconds.
+RESUME_SECONDS = 60
+
+# How often to look whether the embedded AWS is still there while people play.
+WATCH_EVERY_SECONDS = 1.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """A running sandbox: where everything is, and the vendors' own state for whoever looks inside.
+
+    `stack` is the name of the deployed stack, `day` what was seeded.
+    """
+
+    aws: EmbeddedAws
+    stack: str
+    shop: shopify.Shop
+    base: airtable.Base
+    klaviyo: klaviyo.Klaviyo
+    inbox: Inbox
+    day: Day
+    shopify_url: str
+    airtable_url: str
+    klaviyo_url: str
+    pages_url: str
+
+    def endpoints(self) -> dict[str, Any]:
+        """What programs need to find everything, as `.sandbox/endpoints.json` holds it."""
+        return {
+            "aws": self.aws.url,
+            "stack": self.stack,
+            "shopify": {
+                "url": self.shopify_url,
+                "shop": self.shop.domain,
+                "token": SHOPIFY_TOKEN,
+            },
+            "airtable": {
+                "url": self.airtable_url,
+                "token": self.base.token,
+                "base": self.base.id,
+            },
+            "klaviyo": {"url": self.klaviyo_url, "key": KLAVIYO_KEY},
+            "pages": self.pages_url,
+        }
+
+
+@contextmanager
+def running_sandbox(
+    *, parameters: Mapping[str, str] | None = None, say: Say = lambda _: None
+) -> Iterator[Sandbox]:
+    """Bring everything up, seeded and running; take everything away at the end.
+
+    `parameters` override the template's. `say` hears of each step that is done, and how long it
+    took. Raises `SandboxError` where something does not come up.
+    """
+    check_machine()
+    with ExitStack() as stack:
+        folder = stack.enter_context(_run_folder())
+        with _step("the embedded AWS is running", say):
+            aws = stack.enter_context(running_aws(folder))
+        with _step("vendors are open, a day is seeded", say):
+            sandbox = _open_vendors(stack, aws)
+        with only_one(PLACE / "build.lock"):
+            with _step("template.yaml is built (sam build)", say):
+                aws.build()
+            with _step("and deployed (sam deploy)", say):
+                aws.deploy(STACK, _parameters(sandbox) | dict(parameters or {}))
+        with _step("secrets are in SSM, the sender is verified in SES", say):
+            outputs = aws.outputs(STACK)
+            _put_secrets(aws, outputs["SecretsPrefix"], sandbox)
+            aws.check_sender(MAIL_FROM)
+        with _step("resumed (ops resume)", say):
+            _resume(aws)
+            _ring_first_minute(aws, outputs["StoreTransactionsFunction"])
+        yield sandbox
+
+
+def _open_vendors(stack: ExitStack, aws: EmbeddedAws) -> Sandbox:
+    """Open the vendors on ports of their own and seed them."""
+    shop = shopify.Shop()
+    shop.add_static_token(SHOPIFY_TOKEN)
+    base = airtable.Base()
+    airtable.build_standard_base(base)
+    mailer = klaviyo.Klaviyo(key=KLAVIYO_KEY)
+    inbox = Inbox(aws.url)
+    people = pages.create_app(shop=shop, base=base, klaviyo=mailer, inbox=inbox)
+    return Sandbox(
+        aws=aws,
+        stack=STACK,
+        shop=shop,
+        base=base,
+        klaviyo=mailer,
+        inbox=inbox,
+        day=seed_a_day(shop, base),
+        shopify_url=stack.enter_context(serve(shopify.create_app(shop))),
+        airtable_url=stack.enter_context(serve(airtable.create_app(base))),
+        klaviyo_url=stack.enter_context(serve(klaviyo.create_app(mailer))),
+        pages_url=stack.enter_context(serve(people)),
+    )
+
+
+def _parameters(sandbox: Sandbox) -> dict[str, str]:
+    """What a retailer would answer to `sam deploy --guided`."""
+    return {
+        "Stage": STAGE,
+        "LiveFrom": sandbox.day.live_from.isoformat(),
+        "ShopifyUrl": sandbox.shopify_url,
+        "AirtableUrl": sandbox.airtable_url,
+        "AirtableBaseId": sandbox.base.id,
+        "MailFrom": MAIL_FROM,
+        "OfficeEmail": OFFICE_EMAIL,
+        "AlarmEmail": ALARM_EMAIL,
+    }
+
+
+def _put_secrets(aws: EmbeddedAws, prefix: str, sandbox: Sandbox) -> None:
+    aws.put_secret(f"{prefix}/shopify-token", SHOPIFY_TOKEN)
+    aws.put_secret(f"{prefix}/airtable-token", sandbox.base.token)
+    aws.put_secret(f"{prefix}/code-pepper", secrets.token_urlsafe(48))
+
+
+def _resume(aws: EmbeddedAws) -> None:
+    """Let the system run, with the engineer's own command."""
+    command = [str(TOOLS / "ops"), "resume", "--yes", "--stack", STACK]
+    aws.run(command, seconds=RESUME_SECONDS, doing="ops resume")
+
+
+def _ring_first_minute(aws: EmbeddedAws, function: str) -> None:
+    """EventBridge first rings a minute after the deployment; nobody should have to wait for it."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    aws.invoke(function, {"source": "aws.events", "detail-type": "Scheduled Event", "time": now})
+
+
+@contextmanager
+def _step(what: str, say: Say) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    say(f"{time.monotonic() - began:5.1f} s  {what}")
+
+
+@contextmanager
+def _run_folder() -> Iterator[Path]:
+    """A folder for this run's files; those that a killed run left behind are removed first."""
+    PLACE.mkdir(exist_ok=True)
+    for left in PLACE.glob(f"{RUN_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):  # its own run is removing it right now
+            if held := try_lock(left / "lock"):
+                shutil.rmtree(left, ignore_errors=True)
+                held.close()
+    folder = Path(tempfile.mkdtemp(prefix=RUN_PREFIX, dir=PLACE))
+    held = try_lock(folder / "lock")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if held:
+            held.close()
+
+
+@contextmanager
+def _published(sandbox: Sandbox) -> Iterator[None]:
+    """Tell other programs where everything is, for as long as it is there."""
+    text = json.dumps(sandbox.endpoints(), indent=2) + "\n"
+    fresh = ENDPOINTS.with_suffix(f".{os.getpid()}")
+    fresh.write_text(text)
+    fresh.replace(ENDPOINTS)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            if ENDPOINTS.read_text() == text:  # a later run may have put its own there
+                ENDPOINTS.unlink()
+
+
+def main() -> int:
+    """Show the system at work until somebody stops it; return the exit code."""
+    for stop in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stop, _stop_like_ctrl_c)
+    began = time.monotonic()
+    _tell("── universal gift cards, all of it on this machine")
+    try:
+        with running_sandbox(say=_tell_step) as sandbox, _published(sandbox):
+            _tell(_welcome(sandbox, seconds=time.monotonic() - began))
+            _wait_until_stopped(sandbox)
+    except KeyboardInterrupt:
+        _tell("\n── taken away again")
+        return 0
+    except SandboxError as problem:
+        _tell(f"\n{problem}")
+        return 1
+    return 0
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - a program that speaks to people
+
+
+def _tell_step(line: str) -> None:
+    _tell(f"   {line}")
+
+
+def _stop_like_ctrl_c(signal_number: int, frame: FrameType | None) -> None:
+    del signal_number, frame
+    raise KeyboardInterrupt
+
+
+def _wait_until_stopped(sandbox: Sandbox) -> None:
+    while sandbox.aws.is_running():
+        time.sleep(WATCH_EVERY_SECONDS)
+    raise SandboxError("The embedded AWS has ended by itself.")
+
+
+def _welcome(sandbox: Sandbox, *, seconds: float) -> str:
+    places = {
+        "Start here": sandbox.pages_url,
+        "Shopify's API": sandbox.shopify_url,
+        "Airtable's API": sandbox.airtable_url,
+        "the embedded AWS": sandbox.aws.url,
+    }
+    lines = [f"── ready after {seconds:.0f} s"]
+    lines += [f"   {name + ':':18}{url}" for name, url in places.items()]
+    lines += [
+        "   The first rows are being answered right now. For programs: .sandbox/endpoints.json",
+        "   Stop with Ctrl-C.",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
