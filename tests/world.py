@@ -140,9 +140,8 @@ class World:
         self.aws = boto3.session.Session(region_name=REGION)
         self.queue_urls = _create_resources(self.aws)
         self.config = _config(self.queue_urls, settings)
-        self.store_id = self.base.table("Stores").create(
-            {"Name": "Main Street", "Email": "main@shop.example"}
-        )
+        store = {"Name": "Main Street", "Email": "main@shop.example"}
+        self.store_id = self.base.table("Stores").create(store)["id"]
         self.new_worker()
 
     def new_worker(self) -> Application:
@@ -187,17 +186,16 @@ class World:
         """A store files a redemption; returns the row's id. Field names with underscores."""
         row = {"Store": [self.store_id], "Employee": "Ana", "Amount": 10}
         row |= {name.replace("_", " "): value for name, value in cells.items()}
-        return self.base.submit_form(
-            "Redemptions", {name: value for name, value in row.items() if value is not None}
-        )
+        typed = {name: value for name, value in row.items() if value is not None}
+        return self.base.submit_form("Redemptions", typed)["id"]
 
     def row(self, row_id: str) -> dict[str, Any]:
         """The cells of a redemption row as Airtable shows them."""
-        return dict(self.base.table("Redemptions").get(row_id).fields)
+        return dict(self.base.table("Redemptions").get(row_id)["fields"])
 
     def cells(self, table: str) -> list[dict[str, Any]]:
         """All rows of a table."""
-        return [dict(record.fields) for record in self.base.table(table).records()]
+        return [dict(record["fields"]) for record in self.base.table(table).records()]
 
     # ------------------------------------------------------------------------------ the workers
 

@@ -26,9 +26,9 @@ def test_a_card_is_redeemed_and_everybody_knows(world: World) -> None:
     assert row["Outcome"] == Outcome.REDEEMED
     assert row["Gift Card Code"] == "•••• 6789"
     assert row["Balance After"] == 37.5
-    assert row["Gift Card"] == [card_record.id]
-    assert card_record.fields["Balance"] == 37.5
-    assert card_record.fields["Shopify ID"] == card.id
+    assert row["Gift Card"] == [card_record["id"]]
+    assert card_record["fields"]["Balance"] == 37.5
+    assert card_record["fields"]["Shopify ID"] == card.id
 
     (receipt,) = world.cells("Receipts")
     assert receipt["Outcome"] == "Done"

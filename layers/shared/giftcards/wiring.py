@@ -119,6 +119,14 @@ class Application:
             session=self.vendors,
             timeout_seconds=self.config.http_timeout_seconds,
             clock=self.clock,
+            on_version_mismatch=self._note_version_mismatch,
+        )
+
+    def _note_version_mismatch(self, asked: str, answered: str) -> None:
+        """Shopify retired the version we speak and answers by another one."""
+        self.logger.error(
+            "Shopify answers by another version of its API: this application needs an update",
+            extra={"asked": asked, "answered": answered},
         )
 
     @cached_property

@@ -1,0 +1,124 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from giftcards.config import Config, Secrets
+from giftcards.errors import ConfigurationError
+
+GOOD = {
+    "STAGE": "prod",
+    "TABLE_NAME": "journal",
+    "SHOPIFY_URL": "https://shop.myshopify.com/",
+    "AIRTABLE_URL": "https://api.airtable.com",
+    "AIRTABLE_BASE_ID": "app00000000000000",
+    "AIRTABLE_NAMES": '{"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}',
+    "SECRETS_PREFIX": "/universal-gift-cards/prod/",
+    "MAIL_FROM": "cards@shop.example",
+    "OFFICE_EMAIL": "office@shop.example",
+    "LIVE_FROM": "2026-11-30T09:00:00-05:00",
+    "TICK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/tick",
+    "ANSWER_STORE_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/answer",
+    "WRITE_AIRTABLE_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/write.fifo",
+    "TICK_OFFSETS_SECONDS": "15,30,45",
+    "TICK_TOLERANCE_SECONDS": "10",
+    "LEASE_SECONDS": "30",
+    "HTTP_TIMEOUT_SECONDS": "5",
+    "SETTLING_SECONDS": "120",
+    "ROWS_PER_RUN": "100",
+}
+PEPPER = "p" * 32
+
+
+def test_good_settings_are_read() -> None:
+    config = Config.from_environment(GOOD)
+    assert config.live_from == datetime(2026, 11, 30, 14, tzinfo=UTC)
+    assert config.tick_offsets_seconds == (15, 30, 45)
+    assert config.shopify_url == "https://shop.myshopify.com"
+    assert config.secrets_prefix == "/universal-gift-cards/prod"
+    assert config.airtable_names["Redemptions"]["Amount"] == "Value"
+
+
+def test_all_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Config.from_environment({})
+    for name in GOOD:
+        assert f"{name} is missing" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LIVE_FROM", "2026-11-30T09:00:00"),  # whose nine o'clock?
+        ("LIVE_FROM", "soon"),
+        ("TICK_OFFSETS_SECONDS", "15,15"),
+        ("TICK_OFFSETS_SECONDS", "45,30"),
+        ("TICK_OFFSETS_SECONDS", "15,60"),
+        ("TICK_OFFSETS_SECONDS", "15;30"),
+        ("LEASE_SECONDS", "0"),
+        ("LEASE_SECONDS", "30s"),
+        ("SHOPIFY_URL", "shop.myshopify.com"),
+        ("MAIL_FROM", "shop"),
+        ("MAIL_FROM", "a b@shop.example"),
+        ("AIRTABLE_NAMES", "[]"),
+        ("AIRTABLE_NAMES", '{"Redemptions": "GC"}'),
+        ("AIRTABLE_NAMES", '{"Redemptions": {"Amount": 1}}'),
+        ("AIRTABLE_NAMES", "{"),
+    ],
+)
+def test_a_malformed_setting_is_named_with_what_was_expected(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Config.from_environment(GOOD | {name: value})
+    assert f"{name} is “{value}”, expected " in str(caught.value)
+
+
+def test_two_wrong_settings_are_named_in_one_error() -> None:
+    with pytest.raises(ConfigurationError, match=r"STAGE is missing.*LEASE_SECONDS is"):
+        Config.from_environment(GOOD | {"STAGE": " ", "LEASE_SECONDS": "-1"})
+
+
+def test_a_static_token_is_enough() -> None:
+    secrets = Secrets.from_parameters(
+        {"shopify-token": "shpat_1", "airtable-token": "pat1", "code-pepper": PEPPER}, prefix="/x"
+    )
+    assert secrets.shopify_token == "shpat_1"
+    assert secrets.peppers == (PEPPER.encode(),)
+
+
+def test_client_credentials_are_enough_and_the_previous_pepper_is_tried_second() -> None:
+    secrets = Secrets.from_parameters(
+        {
+            "shopify-client-id": "id",
+            "shopify-client-secret": "secret",
+            "airtable-token": "pat1",
+            "code-pepper": PEPPER,
+            "code-pepper-previous": "q" * 40,
+        },
+        prefix="/x",
+    )
+    assert secrets.shopify_token is None
+    assert secrets.peppers == (PEPPER.encode(), b"q" * 40)
+
+
+def test_missing_secrets_are_named_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Secrets.from_parameters({"shopify-client-id": "id"}, prefix="/x")
+    message = str(caught.value)
+    assert "/x/airtable-token is missing" in message
+    assert "/x/code-pepper is missing" in message
+    assert "/x/shopify-token is missing" in message
+
+
+def test_a_short_pepper_is_refused_without_being_shown() -> None:
+    parameters = {"shopify-token": "t", "airtable-token": "pat1", "code-pepper": "short!"}
+    with pytest.raises(ConfigurationError, match="shorter than 32") as caught:
+        Secrets.from_parameters(parameters, prefix="/x")
+    assert "short!" not in str(caught.value)
+
+
+def test_secrets_never_show_in_a_representation() -> None:
+    secrets = Secrets.from_parameters(
+        {"shopify-token": "shpat_1", "airtable-token": "pat1", "code-pepper": PEPPER}, prefix="/x"
+    )
+    shown = json.dumps(repr(secrets))
+    assert not any(word in shown for word in ("shpat_1", "pat1", PEPPER))
