@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import requests
-from flask import Flask, Response
+from flask import Flask, Response, jsonify
 
 from sandbox.inbox import FRESH_SECONDS, Inbox
 from sandbox.wsgi import WsgiAdapter
@@ -47,11 +47,12 @@ class EmbeddedAws:
         self.app = Flask(__name__)
         self.app.add_url_rule("/_ministack/ses/messages", view_func=self.messages)
 
-    def messages(self) -> tuple[Response, int]:
+    def messages(self) -> Response:
         self.asked += 1
         accounts = {"000000000000": self.sent} if self.sent else {}
-        body = self.app.json.response({"messages": accounts})
-        return (body, 200) if self.is_up else (self.app.json.response({}), 503)
+        reply = jsonify({"messages": accounts})
+        reply.status_code = 200 if self.is_up else 503
+        return reply
 
 
 class Watch:

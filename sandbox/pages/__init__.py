@@ -1,0 +1,5 @@
+"""Pages for people: the stores' form, the office's tables, the mail, the shop, the accidents."""
+
+from sandbox.pages.application import create_app
+
+__all__ = ["create_app"]

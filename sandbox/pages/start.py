@@ -1,0 +1,92 @@
+"""The start page: what this is, where to click, cards to try, and how things stand."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from flask import Blueprint, render_template, url_for
+
+from sandbox.pages.cells import CellView, pill
+from sandbox.pages.forms import CODE_FIELD
+from sandbox.pages.inbox import boxes_of
+from sandbox.pages.shopify import CardView, look_at_card
+from sandbox.pages.tables import has_table
+from sandbox.pages.vendors import Vendors
+from sandbox.pages.wording import symbol_of, write_amount
+
+# Enough of each kind to try things with; all of them stand on the Shopify page.
+CARDS_OF_A_STATE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One number at a glance, and where it comes from."""
+
+    value: str
+    words: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProngView:
+    """One part of the application, as its row in `Status` tells."""
+
+    name: str
+    state: CellView
+    since: str
+
+
+def start_pages(vendors: Vendors) -> Blueprint:
+    """The page at `/`."""
+    pages = Blueprint("start", __name__)
+
+    @pages.get("/")
+    def show() -> str:
+        return render_template(
+            "start.html",
+            tiles=list(_tiles(vendors)),
+            cards=_cards_to_try(vendors),
+            code_field=CODE_FIELD,
+            boxes=boxes_of(vendors),
+            problem=vendors.inbox.problem,
+            prongs=_prongs(vendors),
+        )
+
+    return pages
+
+
+def _tiles(vendors: Vendors) -> Iterator[Tile]:
+    redemptions = url_for("tables.show", name="Redemptions")
+    rows = vendors.base.table("Redemptions").records()
+    waiting = sum(1 for row in rows if not row["fields"].get("Status"))
+    loaded = sum((card.balance for card in vendors.shop.cards), Decimal(0))
+    yield Tile(str(waiting), "rows waiting", redemptions)
+    yield Tile(str(len(rows) - waiting), "rows served", redemptions)
+    yield Tile(str(len(vendors.inbox.mails())), "mails sent", url_for("inbox.show_all"))
+    amount = write_amount(loaded, symbol_of(vendors.shop.currency))
+    yield Tile(amount, "on all gift cards", url_for("shopify.show"))
+
+
+def _cards_to_try(vendors: Vendors) -> list[CardView]:
+    """The oldest few cards of each state, in the order in which they were issued."""
+    shown: dict[str, int] = {}
+    cards: list[CardView] = []
+    for card in vendors.shop.cards:
+        view = look_at_card(vendors.shop, card)
+        shown[view.state] = shown.get(view.state, 0) + 1
+        if shown[view.state] <= CARDS_OF_A_STATE:
+            cards.append(view)
+    return cards
+
+
+def _prongs(vendors: Vendors) -> list[ProngView]:
+    if not has_table(vendors.base, "Status"):
+        return []
+    return [
+        ProngView(
+            name=str(row["fields"].get("Prong", "")),
+            state=pill(str(row["fields"].get("State", "unknown"))),
+            since=str(row["fields"].get("Last Error", "")),
+        )
+        for row in vendors.base.table("Status").records()
+    ]

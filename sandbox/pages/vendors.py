@@ -1,0 +1,22 @@
+"""What the pages look at: the shop, the base, and the mail boxes."""
+
+from dataclasses import dataclass
+
+from sandbox.airtable import Base
+from sandbox.inbox import Inbox
+from sandbox.shopify import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Vendors:
+    """The vendors in a box that the pages show and act upon."""
+
+    shop: Shop
+    base: Base
+    inbox: Inbox
+
+    @property
+    def version(self) -> str:
+        """Differs whenever anything a page shows differs; pages compare it once a second."""
+        self.base.settle()
+        return f"{self.base.version}.{self.shop.version}.{self.inbox.version}"

@@ -1,0 +1,370 @@
+"""A day in the life of a shop: stores, cards of every state, and redemptions as staff type them.
+
+`seed_a_day(shop, base)` fills an empty shop and an empty base, always with the same contents, and
+returns what it made. Every waiting row says what has to become of it (`SeededRow.expected`), so
+whoever runs the application on it can compare.
+
+The times are counted back from the shop's clock: the waiting rows are minutes old, and one row is
+from before anybody thought of this application. An application that goes live at `Day.live_from`
+serves the first and leaves the second alone for ever.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from sandbox.airtable import Base
+from sandbox.shopify import GiftCard, Shop
+
+# Longer than a shop waits for a go-live, shorter than Airtable's revision history.
+OLD_ROW_AGE = timedelta(days=30)
+LIVE_SINCE = timedelta(days=1)
+
+# The rows wait a few minutes at most: a customer would not wait longer.
+FIRST_ROW_AGE = timedelta(minutes=6)
+BETWEEN_ROWS = timedelta(seconds=15)
+
+CARD_AGE = timedelta(days=200)
+SPENT_AGE = timedelta(days=12)
+EXPIRED_SINCE = timedelta(days=3)
+STILL_GOOD_FOR = timedelta(days=5 * 365)
+
+
+class Expected(StrEnum):
+    """What has to become of a seeded row: its outcome, or one of the two that get none."""
+
+    REDEEMED = "REDEEMED"
+    CODE_FORMAT_INCORRECT = "CODE_FORMAT_INCORRECT"
+    CODE_NOT_FOUND = "CODE_NOT_FOUND"
+    INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+    AMOUNT_INVALID = "AMOUNT_INVALID"
+    CARD_EXPIRED = "CARD_EXPIRED"
+    CARD_DISABLED = "CARD_DISABLED"
+    WAITS_FOR_A_STORE = "waits until the office chooses a store; the office is told once"
+    NEVER_TOUCHED = "older than the go-live: never read, never changed"
+
+    @property
+    def is_outcome(self) -> bool:
+        """Whether the row is answered with an outcome."""
+        return self not in {Expected.WAITS_FOR_A_STORE, Expected.NEVER_TOUCHED}
+
+
+@dataclass(frozen=True, slots=True)
+class SeededStore:
+    """A store: its row in `Stores`, and who works there."""
+
+    id: str
+    name: str
+    email: str
+    staff: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeededRow:
+    """A row of `Redemptions`: why it is there, and what has to become of it.
+
+    `code` is the card that is meant (None where no one card is), `amount` what is in the cell.
+    """
+
+    id: str
+    why: str
+    store: SeededStore | None
+    typed: str = field(repr=False)
+    code: str | None = field(repr=False)
+    amount: Decimal | None
+    expected: Expected
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What `seed_a_day` made. `cards` holds the full codes, by the name of the card's story."""
+
+    stores: tuple[SeededStore, ...]
+    cards: dict[str, GiftCard] = field(repr=False)
+    rows: tuple[SeededRow, ...]
+    live_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _CardStory:
+    """A card to issue: `spent` went in a store before, `deactivated` and `expired` ended it."""
+
+    name: str
+    code: str = field(repr=False)
+    amount: str
+    spent: str = "0"
+    spent_on_web: str = "0"
+    expired: bool = False
+    deactivated: bool = False
+
+
+# name, mail address, staff. The domain is reserved for examples (RFC 2606): no mail can get out.
+STORES = (
+    ("Harbor Street", "harbor.street@stores.example.com", ("Maya Ortiz", "Ben Whitfield")),
+    ("Old Mill", "old.mill@stores.example.com", ("Priya Nair", "Tom Kowalski")),
+    ("Station Kiosk", "station.kiosk@stores.example.com", ("Jonas Lind",)),
+    ("Northgate Mall", "northgate.mall@stores.example.com", ("Aisha Bello", "Grace Kim")),
+)
+
+# The first of these are for people to try; no seeded row moves money on them.
+CARD_STORIES = (
+    _CardStory("fresh", "7k2m4q8xw3r9hn5t", "50.00"),
+    _CardStory("generous", "p4d8c2v7m9x3t6ka", "250.00"),
+    _CardStory("partly spent", "h3n9w5b7k2q8r4vd", "75.00", spent="21.30", spent_on_web="12.50"),
+    _CardStory("a few cents left", "t6x2c9m4p8d3w7kq", "40.00", spent="39.65"),
+    _CardStory("empty", "v8r3k7h2n5q9b4xm", "25.00", spent="25.00"),
+    _CardStory("expired", "d5w9t3x7c2p6m8hr", "60.00", expired=True),
+    _CardStory("deactivated", "q7b4n2k9v6r3x8wt", "80.00", deactivated=True),
+    # Each of the following belongs to one waiting row, so that no row depends on another.
+    _CardStory("typed well", "m2p7x4w9c3k8t5rn", "60.00"),
+    _CardStory("typed with dashes", "b9k3r7v2d6h4n8qx", "45.00"),
+    _CardStory("typed with a label", "w4t8m2c6x9p3k7hd", "30.00"),
+    _CardStory("typed on another keyboard", "kc3xam7pet9h4o2b", "35.00"),
+    _CardStory("pasted twice", "n6v2q8b4r9d3h7wk", "20.00"),
+    _CardStory("zeros typed as O", "x0t7k0m4w9c20p8r", "55.00"),
+    _CardStory("spent to the last cent", "r8h4d2n7b3v9q6tm", "18.75"),
+    _CardStory("too little on it", "c2p9m6k3t8w4x7bn", "15.00"),
+    _CardStory("one of two in a cell", "k5q2v8r3n9h7d4wc", "10.00"),
+    _CardStory("the other of two", "t3m8x2p6c9w7k4bq", "10.00"),
+    _CardStory("amount with three decimals", "h9d4n7b2v6q3r8xk", "40.00"),
+    _CardStory("amount below zero", "w7k3c9p2m8t4x6dh", "40.00"),
+    _CardStory("amount missing", "b4r8v3n6q9h2d7tc", "40.00"),
+    _CardStory("amount of a barcode", "x2w6t9k4p7c3m8nv", "40.00"),
+    _CardStory("store missing", "q3h7b9d2r6n8v4kp", "40.00"),
+    _CardStory("from before", "m9c4x7w3k8p2t6rq", "40.00"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _RowStory:
+    """A row to file: `typed` is made from the card's code by the story's own hand."""
+
+    why: str
+    typed: str = field(repr=False)
+    amount: str | None
+    expected: Expected
+    card: str | None = None
+    with_store: bool = True
+    old: bool = False
+
+
+def _row_stories() -> tuple[_RowStory, ...]:
+    """The rows, oldest first, each with what has to become of it."""
+    code = {story.name: story.code for story in CARD_STORIES}
+    dashed = code["typed with dashes"].upper()
+    # Every letter that Cyrillic has a twin for, as a phone's second keyboard types it.
+    cyrillic = code["typed on another keyboard"].translate(
+        str.maketrans("kcxamptehob", "ксхамртеһов")
+    )
+    return (
+        _RowStory(
+            "It was filed before the go-live: somebody has settled it by hand since.",
+            code["from before"],
+            "12.00",
+            Expected.NEVER_TOUCHED,
+            card="from before",
+            old=True,
+        ),
+        _RowStory("Typed well.", code["typed well"], "24.90", Expected.REDEEMED, card="typed well"),
+        _RowStory(
+            "Capitals and dashes, as printed on the card.",
+            "-".join(dashed[place : place + 4] for place in range(0, len(dashed), 4)),
+            "12.00",
+            Expected.REDEEMED,
+            card="typed with dashes",
+        ),
+        _RowStory(
+            "Copied with the word before it, out of a mail.",
+            f"Code: {code['typed with a label']}",
+            "30.00",
+            Expected.REDEEMED,
+            card="typed with a label",
+        ),
+        _RowStory(
+            "Typed on a Cyrillic keyboard: every letter looks right.",
+            cyrillic,
+            "9.95",
+            Expected.REDEEMED,
+            card="typed on another keyboard",
+        ),
+        _RowStory(
+            "Pasted twice.",
+            f"{code['pasted twice']}\n{code['pasted twice']}",
+            "5.50",
+            Expected.REDEEMED,
+            card="pasted twice",
+        ),
+        _RowStory(
+            "The letter O where the card has a zero.",
+            code["zeros typed as O"].upper().replace("0", "O"),
+            "20.00",
+            Expected.REDEEMED,
+            card="zeros typed as O",
+        ),
+        _RowStory(
+            "Spends the card to the last cent.",
+            code["spent to the last cent"],
+            "18.75",
+            Expected.REDEEMED,
+            card="spent to the last cent",
+        ),
+        _RowStory(
+            "Asks for more than the card holds.",
+            code["too little on it"],
+            "15.01",
+            Expected.INSUFFICIENT_BALANCE,
+            card="too little on it",
+        ),
+        _RowStory("No card has this code.", "zz7pqm4kzz8wtr5n", "10.00", Expected.CODE_NOT_FOUND),
+        _RowStory(
+            "Two cards in one cell.",
+            f"{code['one of two in a cell']}\n{code['the other of two']}",
+            "20.00",
+            Expected.CODE_FORMAT_INCORRECT,
+        ),
+        _RowStory(
+            "The masked form, copied from an earlier mail.",
+            "•••• c2p9",
+            "10.00",
+            Expected.CODE_FORMAT_INCORRECT,
+        ),
+        _RowStory(
+            "Three decimals: a slip on the number pad.",
+            code["amount with three decimals"],
+            "12.345",
+            Expected.AMOUNT_INVALID,
+            card="amount with three decimals",
+        ),
+        _RowStory(
+            "Below zero: somebody meant to give money back.",
+            code["amount below zero"],
+            "-10.00",
+            Expected.AMOUNT_INVALID,
+            card="amount below zero",
+        ),
+        _RowStory(
+            "No amount at all.",
+            code["amount missing"],
+            None,
+            Expected.AMOUNT_INVALID,
+            card="amount missing",
+        ),
+        _RowStory(
+            "A barcode was scanned into the amount.",
+            code["amount of a barcode"],
+            "4006381333931",
+            Expected.AMOUNT_INVALID,
+            card="amount of a barcode",
+        ),
+        _RowStory(
+            "The card has expired.",
+            code["expired"],
+            "10.00",
+            Expected.CARD_EXPIRED,
+            card="expired",
+        ),
+        _RowStory(
+            "The card was deactivated.",
+            code["deactivated"],
+            "10.00",
+            Expected.CARD_DISABLED,
+            card="deactivated",
+        ),
+        _RowStory(
+            "Nobody said which store.",
+            code["store missing"],
+            "10.00",
+            Expected.WAITS_FOR_A_STORE,
+            card="store missing",
+            with_store=False,
+        ),
+    )
+
+
+def seed_a_day(shop: Shop, base: Base) -> Day:
+    """Fill an empty shop and a base with the standard tables; return what was made."""
+    now = shop.now()
+    stores = tuple(
+        SeededStore(
+            base.table("Stores").create({"Name": name, "Email": email})["id"], name, email, staff
+        )
+        for name, email, staff in STORES
+    )
+    cards = {story.name: _issue(shop, story) for story in CARD_STORIES}
+    rows = []
+    filed_at = now - FIRST_ROW_AGE
+    for place, story in enumerate(_row_stories()):
+        store = stores[place % len(stores)]
+        rows.append(
+            _file(
+                base,
+                story,
+                store,
+                employee=store.staff[place % len(store.staff)],
+                at=now - OLD_ROW_AGE if story.old else filed_at,
+            )
+        )
+        filed_at += BETWEEN_ROWS
+    return Day(stores=stores, cards=cards, rows=tuple(rows), live_from=now - LIVE_SINCE)
+
+
+def _issue(shop: Shop, story: _CardStory) -> GiftCard:
+    now = shop.now()
+    card = shop.issue_card(
+        amount=story.amount,
+        code=story.code,
+        note="Sold in the web shop",
+        expires_on=None if story.expired else shop.today() + STILL_GOOD_FOR,
+        at=now - CARD_AGE,
+    )
+    if Decimal(story.spent):
+        shop.debit(
+            card.id,
+            amount=Decimal(story.spent),
+            note="Paid at the counter",
+            processed_at=now - SPENT_AGE,
+        )
+    if Decimal(story.spent_on_web):
+        shop.spend_on_web(card.id, story.spent_on_web)
+    if story.expired:
+        shop.update(card.id, expires_on=shop.today() - EXPIRED_SINCE)
+    if story.deactivated:
+        shop.deactivate(card.id)
+    return card
+
+
+@contextmanager
+def _clock_at(base: Base, moment: datetime) -> Iterator[None]:
+    """Let the base's clock stand at `moment`: Airtable stamps each new row with its own time."""
+    with base.lock:
+        running, base.clock = base.clock, lambda: moment
+        try:
+            yield
+        finally:
+            base.clock = running
+
+
+def _file(
+    base: Base, story: _RowStory, store: SeededStore, *, employee: str, at: datetime
+) -> SeededRow:
+    """File a row as the form does; a cell that nobody filled in is absent."""
+    code = {each.name: each.code for each in CARD_STORIES}
+    cells: dict[str, object] = {"Employee": employee, "Gift Card Code": story.typed}
+    if story.with_store:
+        cells["Store"] = [store.id]
+    if story.amount is not None:
+        cells["Amount"] = float(story.amount)
+    with _clock_at(base, at):
+        row = base.table("Redemptions").create(cells)
+    return SeededRow(
+        id=row["id"],
+        why=story.why,
+        store=store if story.with_store else None,
+        typed=story.typed,
+        code=code[story.card] if story.card else None,
+        amount=None if story.amount is None else Decimal(story.amount),
+        expected=story.expected,
+    )
