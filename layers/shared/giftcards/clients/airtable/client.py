@@ -1,0 +1,407 @@
+"""The shop's Airtable base: what stores ask for is read here, and what we did is written here.
+
+Fields go by their ids in every request, so a rename breaks nothing; and every list names the fields
+it wants, so a deleted one is an error rather than a cell that looks empty.
+
+What a method raises, whatever it does:
+
+    no connection, too many requests              NotSent
+    no reply, HTTP 5xx, unreadable reply          TryAgain when reading, Unconfirmed when writing
+    token refused, month's calls used up          AccessRefused
+    table or field gone, or of another type       BaseMismatch
+    anything the documentation rules out          VendorSurprise
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import batched, islice
+from typing import Any, Self
+
+import requests
+from pyairtable import Api
+from pyairtable import formulas as formula
+from pyairtable.api.table import Table
+from pyairtable.api.types import RecordDict
+
+from giftcards.clients.airtable.cells import (
+    Json,
+    read_amount,
+    read_moment,
+    read_text,
+    write_cell,
+    write_moment,
+)
+from giftcards.clients.airtable.connection import (
+    STORES_PRONG_REQUESTS_A_SECOND,
+    Pace,
+    connect,
+)
+from giftcards.clients.airtable.layout import BaseField, BaseTable, Layout, expected_tables
+from giftcards.clients.airtable.refusals import (
+    Call,
+    Refused,
+    refusals_caught,
+    refusals_translated,
+)
+from giftcards.domain.outcomes import RedemptionRow, Store
+from giftcards.errors import BaseMismatch, TryAgain, Unconfirmed, VendorSurprise
+
+# Airtable's limits: records in one write, records on one page of a list.
+RECORDS_A_WRITE = 10
+RECORDS_A_PAGE = 100
+
+# How much of a list is read at most: 1,000 rows. More waiting rows than that are hours of work, and
+# more stores or equally named records than that are a mistake.
+MOST_PAGES = 10
+
+# A list that lost its place at Airtable is begun once more.
+LIST_ATTEMPTS = 2
+
+# How many values one formula asks for: a formula of this size is still quick to read and to answer.
+VALUES_A_FORMULA = 50
+
+REDEMPTIONS = "Redemptions"
+STORES = "Stores"
+REDEMPTION_FIELDS = ("Store", "Employee", "Gift Card Code", "Amount")
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateReport:
+    """What `update_rows` could not write, while all else was written.
+
+    `missing_rows` are ids of rows that were deleted; `missing_fields` our names of fields that were
+    deleted or that the shop's base never had; `missing_links` ids of records that cells were to
+    link to and that were deleted.
+    """
+
+    missing_rows: frozenset[str] = frozenset()
+    missing_fields: frozenset[str] = frozenset()
+    missing_links: frozenset[str] = frozenset()
+
+    def __or__(self, other: Self) -> "UpdateReport":
+        """Both reports in one."""
+        return UpdateReport(
+            self.missing_rows | other.missing_rows,
+            self.missing_fields | other.missing_fields,
+            self.missing_links | other.missing_links,
+        )
+
+
+class Airtable:
+    """One shop's base. For one thread at a time; every request has a time-out, and keeps the pace.
+
+    `session` lends its transport adapters only. `pace` is this client's share of the five requests
+    a second that Airtable allows; without one, it is the store prong's.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        base_id: str,
+        layout: Layout,
+        session: requests.Session | None,
+        endpoint_url: str,
+        timeout_seconds: float,
+        pace: Pace | None = None,
+    ) -> None:
+        self._layout = layout
+        self._base_id = base_id
+        self._api = connect(
+            token,
+            session=session,
+            endpoint_url=endpoint_url,
+            timeout_seconds=timeout_seconds,
+            pace=pace or Pace(STORES_PRONG_REQUESTS_A_SECOND),
+        )
+
+    # Reading.
+
+    def waiting_redemptions(self, *, since: datetime, limit: int) -> list[RedemptionRow]:
+        """Rows whose status is empty, made at `since` or later; oldest first, at most `limit`.
+
+        Airtable picks them, but cannot sort by creation: where more than a thousand wait, these are
+        the oldest of the first thousand. Airtable knows creation times to the second.
+        """
+        status = formula.Field(self._layout.required_field_id(REDEMPTIONS, "Status"))
+        too_old = formula.IS_BEFORE(formula.CREATED_TIME(), _parsed(since))
+        waiting = formula.AND(formula.EQ(status, ""), formula.NOT(too_old))
+        records = self._list(REDEMPTIONS, REDEMPTION_FIELDS, waiting, doing="reading waiting rows")
+        rows = [self._redemption_row(record) for record in records]
+        return sorted(rows, key=lambda row: (row.created_at, row.id))[:limit]
+
+    def redemption(self, record_id: str) -> RedemptionRow | None:
+        """One row as it reads now, `None` if it was deleted."""
+        this = formula.EQ(formula.RECORD_ID(), record_id)
+        records = self._list(REDEMPTIONS, REDEMPTION_FIELDS, this, doing="reading a row")
+        return self._redemption_row(records[0]) if records else None
+
+    def stores(self) -> list[Store]:
+        """All stores, by name. `email` is empty where nobody filled it in."""
+        records = self._list(STORES, ("Name", "Email"), None, doing="reading the stores")
+        if len(records) == RECORDS_A_PAGE * MOST_PAGES:
+            raise BaseMismatch(
+                f"The Airtable table “{STORES}” holds more rows than any shop stores"
+            )
+        stores = [
+            Store(
+                id=record["id"],
+                name=read_text(self._cell(STORES, "Name", record)).strip(),
+                email=read_text(self._cell(STORES, "Email", record)).strip(),
+            )
+            for record in records
+        ]
+        return sorted(stores, key=lambda store: (store.name.casefold(), store.id))
+
+    def find_rows(self, table: str, field: str, values: Sequence[str]) -> dict[str, list[str]]:
+        """The ids of the rows whose `field` reads exactly so, oldest first, for each of `values`.
+
+        A value no row has comes with an empty list. An empty text is found in rows without a value.
+        """
+        found: dict[str, list[str]] = {value: [] for value in values}
+        field_id = self._layout.required_field_id(table, field)
+        for some in batched(found, VALUES_A_FORMULA, strict=False):
+            one_of = formula.OR(*(formula.EQ(formula.Field(field_id), value) for value in some))
+            records = self._list(table, (field,), one_of, doing=f"looking for rows by {field}")
+            if len(records) == RECORDS_A_PAGE * MOST_PAGES:
+                raise VendorSurprise(f"Hundreds of rows of “{table}” have the same “{field}”")
+            for record in sorted(records, key=lambda one: (one["createdTime"], one["id"])):
+                # Airtable compares more loosely than we do (an empty cell equals 0 there).
+                value = read_text(record["fields"].get(field_id))
+                if value in some:
+                    found[value].append(record["id"])
+        return found
+
+    # Writing.
+
+    def update_rows(self, table: str, changes: Mapping[str, Mapping[str, object]]) -> UpdateReport:
+        """Change cells, by record id and our field names; `None` empties a cell. Ten rows a call.
+
+        A row, field or linked record that was deleted never stops the others: it is reported.
+        Writing the same again is harmless, so `Unconfirmed` means: do it again.
+        """
+        report = UpdateReport()
+        rows: dict[str, dict[str, Json]] = {}
+        for record_id, cells in changes.items():
+            rows[record_id], absent = self._by_field_id(table, cells)
+            report |= UpdateReport(missing_fields=frozenset(absent))
+        for some in batched(rows, RECORDS_A_WRITE, strict=False):
+            report |= self._update_what_is_there(table, {one: rows[one] for one in some})
+        return report
+
+    def create_rows(self, table: str, rows: Sequence[Mapping[str, object]]) -> list[str]:
+        """Make rows, by our field names; return their record ids, in order. Ten rows a call.
+
+        Optional fields that the shop's base does not have are left out. Raises `Unconfirmed` where
+        some rows may have been made and their ids are not known: look for them (`find_rows`) before
+        making them again. `NotSent` and every `NeedsAPerson` say that none was made, unless rows of
+        an earlier call of ten were: then that is `Unconfirmed` too.
+        """
+        call = Call(doing="making rows", table=table, changes=True)
+        ready = [self._by_field_id(table, cells)[0] for cells in rows]
+        made: list[str] = []
+        for some in batched(ready, RECORDS_A_WRITE, strict=False):
+            try:
+                with refusals_translated(call, self._layout):
+                    records = self._table(table).batch_create(
+                        [dict[str, Any](cells) for cells in some]
+                    )
+                    made += [record["id"] for record in records]
+            except TryAgain as error:
+                if not made or isinstance(error, Unconfirmed):
+                    raise
+                raise Unconfirmed(f"{len(made)} rows were made, then: {error}") from error
+        if len(made) != len(ready):
+            raise Unconfirmed(f"Airtable made {len(made)} rows of {call.where}, not {len(ready)}")
+        return made
+
+    # The inside.
+
+    def _table(self, table: str) -> Table:
+        return self._api.table(self._base_id, self._layout.table_id(table))
+
+    def _cell(self, table: str, field: str, record: RecordDict) -> object:
+        return record["fields"].get(self._layout.required_field_id(table, field))
+
+    def _redemption_row(self, record: RecordDict) -> RedemptionRow:
+        store = read_text(self._cell(REDEMPTIONS, "Store", record)).strip()
+        return RedemptionRow(
+            id=record["id"],
+            created_at=read_moment(record["createdTime"]),
+            store=store or None,
+            employee=read_text(self._cell(REDEMPTIONS, "Employee", record)).strip(),
+            typed_code=read_text(self._cell(REDEMPTIONS, "Gift Card Code", record)),
+            typed_amount=read_amount(self._cell(REDEMPTIONS, "Amount", record)),
+        )
+
+    def _list(
+        self, table: str, fields: Sequence[str], picked: formula.Formula | None, *, doing: str
+    ) -> list[RecordDict]:
+        """The records a formula picks, with these fields, at most `MOST_PAGES` pages of them."""
+        call = Call(doing=doing, table=table, changes=False)
+        options: dict[str, Any] = {
+            "fields": [self._layout.required_field_id(table, field) for field in fields],
+            "page_size": RECORDS_A_PAGE,
+        }
+        if picked is not None:
+            options["formula"] = picked
+        for attempt in range(1, LIST_ATTEMPTS + 1):
+            try:
+                with refusals_caught(call, self._layout):
+                    pages = islice(self._table(table).iterate(**options), MOST_PAGES)
+                    return [record for page in pages for record in page]
+            except Refused as refused:
+                lost = refused.refusal.kind == "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"
+                if not lost or attempt == LIST_ATTEMPTS:
+                    raise refused.error from refused.__cause__
+        raise AssertionError("the last attempt returns or raises")
+
+    def _by_field_id(
+        self, table: str, cells: Mapping[str, object]
+    ) -> tuple[dict[str, Json], set[str]]:
+        """Cells by Airtable's field ids, and the names of fields the shop's base does not have."""
+        ready: dict[str, Json] = {}
+        absent: set[str] = set()
+        for name, value in cells.items():
+            field_id = self._layout.field_id(table, name)
+            if field_id is None:
+                absent.add(name)
+            else:
+                ready[field_id] = write_cell(value)
+        return ready, absent
+
+    def _update_what_is_there(
+        self, table: str, rows: Mapping[str, dict[str, Json]]
+    ) -> UpdateReport:
+        """Write at most ten rows; leave out what Airtable says is gone, one thing at a time."""
+        call = Call(doing="writing rows", table=table, changes=True)
+        left = {record_id: dict(cells) for record_id, cells in rows.items() if cells}
+        report = UpdateReport()
+        # Each refusal takes away a row, a field or a linked record, so it ends within this many.
+        most = 1 + len(left) + sum(_count_targets(cells) for cells in left.values())
+        for _ in range(most):
+            if not left:
+                return report
+            changes: list[Any] = [{"id": one, "fields": cells} for one, cells in left.items()]
+            try:
+                with refusals_caught(call, self._layout):
+                    self._table(table).batch_update(changes)
+                    return report
+            except Refused as refused:
+                gone = self._what_is_gone(table, refused, left)
+            report |= gone
+            left = _without(left, gone, field_ids=self._layout.field_ids.get(table, {}))
+        raise VendorSurprise(f"Airtable keeps refusing to write rows of “{table}”")
+
+    def _what_is_gone(
+        self, table: str, refused: Refused, left: Mapping[str, Mapping[str, Json]]
+    ) -> UpdateReport:
+        """What a refusal says was deleted; raises the refusal's own error if it says nothing."""
+        match refused.refusal.kind:
+            case "UNKNOWN_FIELD_NAME":
+                names = {
+                    name
+                    for field_id in refused.refusal.field_ids
+                    if (name := self._layout.field_name(table, field_id)) is not None
+                }
+                if names:
+                    return UpdateReport(missing_fields=frozenset(names))
+            case "ROW_DOES_NOT_EXIST":
+                named = frozenset(refused.refusal.record_ids)
+                rows = named & left.keys() if named else self._deleted(table, list(left))
+                links = named - rows
+                if rows or links & _linked(left):
+                    return UpdateReport(missing_rows=frozenset(rows), missing_links=links)
+            case _:
+                pass
+        raise refused.error from refused.__cause__
+
+    def _deleted(self, table: str, record_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these rows are not there: for the day when Airtable's refusal names none."""
+        some_field = next(one.name for one in expected_tables()[table].fields if one.required)
+        any_of = formula.OR(*(formula.EQ(formula.RECORD_ID(), one) for one in record_ids))
+        there = self._list(table, (some_field,), any_of, doing="looking for deleted rows")
+        return frozenset(record_ids) - {record["id"] for record in there}
+
+
+def read_schema(
+    token: str,
+    *,
+    base_id: str,
+    session: requests.Session | None,
+    endpoint_url: str,
+    timeout_seconds: float,
+) -> list[BaseTable]:
+    """Every table and field of a base, for `resolve_layout`. Raises as `Airtable` does."""
+    api: Api = connect(
+        token,
+        session=session,
+        endpoint_url=endpoint_url,
+        timeout_seconds=timeout_seconds,
+        pace=Pace(STORES_PRONG_REQUESTS_A_SECOND),
+    )
+    call = Call(doing="reading its tables and fields", table=None, changes=False)
+    with refusals_translated(call, None):
+        # Not by pyairtable's models: they would refuse a kind of field that is newer than they.
+        body = api.get(api.base(base_id).urls.tables)
+        return [
+            BaseTable(
+                id=table["id"],
+                name=table["name"],
+                fields=tuple(
+                    BaseField(id=one["id"], name=one["name"], type=one["type"])
+                    for one in table["fields"]
+                ),
+            )
+            for table in body["tables"]
+        ]
+
+
+def _parsed(moment: datetime) -> formula.Formula:
+    return formula.DATETIME_PARSE(write_moment(moment))
+
+
+def _links(cell: Json) -> list[str]:
+    return [one for one in cell if isinstance(one, str)] if isinstance(cell, list) else []
+
+
+def _linked(rows: Mapping[str, Mapping[str, Json]]) -> frozenset[str]:
+    """Every record id that these rows link to."""
+    return frozenset(
+        linked for cells in rows.values() for cell in cells.values() for linked in _links(cell)
+    )
+
+
+def _count_targets(cells: Mapping[str, Json]) -> int:
+    """How many things could turn out to be gone: the fields, and the records linked to."""
+    return len(cells) + sum(len(_links(cell)) for cell in cells.values())
+
+
+def _without(
+    rows: Mapping[str, Mapping[str, Json]],
+    gone: UpdateReport,
+    *,
+    field_ids: Mapping[str, str],
+) -> dict[str, dict[str, Json]]:
+    """The rows without what is gone; a link with nothing left to link to is left as it is."""
+    gone_fields = {field_ids[name] for name in gone.missing_fields}
+    kept: dict[str, dict[str, Json]] = {}
+    for record_id, cells in rows.items():
+        if record_id in gone.missing_rows:
+            continue
+        left = dict(_relinked(cells, gone.missing_links, gone_fields))
+        if left:
+            kept[record_id] = left
+    return kept
+
+
+def _relinked(
+    cells: Mapping[str, Json], gone_links: frozenset[str], gone_fields: Iterable[str]
+) -> Iterable[tuple[str, Json]]:
+    for field_id, cell in cells.items():
+        links = _links(cell)
+        still: list[Json] = [one for one in links if one not in gone_links]
+        if field_id in gone_fields or (links and not still):
+            continue
+        yield field_id, still if links else cell

@@ -1,0 +1,94 @@
+"""How we speak to Airtable: in time, at a measured pace, and never twice where twice does harm."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, override
+
+import requests
+from pyairtable import Api
+
+# Airtable answers at most this many requests a second for one base, whoever asks (Airtable, "Rate
+# limits"); one more costs everybody thirty seconds. So each part of the application has its share.
+AIRTABLE_REQUESTS_A_SECOND = 5
+WRITER_REQUESTS_A_SECOND = 3
+STORES_PRONG_REQUESTS_A_SECOND = 1
+OTHERS_REQUESTS_A_SECOND = 1
+
+# A read whose connection broke is asked once more: it harms nobody, and a broken kept-alive
+# connection is the most common accident. Nothing else is ever repeated here.
+READ_ATTEMPTS = 2
+
+
+class Pace:
+    """At most so many requests in any second; the next one waits. For one thread at a time."""
+
+    def __init__(
+        self,
+        requests_a_second: int,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._recent: deque[float] = deque(maxlen=requests_a_second)
+
+    def wait(self) -> None:
+        """Wait until one more request is within the pace, and count it."""
+        if len(self._recent) == self._recent.maxlen:
+            pause = self._recent[0] + 1.0 - self._monotonic()
+            if pause > 0:
+                self._sleep(pause)
+        self._recent.append(self._monotonic())
+
+
+class _MeasuredSession(requests.Session):
+    """A session of our own: it keeps the pace, and repeats a read whose connection broke."""
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._pace = pace
+
+    @override
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        attempts = READ_ATTEMPTS if request.method == "GET" else 1
+        for attempt in range(1, attempts + 1):
+            self._pace.wait()
+            try:
+                return super().send(request, **kwargs)
+            except requests.ConnectionError as error:
+                # One that timed out has cost its time already.
+                if attempt == attempts or isinstance(error, requests.Timeout):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+
+def connect(
+    token: str,
+    *,
+    session: requests.Session | None,
+    endpoint_url: str,
+    timeout_seconds: float,
+    pace: Pace,
+) -> Api:
+    """Airtable's API by pyairtable, with our time-out and pace, and without its retries.
+
+    Of `session` only the transport adapters are used: a shared session must not carry our token to
+    another vendor.
+    """
+    api = Api(
+        token,
+        # pyairtable's annotation says whole seconds; `requests`, which gets it, takes fractions.
+        timeout=(timeout_seconds, timeout_seconds),  # type: ignore[arg-type]
+        retry_strategy=None,
+        endpoint_url=endpoint_url,
+        use_field_ids=True,
+    )
+    own = _MeasuredSession(pace)
+    if session is not None:
+        for prefix, adapter in session.adapters.items():
+            own.mount(prefix, adapter)
+    api.session = own
+    api.api_key = token  # puts the token on the session that is there now
+    return api

@@ -1,0 +1,313 @@
+"""Where things are in a shop's Airtable base: our names for tables and fields, and Airtable's ids.
+
+A shop may call its tables and fields what it likes. When the application is set up, each name of
+ours is looked up once in the base (by default under the same name) and its id is kept: from then on
+a rename in Airtable breaks nothing.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Self
+
+from giftcards.errors import BaseMismatch, ConfigurationError
+
+# The key under which a shop's names hold the table's own name.
+TABLE_ITSELF = ""
+
+
+class Kind(Enum):
+    """What a field has to be; the value says it in words, for people."""
+
+    TYPED = "any field"  # people fill it in: whatever it is, we read it as well as we can
+    TEXT = "a text field"
+    CHOICE = "a text or single select field"
+    MONEY = "a currency or number field"
+    TICK = "a checkbox"
+    LINK = "a link to another table"
+    DAY = "a date field"
+    MOMENT = "a date field that includes the time"
+
+
+_TEXT_TYPES = frozenset({"singleLineText", "multilineText", "richText"})
+
+# Airtable's field types that take what we write, by kind (Airtable, "Field types and cell values").
+TYPES_OF_KIND: Mapping[Kind, frozenset[str]] = {
+    Kind.TEXT: _TEXT_TYPES,
+    Kind.CHOICE: _TEXT_TYPES | {"singleSelect"},
+    Kind.MONEY: frozenset({"currency", "number"}),
+    Kind.TICK: frozenset({"checkbox"}),
+    Kind.LINK: frozenset({"multipleRecordLinks"}),
+    Kind.DAY: frozenset({"date", "dateTime"}),
+    Kind.MOMENT: frozenset({"dateTime"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedField:
+    """A field by our name for it. One that is not required may be absent from a shop's base."""
+
+    name: str
+    kind: Kind
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedTable:
+    """A table by our name for it, with the fields we read or write."""
+
+    name: str
+    fields: tuple[ExpectedField, ...]
+
+    def field(self, name: str) -> ExpectedField:
+        """The field of that name; raises `KeyError` for a name the design does not have."""
+        for expected in self.fields:
+            if expected.name == name:
+                return expected
+        raise KeyError(f"{self.name!r} has no field {name!r} in the design")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseField:
+    """A field as it is in a shop's base. `type` is Airtable's word for it."""
+
+    id: str
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaseTable:
+    """A table as it is in a shop's base."""
+
+    id: str
+    name: str
+    fields: tuple[BaseField, ...]
+
+
+def expected_tables() -> Mapping[str, ExpectedTable]:
+    """The tables this application works with, by our names for them."""
+    typed, text, choice, money = Kind.TYPED, Kind.TEXT, Kind.CHOICE, Kind.MONEY
+    tables = [
+        _table("Stores", {"Name": typed, "Email": typed}),
+        _table(
+            "Redemptions",
+            {
+                "Store": typed,
+                "Employee": typed,
+                "Gift Card Code": text,  # it is masked once the row is done
+                "Amount": typed,
+                "Status": choice,
+                "Outcome": choice,
+                "Gift Card": Kind.LINK,
+                "Balance After": money,
+                "Processed At": Kind.MOMENT,
+                "Message": text,
+            },
+            optional={"Confirm Duplicate": typed, "Approved": typed, "Reverse Amount": typed},
+        ),
+        _table(
+            "Gift Cards",
+            {
+                "Card": text,
+                "Shopify ID": text,
+                "Balance": money,
+                "Initial Value": money,
+                "Currency": choice,
+                "Status": choice,
+                "Issued At": Kind.MOMENT,
+                "Expires On": Kind.DAY,
+                "Last Synced": Kind.MOMENT,
+            },
+        ),
+        _table(
+            "Receipts",
+            {
+                "Receipt": text,
+                "At": Kind.MOMENT,
+                "Action": choice,
+                "Actor": choice,
+                "Gift Card": text,
+                "Amount": money,
+                "Balance After": money,
+                "Outcome": choice,
+                "Operation": text,
+                "Details": text,
+            },
+        ),
+        _table(
+            "Status",
+            {
+                "Prong": text,
+                "State": choice,
+                "Since": Kind.MOMENT,
+                "Last Finished": Kind.MOMENT,
+                "Last Error": text,
+            },
+        ),
+    ]
+    return {table.name: table for table in tables}
+
+
+def _table(
+    name: str, required: Mapping[str, Kind], *, optional: Mapping[str, Kind] | None = None
+) -> ExpectedTable:
+    fields = [ExpectedField(field, kind) for field, kind in required.items()]
+    fields += [
+        ExpectedField(field, kind, required=False) for field, kind in (optional or {}).items()
+    ]
+    return ExpectedTable(name, tuple(fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Airtable's ids by our names: `table_ids` by table, `field_ids` by table and then field."""
+
+    table_ids: Mapping[str, str]
+    field_ids: Mapping[str, Mapping[str, str]]
+
+    def table_id(self, table: str) -> str:
+        """The id of a table; raises `BaseMismatch` if it was not looked up yet."""
+        try:
+            return self.table_ids[table]
+        except KeyError:
+            raise BaseMismatch(
+                f"Nobody has looked up the table “{table}” of the Airtable base yet: "
+                "`ops resume` does"
+            ) from None
+
+    def field_id(self, table: str, field: str) -> str | None:
+        """The id of a field; `None` for an optional one that the shop's base does not have.
+
+        Raises `BaseMismatch` if a required one was not looked up yet, and `KeyError` for a name
+        that the design does not have: that is a mistake of ours, not of a shop.
+        """
+        expected = expected_tables()[table].field(field)
+        field_id = self.field_ids.get(table, {}).get(field)
+        if field_id is None and expected.required:
+            raise BaseMismatch(
+                f"Nobody has looked up the field “{field}” of the table “{table}” in the Airtable "
+                "base yet: `ops resume` does"
+            )
+        return field_id
+
+    def required_field_id(self, table: str, field: str) -> str:
+        """The id of a field that we cannot do without; raises `BaseMismatch` otherwise."""
+        field_id = self.field_id(table, field)
+        if field_id is None:
+            raise BaseMismatch(f"The table “{table}” of the Airtable base has no field “{field}”")
+        return field_id
+
+    def field_name(self, table: str, field_id: str) -> str | None:
+        """Our name for a field id, in whatever case Airtable repeats it; `None` if not ours."""
+        for name, known_id in self.field_ids.get(table, {}).items():
+            if known_id.casefold() == field_id.casefold():
+                return name
+        return None
+
+    def to_json(self) -> str:
+        """The layout as text, to be kept."""
+        return json.dumps(
+            {
+                "tables": dict(self.table_ids),
+                "fields": {t: dict(f) for t, f in self.field_ids.items()},
+            },
+            sort_keys=True,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The layout that `to_json` wrote; raises `ConfigurationError` for anything else."""
+        try:
+            kept: Any = json.loads(text)
+            return cls(
+                table_ids={str(name): str(table_id) for name, table_id in kept["tables"].items()},
+                field_ids={
+                    str(table): {str(name): str(field_id) for name, field_id in fields.items()}
+                    for table, fields in kept["fields"].items()
+                },
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ConfigurationError(
+                "What we kept of the Airtable base's layout cannot be read: run `ops resume` again"
+            ) from None
+
+
+def resolve_layout(schema: Sequence[BaseTable], names: Mapping[str, Mapping[str, str]]) -> Layout:
+    """Look up every table and field in a shop's base.
+
+    `names` holds what the shop calls them where it differs from our names: by our table name, then
+    by our field name (`""` for the table itself); a name or an id of Airtable's.
+    Raises `BaseMismatch` naming at once everything that is missing or of the wrong kind.
+    """
+    tables = expected_tables()
+    problems = list(_unknown_names(tables, names))
+    table_ids: dict[str, str] = {}
+    field_ids: dict[str, dict[str, str]] = {}
+    for table in tables.values():
+        shop_names = names.get(table.name, {})
+        wanted = shop_names.get(TABLE_ITSELF, table.name)
+        found = next((there for there in schema if _is_called(there, wanted)), None)
+        if found is None:
+            problems.append(
+                f"there is no table “{wanted}”: add it, or say in AirtableNames which table "
+                f"holds our “{table.name}”"
+            )
+            continue
+        table_ids[table.name] = found.id
+        field_ids[table.name] = {}
+        for expected in table.fields:
+            match = _find_field(expected, found, shop_names)
+            if isinstance(match, BaseField):
+                field_ids[table.name][expected.name] = match.id
+            elif match is not None:
+                problems.append(match)
+    if problems:
+        raise BaseMismatch("The Airtable base does not fit yet.\n- " + "\n- ".join(problems))
+    return Layout(table_ids, field_ids)
+
+
+def _is_called(there: BaseTable | BaseField, wanted: str) -> bool:
+    """By id, or by name in any case: Airtable allows no two names that differ in case only."""
+    return there.id == wanted or there.name.strip().casefold() == wanted.strip().casefold()
+
+
+def _find_field(
+    expected: ExpectedField, table: BaseTable, shop_names: Mapping[str, str]
+) -> BaseField | str | None:
+    """The field; or what is wrong, in words; or `None` for an optional one that is not there."""
+    wanted = shop_names.get(expected.name, expected.name)
+    found = next((there for there in table.fields if _is_called(there, wanted)), None)
+    if found is None:
+        if not expected.required and expected.name not in shop_names:
+            return None
+        return (
+            f"table “{table.name}” has no field “{wanted}” ({expected.kind.value}): add it, or say "
+            f"in AirtableNames which field holds our “{expected.name}”"
+        )
+    if expected.kind is not Kind.TYPED and found.type not in TYPES_OF_KIND[expected.kind]:
+        return (
+            f"table “{table.name}”: field “{found.name}” is of Airtable's type {found.type}, "
+            f"but has to be {expected.kind.value}"
+        )
+    return found
+
+
+def _unknown_names(
+    tables: Mapping[str, ExpectedTable], names: Mapping[str, Mapping[str, str]]
+) -> Iterator[str]:
+    """What AirtableNames mentions and we have never heard of: most likely mistyped."""
+    for table_name, fields in names.items():
+        table = tables.get(table_name)
+        if table is None:
+            known = ", ".join(f"“{name}”" for name in tables)
+            yield f"AirtableNames mentions a table “{table_name}”; our tables are {known}"
+            continue
+        known_fields = {expected.name for expected in table.fields} | {TABLE_ITSELF}
+        for field_name in fields:
+            if field_name not in known_fields:
+                yield (
+                    f"AirtableNames mentions a field “{field_name}” of “{table_name}”, "
+                    "which is none of ours"
+                )
