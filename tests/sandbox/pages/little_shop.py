@@ -1,0 +1,90 @@
+"""A little shop for the tests of its pages: vendors in memory, a day seeded, no sockets."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import requests
+from flask import Flask, jsonify
+from flask.testing import FlaskClient
+from flask.wrappers import Response
+
+from sandbox.airtable import Base, build_standard_base
+from sandbox.inbox import Inbox
+from sandbox.pages import create_app
+from sandbox.seed import Day, seed_a_day
+from sandbox.shopify import Shop
+from sandbox.wsgi import WsgiAdapter
+
+NOON = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+AWS = "http://aws.test"
+
+
+@dataclass
+class LittleShop:
+    """The vendors, what was seeded, the pages, and the mails the embedded AWS tells of."""
+
+    shop: Shop
+    base: Base
+    day: Day
+    app: Flask
+    client: FlaskClient
+    sent: list[dict[str, object]] = field(default_factory=list)
+
+    def mail(self, to: str, *, subject: str = "Paid", text: str = "Paid.", html: str = "") -> None:
+        self.sent.append(
+            {
+                "MessageId": f"m{len(self.sent)}",
+                "Source": "gift-cards@shop.example.com",
+                "To": [to],
+                "CC": [],
+                "BCC": [],
+                "Subject": subject,
+                "BodyText": text,
+                "BodyHtml": html,
+                "Timestamp": NOON.timestamp() + len(self.sent),
+            }
+        )
+
+    def page(self, path: str) -> str:
+        reply = self.client.get(path, follow_redirects=True)
+        assert reply.status_code == 200, reply.text
+        return reply.text
+
+    def version(self) -> str:
+        return str(self.client.get("/version").get_json()["version"])
+
+
+class Watch:
+    """Seconds that pass at every look, so that no reading of the mail is taken twice."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        self.seconds += 1.0
+        return self.seconds
+
+
+@contextmanager
+def open_little_shop(clock: Callable[[], datetime] = lambda: NOON) -> Iterator[LittleShop]:
+    """A seeded shop and its pages; the clock stands still unless one is given."""
+    shop = Shop(clock=clock, name="Lantern & Loom")
+    base = Base(clock=clock)
+    build_standard_base(base)
+    day = seed_a_day(shop, base)
+    sent: list[dict[str, object]] = []
+
+    aws = Flask("aws")
+
+    @aws.get("/_ministack/ses/messages")
+    def messages() -> Response:
+        return jsonify({"messages": {"000000000000": sent}})
+
+    with requests.Session() as session:
+        session.mount(AWS, WsgiAdapter(aws))
+        inbox = Inbox(AWS, session=session, monotonic_seconds=Watch())
+        app = create_app(shop=shop, base=base, inbox=inbox)
+        with app.test_client() as client:
+            yield LittleShop(shop, base, day, app, client, sent)

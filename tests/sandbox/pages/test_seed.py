@@ -1,0 +1,155 @@
+"""The seeded day: every row is what it says it is, judged by the application's own rules."""
+
+from contextlib import suppress
+from decimal import Decimal
+
+import pytest
+
+from giftcards.domain.codes import Code, FormatIncorrect, clean, look_alikes
+from giftcards.domain.money import Money, MoneyError
+from giftcards.domain.outcomes import Outcome
+from sandbox.airtable import Base, build_standard_base
+from sandbox.seed import Day, Expected, SeededRow, seed_a_day
+from sandbox.shopify import GiftCard, Shop
+from tests.sandbox.pages.little_shop import LittleShop
+
+
+@pytest.fixture
+def day(little_shop: LittleShop) -> Day:
+    return little_shop.day
+
+
+def card_of(row: SeededRow, day: Day) -> GiftCard:
+    (card,) = [card for card in day.cards.values() if card.code == row.code]
+    return card
+
+
+def rows_of(day: Day, *expected: Expected) -> list[SeededRow]:
+    rows = [row for row in day.rows if row.expected in expected]
+    assert rows
+    return rows
+
+
+def test_it_is_the_same_day_every_time(little_shop: LittleShop) -> None:
+    shop, base = Shop(clock=little_shop.shop.now), Base(clock=little_shop.base.clock)
+    build_standard_base(base)
+    again = seed_a_day(shop, base)
+
+    assert [card.code for card in shop.cards] == [card.code for card in little_shop.shop.cards]
+    assert [(row.typed, row.amount, row.expected) for row in again.rows] == [
+        (row.typed, row.amount, row.expected) for row in little_shop.day.rows
+    ]
+
+
+def test_every_expected_outcome_is_one_the_application_has() -> None:
+    for expected in Expected:
+        if expected.is_outcome:
+            assert Outcome(expected)
+
+
+def test_every_outcome_that_a_row_can_bring_about_is_brought_about(day: Day) -> None:
+    seeded = {row.expected for row in day.rows}
+    # Nobody can type a row whose debit gets lost on the way: that takes a fault switch.
+    assert {
+        Expected(outcome) for outcome in Outcome if outcome is not Outcome.NOT_CHARGED
+    } <= seeded
+
+
+def test_codes_that_are_to_be_read_are_read_as_their_card_and_no_other(day: Day) -> None:
+    codes = {card.code for card in day.cards.values()}
+    for row in day.rows:
+        if row.code is None:
+            continue
+        read = clean(row.typed)
+        assert isinstance(read, Code), row.why
+        candidates = [read.value, *(other.value for other in look_alikes(read))]
+        assert [code for code in candidates if code in codes] == [row.code], row.why
+
+
+def test_the_badly_typed_codes_are_badly_typed(day: Day) -> None:
+    redeemed = rows_of(day, Expected.REDEEMED)
+    assert sum(row.typed != row.code for row in redeemed) >= 5
+    assert any(not row.typed.isascii() for row in redeemed)
+    assert any("\n" in row.typed for row in redeemed)
+    second_try = [row for row in redeemed if clean(row.typed) != Code(str(row.code))]
+    assert len(second_try) == 1
+
+
+def test_codes_that_are_refused_are_no_codes_or_no_cards(day: Day) -> None:
+    for row in rows_of(day, Expected.CODE_FORMAT_INCORRECT):
+        assert isinstance(clean(row.typed), FormatIncorrect), row.why
+    codes = {card.code for card in day.cards.values()}
+    for row in rows_of(day, Expected.CODE_NOT_FOUND):
+        read = clean(row.typed)
+        assert isinstance(read, Code)
+        assert not codes & {read.value, *(other.value for other in look_alikes(read))}
+
+
+def test_amounts_are_payable_exactly_where_the_row_says_so(day: Day) -> None:
+    for row in rows_of(day, Expected.AMOUNT_INVALID):
+        if row.amount is None:
+            continue
+        with suppress(MoneyError):
+            assert Money.parse(row.amount, "USD") < Money.zero("USD"), row.why
+    for row in rows_of(day, Expected.REDEEMED, Expected.CARD_EXPIRED, Expected.CARD_DISABLED):
+        assert row.amount is not None
+        assert Money.zero("USD") < Money.parse(row.amount, "USD")
+        assert row.amount <= card_of(row, day).balance, row.why
+    for row in rows_of(day, Expected.INSUFFICIENT_BALANCE):
+        assert row.amount is not None
+        assert row.amount > card_of(row, day).balance
+
+
+def test_no_two_rows_share_a_card(day: Day) -> None:
+    meant = [row.code for row in day.rows if row.code is not None]
+    assert len(meant) == len(set(meant))
+
+
+def test_there_is_a_card_of_every_state(little_shop: LittleShop, day: Day) -> None:
+    cards = day.cards
+    assert cards["fresh"].balance == cards["fresh"].initial_value
+    assert cards["partly spent"].balance == Decimal("41.20")
+    assert cards["a few cents left"].balance == Decimal("0.35")
+    assert cards["empty"].balance == 0
+    assert little_shop.shop.is_expired(cards["expired"])
+    assert not cards["deactivated"].enabled
+    alive = [
+        card for card in cards.values() if card.enabled and not little_shop.shop.is_expired(card)
+    ]
+    assert len(alive) == len(cards) - 2
+
+
+def test_one_row_is_older_than_the_go_live_and_all_others_are_minutes_old(
+    little_shop: LittleShop, day: Day
+) -> None:
+    created = {
+        row["id"]: row["createdTime"] for row in little_shop.base.table("Redemptions").records()
+    }
+    (old,) = rows_of(day, Expected.NEVER_TOUCHED)
+    live_from = day.live_from.isoformat()[:19]
+    assert [row.id for row in day.rows if created[row.id][:19] < live_from] == [old.id]
+    # Oldest first, so that the list reads like the day.
+    moments = [created[row.id] for row in day.rows]
+    assert moments == sorted(moments)
+    assert little_shop.base.clock() == little_shop.shop.now()
+
+
+def test_the_rows_in_the_base_hold_what_the_day_says(little_shop: LittleShop, day: Day) -> None:
+    for row in day.rows:
+        cells = little_shop.base.table("Redemptions").get(row.id)["fields"]
+        assert cells["Gift Card Code"] == row.typed
+        assert cells.get("Store") == (None if row.store is None else [row.store.id])
+        assert (row.amount is None) == ("Amount" not in cells)
+        if row.amount is not None:
+            assert Decimal(str(cells["Amount"])) == row.amount
+        assert "Status" not in cells
+    assert [row.expected for row in day.rows if row.store is None] == [Expected.WAITS_FOR_A_STORE]
+    assert [store.email for store in day.stores] == [
+        row["fields"]["Email"] for row in little_shop.base.table("Stores").records()
+    ]
+
+
+def test_what_was_seeded_does_not_show_codes_by_itself(day: Day) -> None:
+    shown = repr(day) + "".join(repr(row) for row in day.rows)
+    for card in day.cards.values():
+        assert card.code not in shown
