@@ -97,11 +97,11 @@ class WsgiAdapter(HTTPAdapter):
     def send(
         self,
         request: requests.PreparedRequest,
-        stream: bool = False,  # noqa: ARG002, FBT002 - the signature is requests' own
-        timeout: object = None,  # noqa: ARG002 - nothing here waits
-        verify: object = True,  # noqa: ARG002, FBT002 - there is no certificate
-        cert: object = None,  # noqa: ARG002 - likewise
-        proxies: Mapping[str, str] | None = None,  # noqa: ARG002 - there is no proxy
+        stream: bool = False,
+        timeout: object = None,
+        verify: object = True,
+        cert: object = None,
+        proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """Call the app; raises what `requests` raises when a reply is lost."""
         url = request.url or ""

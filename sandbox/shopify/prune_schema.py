@@ -99,7 +99,10 @@ def fetch_schema() -> GraphQLSchema:
         raise FileNotFoundError("npm is needed to fetch Shopify's schema; install Node.js")
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(  # noqa: S603 - a fixed command, nothing in it comes from outside
-            [npm, "pack", "--silent", NPM_PACKAGE], cwd=folder, check=True, stdout=sys.stderr
+            [npm, "pack", "--silent", NPM_PACKAGE],
+            cwd=folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
         (archive,) = Path(folder).glob("*.tgz")
         with tarfile.open(archive) as package:
@@ -148,34 +151,37 @@ def prune(schema: GraphQLSchema, documents: Mapping[Path, str]) -> str:
         for name, visited in visits.fields.items():
             for field, arguments in visited.items():
                 fields[name][field] |= arguments
-    _share_between_interfaces_and_types(schema, fields, types)
-    _add_types_mentioned(schema, fields, types)
-    return _write(schema, fields, types)
+    kept_types = _types_mentioned(schema, fields, types)
+    while _complete_interfaces(schema, fields, kept_types):
+        kept_types = _types_mentioned(schema, fields, types)
+    return _write(schema, fields, kept_types)
 
 
-def _share_between_interfaces_and_types(
+def _complete_interfaces(
     schema: GraphQLSchema, fields: dict[str, dict[str, set[str]]], types: set[str]
-) -> None:
-    """Give every kept type the fields of its kept interfaces, or the schema would not be valid."""
-    types |= set(fields)
+) -> bool:
+    """Give every kept type the fields of its kept interfaces, or the schema would not be valid.
+
+    Returns whether anything was added.
+    """
+    before = {name: set(kept) for name, kept in fields.items()}
     for name in sorted(types):
         kept = schema.type_map[name]
+        if isinstance(kept, GraphQLInterfaceType) and not fields[name]:
+            # Reached by fragments only, as Node is; an interface needs a field.
+            fields[name][next(iter(kept.fields))] |= set()
         if isinstance(kept, GraphQLObjectType):
             for interface in kept.interfaces:
-                if interface.name in types:
-                    for field, arguments in fields.get(interface.name, {}).items():
-                        fields[name][field] |= arguments
-        if isinstance(kept, GraphQLInterfaceType) and not fields[name]:
-            fields[name]["id"] |= set()  # an interface reached only by fragments, such as Node
-            _share_between_interfaces_and_types(schema, fields, types)
-            return
+                for field, arguments in fields.get(interface.name, {}).items():
+                    fields[name][field] |= arguments
+    return before != {name: set(kept) for name, kept in fields.items()}
 
 
-def _add_types_mentioned(
-    schema: GraphQLSchema, fields: Mapping[str, Mapping[str, set[str]]], types: set[str]
-) -> None:
-    """Keep the types of kept fields, of their arguments, and all below an input object."""
-    waiting = []
+def _types_mentioned(
+    schema: GraphQLSchema, fields: Mapping[str, Mapping[str, set[str]]], named: set[str]
+) -> set[str]:
+    """The types of kept fields, of their arguments, those named, and all below input objects."""
+    waiting = [*named, *fields]
     for name, kept in fields.items():
         parent = schema.type_map[name]
         if not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
@@ -184,21 +190,21 @@ def _add_types_mentioned(
             definition = parent.fields[field]
             waiting.append(get_named_type(definition.type).name)
             waiting += [get_named_type(definition.args[each].type).name for each in arguments]
-    waiting += types
-    types.clear()
+    types: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name in types:
             continue
         types.add(name)
-        named = schema.type_map[name]
-        if isinstance(named, GraphQLInputObjectType):
+        below = schema.type_map[name]
+        if isinstance(below, GraphQLInputObjectType):
             unsupported = UNSUPPORTED_INPUT_FIELDS.get(name, frozenset())
             waiting += [
                 get_named_type(field.type).name
-                for key, field in named.fields.items()
+                for key, field in below.fields.items()
                 if key not in unsupported
             ]
+    return types
 
 
 def _write(schema: GraphQLSchema, fields: Kept, types: set[str]) -> str:
