@@ -1,0 +1,56 @@
+"""One mail, ready to be sent: to whom, its subject, and the same words as plain text and HTML."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+from giftcards.domain.hiding import hide_codes
+from giftcards.errors import NeedsAPerson
+
+# One address and nothing else: a second one, a name or a line break never gets into a header.
+ONE_ADDRESS = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\]+")
+LONGEST_ADDRESS: Final = 320  # RFC 3696: 64 before the @, 255 behind it
+# A phone shows some 40 characters of a subject; whatever is longer than this was pasted.
+LONGEST_LINE: Final = 200
+
+_BECOMES_A_BLANK = {"Cc", "Zl", "Zp"}  # Unicode's categories: control characters, line ends
+_VANISHES = {"Cf", "Cs", "Co", "Cn"}  # invisible characters (text direction), halves, unassigned
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail to one address. Raises `NeedsAPerson` where `to` is not exactly one mail address.
+
+    `subject` is one line. `text` and `html` say the same.
+    """
+
+    to: str
+    subject: str
+    text: str
+    html: str
+
+    def __post_init__(self) -> None:
+        if len(self.to) > LONGEST_ADDRESS or not ONE_ADDRESS.fullmatch(self.to):
+            raise NeedsAPerson(
+                "a mail can only be sent to one address such as store@example.com: look at the"
+                " store's Email in Stores, and at the office's address in the configuration"
+            )
+        if self.subject != one_line(self.subject):
+            raise ValueError("a subject is one line without control characters")
+
+
+def one_line(text: str, *, longest: int = LONGEST_LINE) -> str:
+    """`text` as one line without invisible characters, cut to `longest` characters."""
+    visible = "".join(
+        " " if category in _BECOMES_A_BLANK else "" if category in _VANISHES else character
+        for character in text
+        for category in [unicodedata.category(character)]
+    )
+    line = " ".join(visible.split())
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def typed_line(text: str, *, longest: int = LONGEST_LINE) -> str:
+    """`one_line` of what somebody typed or a vendor wrote: any card code in it is masked."""
+    return one_line(hide_codes(text), longest=longest)
