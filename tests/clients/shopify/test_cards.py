@@ -1,0 +1,186 @@
+"""Finding and reading cards: never another customer's, never by a search we cannot trust."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from graphql import parse, validate
+from hypothesis import given
+from hypothesis import strategies as st
+
+import giftcards.clients.shopify
+from giftcards.clients.shopify.documents import document
+from giftcards.domain.cards import Card, ShopFacts
+from giftcards.domain.codes import Code
+from giftcards.errors import VendorSurprise
+from sandbox.faults import Fault
+from sandbox.shopify.schema import pruned_schema
+from tests.clients.shopify.counter import CODE, START, Counter, dollars, open_counter
+
+UNKNOWN = "gid://shopify/GiftCard/1"
+FACTS = {
+    "id": UNKNOWN,
+    "lastCharacters": "2b5a",
+    "enabled": True,
+    "expiresOn": None,
+    "deactivatedAt": None,
+    "createdAt": "2026-11-23T17:00:00Z",
+    "balance": {"amount": "5.0", "currencyCode": "USD"},
+    "initialValue": {"amount": "5.0", "currencyCode": "USD"},
+}
+
+
+def documents() -> list[str]:
+    folder = Path(giftcards.clients.shopify.__file__).parent
+    return sorted(file.stem for file in folder.glob("*.graphql"))
+
+
+@pytest.mark.parametrize("name", documents())
+def test_every_document_is_valid_against_shopifys_schema(name: str) -> None:
+    text = document(name)
+    assert "#" not in text
+    assert validate(pruned_schema(), parse(text)) == []
+
+
+def test_there_are_documents() -> None:
+    assert documents() == [
+        "card_movements",
+        "debit_card",
+        "find_card",
+        "read_card",
+        "read_cards",
+        "shop_facts",
+    ]
+
+
+def test_the_shop_tells_its_currency_and_time_zone() -> None:
+    counter = open_counter(currency="KWD", time_zone="Asia/Kuwait", name="Souq")
+    assert counter.client.shop_facts() == ShopFacts("Souq", "KWD", "Asia/Kuwait")
+
+
+def test_a_card_is_found_by_its_code_with_all_its_facts(counter: Counter) -> None:
+    issued = counter.card("25", expires_on=date(2031, 1, 31))
+    counter.shop.spend_on_web(issued.id, "4.50")
+    assert counter.client.find_card(Code(CODE)) == Card(
+        id=issued.id,
+        last4="2b5a",
+        balance=dollars("20.50"),
+        initial_value=dollars("25"),
+        enabled=True,
+        expires_on=date(2031, 1, 31),
+        deactivated_at=None,
+        created_at=START,
+    )
+
+
+def test_a_deactivated_card_is_found_and_says_so(counter: Counter) -> None:
+    issued = counter.card()
+    counter.advance(90)
+    counter.shop.deactivate(issued.id)
+    card = counter.client.find_card(Code(CODE))
+    assert card is not None
+    assert card.enabled is False
+    assert card.deactivated_at == datetime(2026, 11, 23, 17, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("currency", "amount"), [("JPY", "3000"), ("KWD", "1.234")])
+def test_amounts_of_every_kind_of_currency(currency: str, amount: str) -> None:
+    counter = open_counter(currency=currency)
+    card = counter.client.read_card(counter.card(amount).id)
+    assert card is not None
+    assert str(card.balance.decimal()) == amount
+
+
+def test_no_card_has_this_code(counter: Counter) -> None:
+    counter.card()
+    assert counter.client.find_card(Code("zzzz9999zzzz9999")) is None
+
+
+def test_a_code_that_is_the_beginning_of_another_is_not_that_card(counter: Counter) -> None:
+    counter.card()
+    assert counter.client.find_card(Code("abcdefgh1234")) is None
+
+
+def test_a_code_found_in_two_cards_is_neither(counter: Counter) -> None:
+    counter.card(code="ccccdddd2b5a")
+    counter.card(code="aaaaccccdddd2b5a")
+    assert counter.client.find_card(Code("ccccdddd2b5a")) is None
+
+
+@given(
+    codes=st.lists(st.text("ab1", min_size=8, max_size=10), min_size=1, max_size=6, unique=True),
+    typed=st.text("ab1", min_size=8, max_size=10),
+)
+def test_what_is_found_ends_like_the_code_and_is_the_only_one(codes: list[str], typed: str) -> None:
+    counter = open_counter()
+    for code in codes:
+        counter.card(code=code)
+    holders = [card for card in counter.shop.cards if typed in card.code]
+    found = counter.client.find_card(Code(typed))
+    if found is None:
+        assert len(holders) != 1 or not holders[0].code.endswith(typed[-4:])
+    else:
+        assert [card.id for card in holders] == [found.id]
+        assert holders[0].code.endswith(typed[-4:])
+
+
+def test_a_search_that_was_not_applied_is_not_trusted(counter: Counter) -> None:
+    """Were the code ever taken for a search field, the only card of a new shop would be found."""
+    warning = {"field": "x", "code": "invalid_field", "message": "Invalid search field."}
+    search = {"path": ["giftCards"], "query": f"x:{CODE}", "warnings": [warning]}
+    counter.answer_json(
+        {"data": {"giftCards": {"nodes": [FACTS]}}, "extensions": {"search": [search]}}
+    )
+    with pytest.raises(VendorSurprise, match="invalid_field") as surprise:
+        counter.client.find_card(Code(CODE))
+    assert CODE not in str(surprise.value)
+
+
+def test_a_fresh_card_may_be_missed_by_code_but_not_by_id(counter: Counter) -> None:
+    counter.shop.set_search_lag(30)
+    issued = counter.card()
+    assert counter.client.find_card(Code(CODE)) is None
+    assert counter.client.read_card(issued.id) is not None
+    counter.advance(30)
+    assert counter.client.find_card(Code(CODE)) is not None
+    counter.shop.faults.add(Fault.STALE_SEARCH, seconds=60)
+    assert counter.client.find_card(Code(CODE)) is None
+    assert counter.client.find_card(Code(CODE)) is not None
+
+
+def test_no_card_has_this_id(counter: Counter) -> None:
+    assert counter.client.read_card(UNKNOWN) is None
+
+
+def test_many_cards_are_read_at_once_and_the_unknown_left_out(counter: Counter) -> None:
+    ids = [counter.card(code=f"abcdefgh{number:04}").id for number in range(230)]
+    counter.shop.spend_on_web(ids[229], 5)
+    read = counter.client.read_cards([*ids, ids[0], UNKNOWN])
+    assert list(read) == ids
+    assert read[ids[229]].balance == dollars("20")
+    assert len(counter.adapter.sent) == 3  # a hundred at a time
+    assert counter.client.read_cards([]) == {}
+    assert len(counter.adapter.sent) == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("balance", {"amount": "5.005", "currencyCode": "USD"}),
+        ("balance", {"amount": 5, "currencyCode": "USD"}),
+        ("balance", None),
+        ("lastCharacters", None),
+        ("enabled", None),
+        ("expiresOn", "someday"),
+        ("createdAt", "2026-11-23T17:00:00"),
+        ("createdAt", "yesterday"),
+    ],
+)
+def test_a_card_that_cannot_be_read_is_a_surprise(
+    counter: Counter, key: str, value: object
+) -> None:
+    counter.answer_json({"data": {"giftCard": FACTS}})
+    assert counter.client.read_card(UNKNOWN) is not None
+    counter.answer_json({"data": {"giftCard": {**FACTS, key: value}}})
+    with pytest.raises(VendorSurprise):
+        counter.client.read_card(UNKNOWN)
