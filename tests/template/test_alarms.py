@@ -1,0 +1,139 @@
+"""Somebody hears of it when something fails, and reads what to do."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from giftcards.wiring import _count_finished_run
+from tests.cloudformation import TEMPLATE
+from tests.template.reading import (
+    ALARM,
+    FUNCTION,
+    attribute_of,
+    dead_letter_queue_of,
+    of_type,
+    reference_to,
+    work_queues,
+)
+
+RUNBOOK = TEMPLATE.parent / "docs" / "runbook.md"
+
+# Sections of the runbook that belong to no alarm.
+ALSO_IN_THE_RUNBOOK = {"Before anything else", "Sending dead letters again"}
+
+
+def _watching(template: dict[str, Any], metric: str) -> dict[str, dict[str, Any]]:
+    return {
+        name: alarm
+        for name, alarm in of_type(template, ALARM).items()
+        if alarm["MetricName"] == metric
+    }
+
+
+def _dimension(alarm: dict[str, Any], name: str) -> Any:
+    return {each["Name"]: each["Value"] for each in alarm["Dimensions"]}[name]
+
+
+def test_every_alarm_tells_a_person(template: dict[str, Any]) -> None:
+    topic = template["Resources"]["Alarms"]["Properties"]
+
+    assert topic["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}]
+    # CloudWatch may not use the key alias/aws/sns: alarms would be lost without a trace.
+    assert "KmsMasterKeyId" not in topic
+    for name, alarm in of_type(template, ALARM).items():
+        assert alarm["AlarmActions"] == [{"Ref": "Alarms"}], name
+        assert "ActionsEnabled" not in alarm, name
+
+
+def test_cloudwatch_may_tell_that_person(template: dict[str, Any]) -> None:
+    policy = template["Resources"]["AlarmsPolicy"]["Properties"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+
+    assert policy["Topics"] == [{"Ref": "Alarms"}]
+    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert statement["Action"] == "sns:Publish"
+    assert statement["Resource"] == {"Ref": "Alarms"}
+
+
+def test_every_functions_errors_raise_an_alarm(template: dict[str, Any]) -> None:
+    watched = {
+        reference_to(_dimension(alarm, "FunctionName"))
+        for alarm in _watching(template, "Errors").values()
+        if alarm["Threshold"] == 1 and alarm["Statistic"] == "Sum"
+    }
+
+    assert watched == set(of_type(template, FUNCTION))
+
+
+def test_every_dead_letter_raises_an_alarm(template: dict[str, Any]) -> None:
+    watched = {
+        attribute_of(_dimension(alarm, "QueueName"))
+        for alarm in _watching(template, "ApproximateNumberOfMessagesVisible").values()
+        if alarm["Threshold"] == 1 and alarm["Statistic"] == "Maximum"
+    }
+
+    assert watched == {dead_letter_queue_of(queue) for queue in work_queues(template).values()}
+
+
+def test_a_prong_that_finishes_nothing_for_five_minutes_raises_an_alarm(
+    template: dict[str, Any],
+) -> None:
+    (alarm,) = _watching(template, "RunFinished").values()
+
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 300
+    assert alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["Statistic"] == "Sum"
+    assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_that_alarm_listens_to_what_the_prong_really_says(
+    template: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # CloudWatch takes metrics of other dimensions for other metrics, and would never hear a beat.
+    (alarm,) = _watching(template, "RunFinished").values()
+    function = template["Resources"]["StoreTransactions"]["Properties"]
+    for variables in (template["Globals"]["Function"]["Environment"], function["Environment"]):
+        for name, value in variables["Variables"].items():
+            if isinstance(value, str):
+                monkeypatch.setenv(name, value)
+
+    _count_finished_run("store_transactions")
+
+    said = json.loads(capsys.readouterr().out)
+    (metrics,) = said["_aws"]["CloudWatchMetrics"]
+    (dimensions,) = metrics["Dimensions"]
+    assert metrics["Namespace"] == alarm["Namespace"]
+    assert metrics["Metrics"][0]["Name"] == alarm["MetricName"]
+    assert {name: said[name] for name in dimensions} == {
+        each["Name"]: each["Value"] for each in alarm["Dimensions"]
+    }
+
+
+def test_every_alarm_says_what_it_means_and_where_to_read_on(template: dict[str, Any]) -> None:
+    sections = set(re.findall(r"^## (.+)$", RUNBOOK.read_text(), flags=re.MULTILINE))
+    named = set()
+    for name, alarm in of_type(template, ALARM).items():
+        found = re.search(r'^(.{20,}) docs/runbook\.md, "(.+)"\.$', alarm["AlarmDescription"])
+        assert found, f"{name} does not say where to read on"
+        named.add(found.group(2))
+
+    assert named == sections - ALSO_IN_THE_RUNBOOK
+
+
+def test_every_section_of_an_alarm_answers_the_same_questions(template: dict[str, Any]) -> None:
+    text = RUNBOOK.read_text()
+    questions = [
+        "**What it means.**",
+        "**What customers and shops notice.**",
+        "**What to look at.**",
+        "**What to do.**",
+    ]
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        if section.splitlines()[0] not in ALSO_IN_THE_RUNBOOK:
+            assert [q for q in questions if q in section] == questions, section.splitlines()[0]
+    assert len(of_type(template, ALARM)) > 0

@@ -1,0 +1,178 @@
+"""What a retailer sets, how it is asked for, and that the application reads exactly that."""
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+
+from giftcards.config import Config
+from giftcards.errors import ConfigurationError
+from tests.cloudformation import TEMPLATE
+from tests.template.reading import FUNCTION, ROLE, of_type, statements
+
+# Read by Powertools, not by us.
+POWERTOOLS = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"}
+
+# What a retailer might answer.
+ANSWERS = {
+    "LiveFrom": "2026-11-30T09:00:00-05:00",
+    "ShopifyUrl": "https://my-shop.myshopify.com",
+    "AirtableBaseId": "appAbCdEfGhIjKlMn",
+    "MailFrom": "gift-cards@example.com",
+    "OfficeEmail": "office@example.com",
+    "AlarmEmail": "engineer@example.com",
+}
+
+REFUSED = {
+    "LiveFrom": ["2026-11-30", "2026-11-30T09:00:00", "tomorrow", ""],
+    "ShopifyUrl": [
+        "https://my-shop.myshopify.com/",
+        "my-shop.myshopify.com",
+        "http://my-shop.myshopify.com",
+        "https://my-shop.example.com",
+        "https://my-shop.myshopify.com.example.com",
+    ],
+    "AirtableBaseId": ["tblAbCdEfGhIjKlMn", "appShort", ""],
+    "AirtableUrl": ["http://api.airtable.com", "https://example.com"],
+    "AirtableNames": ["Redemptions", "[]"],
+    "MailFrom": ["Gift cards <gift-cards@example.com>", "gift-cards", "a@b c.example"],
+    "Stage": ["Prod", "", "prod/eu", "9lives"],
+    "TickOffsetsSeconds": ["", "15;30", "75", "15,"],
+    "SweepSchedule": ["rate(1 minutes)", "rate(0 minutes)", "cron(0 3 * * ? *)", "rate(1 day)"],
+}
+
+ACCEPTED = {
+    "LiveFrom": ["2026-11-30T14:00Z", "2026-11-30T14:00:00.123456+00:00"],
+    "ShopifyUrl": ["http://127.0.0.1:40123"],
+    "AirtableUrl": ["http://127.0.0.1:40123", "https://api.airtable.com"],
+    "AirtableNames": ["{}", '{"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}'],
+    "TickOffsetsSeconds": ["15,30,45", "5"],
+    "SweepSchedule": ["rate(1 minute)", "rate(10 minutes)"],
+}
+
+
+def _settings(template: dict[str, Any], answers: dict[str, str]) -> dict[str, str]:
+    """The functions' environment as CloudFormation would fill it in."""
+    parameters = {
+        name: str(answers.get(name, parameter.get("Default", "")))
+        for name, parameter in template["Parameters"].items()
+    }
+    filled = {}
+    for name, value in template["Globals"]["Function"]["Environment"]["Variables"].items():
+        match value:
+            case {"Ref": target} if target in parameters:
+                filled[name] = parameters[target]
+            case {"Ref": target}:
+                filled[name] = f"https://sqs.us-east-1.amazonaws.com/123456789012/{target}"
+            case {"Fn::Sub": text}:
+                filled[name] = text.replace("${Stage}", parameters["Stage"])
+            case _:
+                filled[name] = value
+    return filled
+
+
+def test_every_function_gets_what_the_configuration_reads(template: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as everything_is_missing:
+        Config.from_environment({})
+    read = set(re.findall(r"([A-Z_]+) is missing", str(everything_is_missing.value)))
+    given = set(template["Globals"]["Function"]["Environment"]["Variables"])
+
+    assert given - POWERTOOLS == read
+
+
+def test_the_defaults_and_a_retailers_answers_are_a_configuration(template: dict[str, Any]) -> None:
+    config = Config.from_environment(_settings(template, ANSWERS))
+
+    assert config.stage == "prod"
+    assert config.secrets_prefix == "/universal-gift-cards/prod"
+    assert config.live_from.isoformat() == "2026-11-30T09:00:00-05:00"
+    assert config.tick_offsets_seconds == (15, 30, 45)
+    assert config.lease_seconds == 30
+    assert config.http_timeout_seconds == 5
+
+
+def test_only_what_nobody_can_guess_is_asked_for(template: dict[str, Any]) -> None:
+    asked = {name for name, each in template["Parameters"].items() if "Default" not in each}
+
+    assert asked == set(ANSWERS)
+
+
+def test_every_parameter_is_explained_and_bounded(template: dict[str, Any]) -> None:
+    for name, parameter in template["Parameters"].items():
+        assert parameter["Description"].endswith("."), name
+        bounded = {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter)
+        assert bounded, f"{name} takes anything"
+        if parameter["Type"] == "Number" and "AllowedValues" not in parameter:
+            assert parameter["MinValue"] <= parameter["Default"] <= parameter["MaxValue"], name
+        if "AllowedPattern" in parameter:
+            assert parameter["ConstraintDescription"], f"{name} would be refused without a reason"
+
+
+def test_every_parameter_is_used(template: dict[str, Any]) -> None:
+    text = TEMPLATE.read_text()
+    for name in template["Parameters"]:
+        assert re.search(rf"!Ref {name}\b|\$\{{{name}\}}", text), f"{name} sets nothing"
+
+
+def test_the_console_shows_every_parameter_in_a_group(template: dict[str, Any]) -> None:
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    shown = [name for group in groups for name in group["Parameters"]]
+
+    assert sorted(shown) == sorted(template["Parameters"])
+
+
+def _takes(parameter: dict[str, Any], value: str) -> bool:
+    return re.fullmatch(parameter["AllowedPattern"], value) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values]
+)
+def test_a_slip_is_refused_before_anything_is_deployed(
+    template: dict[str, Any], name: str, value: str
+) -> None:
+    assert not _takes(template["Parameters"][name], value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [*ANSWERS.items(), *((name, value) for name, values in ACCEPTED.items() for value in values)],
+)
+def test_a_good_answer_is_taken(template: dict[str, Any], name: str, value: str) -> None:
+    assert _takes(template["Parameters"][name], value)
+
+
+def test_functions_may_read_the_secrets_they_look_for(template: dict[str, Any]) -> None:
+    prefix = template["Globals"]["Function"]["Environment"]["Variables"]["SECRETS_PREFIX"][
+        "Fn::Sub"
+    ]
+    arn = f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{prefix}"
+    for name, role in of_type(template, ROLE).items():
+        (secrets,) = [each for each in statements(role) if each["Sid"] == "Secrets"]
+        assert secrets["Resource"] == {"Fn::Sub": arn}, name
+        assert secrets["Action"] == "ssm:GetParametersByPath", name
+    assert template["Outputs"]["SecretsPrefix"]["Value"] == {"Fn::Sub": prefix}
+
+
+def test_every_function_says_who_it_is(template: dict[str, Any]) -> None:
+    for name, function in of_type(template, FUNCTION).items():
+        service = function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        assert function["CodeUri"] == f"functions/{service}/", name
+
+
+def test_the_command_line_finds_everything_among_the_outputs(template: dict[str, Any]) -> None:
+    values = [output["Value"] for output in template["Outputs"].values()]
+    for kind in (FUNCTION, "AWS::SQS::Queue", "AWS::DynamoDB::Table"):
+        for name in of_type(template, kind):
+            assert {"Ref": name} in values, name
+    assert all(output["Description"] for output in template["Outputs"].values())
+
+
+def test_production_asks_before_it_changes_anything() -> None:
+    settings = tomllib.loads((TEMPLATE.parent / "samconfig.toml").read_text())
+
+    assert settings["prod"]["deploy"]["parameters"]["confirm_changeset"] is True
+    assert settings["default"]["deploy"]["parameters"]["confirm_changeset"] is False
+    for name in ("default", "prod"):
+        assert settings[name]["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
