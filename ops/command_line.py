@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from giftcards.clients.airtable import read_schema, resolve_layout
 
+from giftcards.clients.airtable import read_schema, resolve_layout
 from giftcards.errors import GiftCardError
 from giftcards.store.control import ProngState, Switch
 from giftcards.wiring import STORES_PRONG, Application
@@ -57,7 +57,7 @@ def resume(app: Application, options: argparse.Namespace) -> int:
     )
     layout = resolve_layout(schema, app.config.airtable_names)
     app.control.keep_layout(layout.to_json())
-    airtable = app.airtable()
+    airtable = app.airtable(app.prong_pace)
     stores = airtable.stores()
     silent = [store.name for store in stores if not store.email]
     _say(f"Airtable  base {app.config.airtable_base_id}: {len(stores)} stores")

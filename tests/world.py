@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from uuid import uuid4
 
 import boto3
+import botocore.loaders
+import botocore.session
 import requests
 import time_machine
-from giftcards.logs import build_logger
 from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 from moto.sqs.models import sqs_backends
 
@@ -25,6 +27,7 @@ from giftcards.clients.airtable import read_schema, resolve_layout
 from giftcards.config import Config, Secrets
 from giftcards.flows.messages import take_each, take_together
 from giftcards.flows.tick import TickEnd
+from giftcards.logs import build_logger
 from giftcards.wiring import STORES_PRONG, Application, now
 from sandbox.airtable import Base, build_standard_base
 from sandbox.airtable import create_app as airtable_app
@@ -46,6 +49,9 @@ PEPPER = "a pepper of more than thirty-two characters"
 
 # A worker's time, as in the template.
 WORKER_SECONDS = 20
+
+# Reading AWS's service descriptions takes longer than everything else in a world's beginning.
+SERVICE_DESCRIPTIONS = botocore.loaders.create_loader()
 
 # After this many rounds a shop that is not quiet never will be.
 ROUNDS_TO_QUIET = 30
@@ -137,7 +143,7 @@ class World:
         self.session = CountingSession(self.effects)
         self.session.mount(SHOP_URL, WsgiAdapter(shopify_app(self.shop)))
         self.session.mount(AIRTABLE_URL, WsgiAdapter(airtable_app(self.base)))
-        self.aws = boto3.session.Session(region_name=REGION)
+        self.aws = _session()
         self.queue_urls = _create_resources(self.aws)
         self.config = _config(self.queue_urls, settings)
         store = {"Name": "Main Street", "Email": "main@shop.example"}
@@ -146,7 +152,7 @@ class World:
 
     def new_worker(self) -> Application:
         """A cold start: nothing is left of the last worker but what it wrote."""
-        aws = boto3.session.Session(region_name=REGION)
+        aws = _session()
         _count_calls(aws, self.effects)
         self.effects.revive()
         self.app = Application(
@@ -161,7 +167,9 @@ class World:
             aws=aws,
             vendors=self.session,
             clock=now,
-            logger=build_logger("tests"),
+            logger=build_logger(f"tests-{uuid4().hex[:6]}"),  # a logger keeps its first stdout
+            sleep=self.advance,
+            monotonic=lambda: now().timestamp(),
         )
         return self.app
 
@@ -327,7 +335,7 @@ class World:
         """The ticks sent so far: delay in seconds and body."""
         queue = sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues["StoreTicksQueue"]
         return [
-            (int(message.delay_seconds), json.loads(message.body))
+            (round(message.delayed_until / 1000 - now().timestamp()), json.loads(message.body))
             for message in queue._messages  # noqa: SLF001 - moto shows them nowhere else
         ]
 
@@ -348,6 +356,13 @@ def running_world(**settings: Any) -> Iterator[World]:
         world.resume()
         world.effects.seen.clear()
         yield world
+
+
+def _session() -> boto3.session.Session:
+    """A session of its own that reads AWS's service descriptions once for all of them."""
+    inner = botocore.session.Session()
+    inner.register_component("data_loader", SERVICE_DESCRIPTIONS)
+    return boto3.session.Session(botocore_session=inner, region_name=REGION)
 
 
 def _config(queue_urls: Mapping[str, str], settings: Mapping[str, Any]) -> Config:

@@ -21,7 +21,7 @@ def holds_code(text: str) -> bool:
 
 
 def test_a_day_of_answers_and_accidents_leaves_no_code(
-    world: World, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str], world: World
 ) -> None:
     queued: list[str] = []
     world.shop.issue_card(code=CODE, amount=50)

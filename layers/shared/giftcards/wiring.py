@@ -5,6 +5,7 @@ its worker lives; tests build an `Application` of their own, with their clock an
 """
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,13 @@ from aws_lambda_powertools.utilities.parameters import SSMProvider
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config as BotoConfig
 
-from giftcards.clients.airtable import Airtable, Layout
+from giftcards.clients.airtable import (
+    STORES_PRONG_REQUESTS_A_SECOND,
+    WRITER_REQUESTS_A_SECOND,
+    Airtable,
+    Layout,
+    Pace,
+)
 from giftcards.clients.mail import Mailer
 from giftcards.clients.shopify import ClientCredentials, Shopify, StaticToken
 from giftcards.config import Config, Secrets
@@ -29,6 +36,7 @@ from giftcards.flows.answer_store import AnswerStore
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.redeem import Redeem
 from giftcards.flows.serve_stores import ServeStores
+from giftcards.flows.store_book import StoreBook
 from giftcards.flows.sweep import Sweep
 from giftcards.flows.tick import Tick
 from giftcards.flows.write_airtable import WriteAirtable
@@ -63,6 +71,8 @@ class Application:
     vendors: requests.Session
     clock: Callable[[], datetime]
     logger: Logger
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
 
     @cached_property
     def table(self) -> Table:
@@ -134,7 +144,25 @@ class Application:
         """The shop's currency and time zone, asked once per cold start."""
         return self.shopify.shop_facts()
 
-    def airtable(self) -> Airtable:
+    @cached_property
+    def store_book(self) -> StoreBook:
+        """The stores, remembered as long as the worker lives."""
+        return StoreBook(self.clock)
+
+    @cached_property
+    def prong_pace(self) -> Pace:
+        """The prong's share of Airtable's requests; it outlives the client of one run."""
+        return self._pace(STORES_PRONG_REQUESTS_A_SECOND)
+
+    @cached_property
+    def writer_pace(self) -> Pace:
+        """The writer's share of Airtable's requests."""
+        return self._pace(WRITER_REQUESTS_A_SECOND)
+
+    def _pace(self, requests_a_second: int) -> Pace:
+        return Pace(requests_a_second, sleep=self.sleep, monotonic=self.monotonic)
+
+    def airtable(self, pace: Pace) -> Airtable:
         """The stores' base, with the layout as it is now: `ops resume` may have found a new one."""
         layout = self.control.layout()
         if layout is None:
@@ -148,6 +176,7 @@ class Application:
             session=self.vendors,
             endpoint_url=self.config.airtable_url,
             timeout_seconds=self.config.http_timeout_seconds,
+            pace=pace,
         )
 
     @cached_property
@@ -175,7 +204,8 @@ class Application:
     def serve_stores(self) -> ServeStores:
         """One run of the stores' prong."""
         return ServeStores(
-            airtable=self.airtable(),
+            airtable=self.airtable(self.prong_pace),
+            stores=self.store_book,
             journal=self.journal,
             redeem=self.redeem(),
             follow_up=self.follow_up,
@@ -212,13 +242,12 @@ class Application:
                 sender=self.config.mail_from,
             ),
             clock=self.clock,
-            time_zone=lambda: self.facts.time_zone,
         )
 
     def write_airtable(self) -> WriteAirtable:
         """What brings Airtable up to date."""
         return WriteAirtable(
-            airtable=self.airtable(),
+            airtable=self.airtable(self.writer_pace),
             shopify=self.shopify,
             journal=self.journal,
             cards=self.cards,

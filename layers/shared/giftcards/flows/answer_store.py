@@ -27,7 +27,6 @@ class AnswerStore:
     journal: Journal
     mailer: Mailer
     clock: Callable[[], datetime]
-    time_zone: Callable[[], str]
 
     def answer(self, operation_key: str) -> None:
         """Mail the outcome of the operation, unless that was done before."""
@@ -64,7 +63,7 @@ class AnswerStore:
             reference=operation.key,
             asked_at=asked.row_created_at,
             answered_at=self.clock(),
-            time_zone=self.time_zone(),
+            time_zone=asked.time_zone,
         )
         return compose_store_answer(answer, to=to)
 

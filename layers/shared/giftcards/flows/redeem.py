@@ -61,7 +61,10 @@ def operation_key(row_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a store asked for, as we first saw it. The row may change afterwards; this does not."""
+    """What a store asked for, as we first saw it. The row may change afterwards; this does not.
+
+    `time_zone` is the shop's, so that the answer can be written while Shopify is away.
+    """
 
     row_id: str
     row_created_at: datetime
@@ -70,6 +73,7 @@ class Asked:
     amount: Money | None
     card_id: str | None
     last4: str | None
+    time_zone: str
 
     def pack(self) -> dict[str, Any]:
         """The snapshot as the journal keeps it."""
@@ -81,6 +85,7 @@ class Asked:
             "amount": pack_money(self.amount),
             "card_id": self.card_id,
             "last4": self.last4,
+            "time_zone": self.time_zone,
         }
 
     @classmethod
@@ -94,6 +99,7 @@ class Asked:
             amount=unpack_money(snapshot["amount"]),
             card_id=snapshot["card_id"],
             last4=snapshot["last4"],
+            time_zone=snapshot["time_zone"],
         )
 
 
@@ -142,6 +148,7 @@ class Redeem:
             amount=None,
             card_id=None,
             last4=None,
+            time_zone=self.facts.time_zone,
         )
         code = clean(row.typed_code)
         if isinstance(code, FormatIncorrect):

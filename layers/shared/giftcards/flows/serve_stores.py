@@ -1,6 +1,6 @@
 """Serve the stores: answer every waiting row of the redemption table, oldest first."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,10 +8,12 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from giftcards.clients.airtable import Airtable
-from giftcards.domain.outcomes import RedemptionRow, Store
+from giftcards.domain.outcomes import RedemptionRow
 from giftcards.errors import AccessRefused, GiftCardError, JournalConflict
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.redeem import Redeem, operation_key
+from giftcards.flows.store_book import StoreBook
+from giftcards.logs import hiding
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
 from giftcards.store.table import pack_moment
 
@@ -49,6 +51,7 @@ class ServeStores:
     """One run of the stores' prong."""
 
     airtable: Airtable
+    stores: StoreBook
     journal: Journal
     redeem: Redeem
     follow_up: FollowUp
@@ -66,14 +69,14 @@ class ServeStores:
         if not rows:
             return tally
         operations = self.journal.load_many(operation_key(row.id) for row in rows)
-        stores = _by_id_and_name(self.airtable.stores())
         reserve = timedelta(seconds=CALLS_PER_ROW * self.http_timeout_seconds)
         for place, row in enumerate(rows):
             if self.clock() + reserve >= deadline:
                 tally.waiting += len(rows) - place
                 break
             try:
-                operation = self._serve(row, operations, stores, deadline)
+                with hiding(row.typed_code):
+                    operation = self._serve(row, operations, deadline)
             except AccessRefused:
                 raise  # the next row would be refused the same way: somebody has to mend a token
             except Exception as error:  # noqa: BLE001 - the outer loop: other rows go on
@@ -89,12 +92,11 @@ class ServeStores:
         self,
         row: RedemptionRow,
         operations: Mapping[str, Operation],
-        stores: Mapping[str, Store],
         deadline: datetime,
     ) -> Operation | None:
         operation = operations.get(operation_key(row.id))
         if operation is None:
-            store = stores.get(_store_name(row.store))
+            store = self.stores.find(row.store, read=self.airtable.stores)
             if store is None:
                 self._ask_office(row)
                 return None
@@ -154,15 +156,3 @@ class ServeStores:
         expected = isinstance(error, GiftCardError)
         details: dict[str, Any] = {"operation": operation_key(row.id), "reason": str(error)}
         self.logger.warning("a row could not be served now", exc_info=not expected, extra=details)
-
-
-def _store_name(name: str | None) -> str:
-    return (name or "").strip().casefold()
-
-
-def _by_id_and_name(stores: Sequence[Store]) -> dict[str, Store]:
-    """Stores with a mail address, by record id (a link's value) and by name (a text's)."""
-    reachable = [store for store in stores if store.email]
-    return {_store_name(store.name): store for store in reachable} | {
-        _store_name(store.id): store for store in reachable
-    }
