@@ -231,7 +231,7 @@ def _published(sandbox: Sandbox) -> Iterator[None]:
 
 def main() -> int:
     """Show the system at work until somebody stops it; return the exit code."""
-    for stop in (signal.SIGTERM, signal.SIGHUP):
+    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(stop, _stop_like_ctrl_c)
     began = time.monotonic()
     _tell("── universal gift cards, all of it on this machine")

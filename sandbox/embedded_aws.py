@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -26,6 +26,7 @@ import requests
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
+    from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sesv2.client import SESV2Client
@@ -44,6 +45,10 @@ SECRET_KEY = "test"  # noqa: S105 - a secret of nothing
 
 # A new AWS account may run this many Lambda workers at once (AWS Lambda quotas).
 WORKERS_OF_A_NEW_ACCOUNT = 10
+
+# The emulator checks these against the resource `*`, which no good policy allows (ministack 1.5.33,
+# core/iam_actions.py); everything else it checks as AWS does.
+CANNOT_BE_NAMED = {"ses:SendEmail", "ssm:GetParametersByPath"}
 
 # It is ready within two seconds; a machine busy with other things gets more.
 READY_SECONDS = 60
@@ -172,6 +177,29 @@ class EmbeddedAws:
             seconds=DEPLOY_SECONDS,
             doing="sam deploy",
         )
+        self._allow_what_cannot_be_named(stack)
+
+    def _allow_what_cannot_be_named(self, stack: str) -> None:
+        """Where the emulator does not see which resource is asked for, allow the action on any.
+
+        Only for roles that the template allows the action on a named resource.
+        """
+        cloudformation: CloudFormationClient = self.session().client(
+            "cloudformation", endpoint_url=self.url
+        )
+        iam: IAMClient = self.session().client("iam", endpoint_url=self.url)
+        for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
+            if resource["ResourceType"] != "AWS::IAM::Role":
+                continue
+            role = resource["PhysicalResourceId"]
+            allowed = _allowed_actions(iam, role) & CANNOT_BE_NAMED
+            if allowed:
+                statement = {"Effect": "Allow", "Action": sorted(allowed), "Resource": "*"}
+                iam.put_role_policy(
+                    RoleName=role,
+                    PolicyName="what-the-emulator-cannot-name",
+                    PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+                )
 
     def outputs(self, stack: str) -> dict[str, str]:
         """The outputs of the deployed stack, by name."""
@@ -198,6 +226,17 @@ class EmbeddedAws:
         client.invoke(
             FunctionName=function, InvocationType="Event", Payload=json.dumps(event).encode()
         )
+
+
+def _allowed_actions(iam: "IAMClient", role: str) -> set[str]:
+    """The actions that a role's own policies allow on whatever resource."""
+    actions: set[str] = set()
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        policy: Any = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        for statement in policy["Statement"]:
+            action = statement["Action"]
+            actions |= {action} if isinstance(action, str) else set(action)
+    return actions
 
 
 def architecture() -> str:
