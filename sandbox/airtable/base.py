@@ -67,8 +67,8 @@ class Base:
         self.lock = threading.RLock()
         self.version = 0
         self._requests_a_second = requests_a_second
-        self._calls_left = calls_a_month
-        self._records_limit = records_limit
+        self.calls_left = calls_a_month
+        self.records_limit = records_limit
         self._chance = chance or random.SystemRandom()
         self._tables: dict[str, Table] = {}
         self._recent: list[datetime] = []
@@ -146,10 +146,10 @@ class Base:
                 self.punish()
                 raise errors.rate_limit_reached()
             self._recent.append(now)
-            if counts_as_call and self._calls_left is not None:
-                if self._calls_left == 0:
+            if counts_as_call and self.calls_left is not None:
+                if self.calls_left == 0:
                     raise errors.monthly_calls_used_up()
-                self._calls_left -= 1
+                self.calls_left -= 1
 
     def punish(self) -> None:
         """Begin the penalty: for thirty seconds every request is answered 429."""
@@ -190,8 +190,8 @@ class Base:
 
     def check_room(self, more: int) -> None:
         """Raise `AirtableError` where the base cannot hold `more` records."""
-        if self.count_records() + more > self._records_limit:
-            raise errors.base_is_full(self._records_limit)
+        if self.count_records() + more > self.records_limit:
+            raise errors.base_is_full(self.records_limit)
 
     def table_of(self, record_id: str) -> Table | None:
         """The table in which a record is, if it is anywhere."""

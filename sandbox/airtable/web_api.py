@@ -188,8 +188,11 @@ def _guard(
         return _go_wrong_before(base, order, answer)
     # The fault is taken before the request is applied, so that a later one cannot take it away.
     after = base.faults.take(names, among=FAULTS_AFTER)
-    with base.lock:
-        reply = jsonify(answer())
+    try:
+        with base.lock:
+            reply = jsonify(answer())
+    except AirtableError as refusal:
+        reply = _refuse(refusal)  # a refusal gets lost like any other reply
     if after is None:
         return reply
     match after.fault:
@@ -198,7 +201,7 @@ def _guard(
         case Fault.BREAK_CONNECTION:
             lose_reply(request.environ, Loss.RESET)
         case _:
-            raise errors.server_error()
+            return _refuse(errors.server_error())
     return reply
 
 

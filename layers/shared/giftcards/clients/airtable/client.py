@@ -91,8 +91,8 @@ class UpdateReport:
 class Airtable:
     """One shop's base. For one thread at a time; every request has a time-out, and keeps the pace.
 
-    `session` lends its transport adapters only. `pace` is this client's share of the five requests
-    a second that Airtable allows; without one, it is the store prong's.
+    `session` carries our requests and keeps its own headers. `pace` is this client's share of the
+    five requests a second that Airtable allows; without one, it is the store prong's.
     """
 
     def __init__(

@@ -44,11 +44,15 @@ class Pace:
 
 
 class _MeasuredSession(requests.Session):
-    """A session of our own: it keeps the pace, and repeats a read whose connection broke."""
+    """A session of our own: it keeps the pace, and repeats a read whose connection broke.
 
-    def __init__(self, pace: Pace) -> None:
+    It holds our token; requests, finished with it, travel through `carrier`.
+    """
+
+    def __init__(self, pace: Pace, carrier: requests.Session | None) -> None:
         super().__init__()
         self._pace = pace
+        self._carrier = carrier
 
     @override
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
@@ -56,6 +60,8 @@ class _MeasuredSession(requests.Session):
         for attempt in range(1, attempts + 1):
             self._pace.wait()
             try:
+                if self._carrier is not None:
+                    return self._carrier.send(request, **kwargs)
                 return super().send(request, **kwargs)
             except requests.ConnectionError as error:
                 # One that timed out has cost its time already.
@@ -74,8 +80,8 @@ def connect(
 ) -> Api:
     """Airtable's API by pyairtable, with our time-out and pace, and without its retries.
 
-    Of `session` only the transport adapters are used: a shared session must not carry our token to
-    another vendor.
+    `session` only carries finished requests: its own headers stay as they are, so that a session
+    shared with another vendor never shows our token there.
     """
     api = Api(
         token,
@@ -85,10 +91,6 @@ def connect(
         endpoint_url=endpoint_url,
         use_field_ids=True,
     )
-    own = _MeasuredSession(pace)
-    if session is not None:
-        for prefix, adapter in session.adapters.items():
-            own.mount(prefix, adapter)
-    api.session = own
+    api.session = _MeasuredSession(pace, carrier=session)
     api.api_key = token  # puts the token on the session that is there now
     return api

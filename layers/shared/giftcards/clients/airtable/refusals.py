@@ -210,9 +210,9 @@ def _unfit(refusal: Refusal, call: Call, layout: Layout | None) -> GiftCardError
             )
         case "INVALID_VALUE_FOR_COLUMN" | "INVALID_MULTIPLE_CHOICE_OPTIONS":
             return BaseMismatch(
-                f"{_capital(call.where)} refuses a value ({call.doing}): a field changed its type, or "
-                "a single select lacks one of our words. `ops resume` names fields of a wrong type; "
-                "turning the select into a text field always helps"
+                f"{_capital(call.where)} refuses a value ({call.doing}): a field changed its type, "
+                "or a single select lacks one of our words. `ops resume` names fields of a wrong "
+                "type; turning the select into a text field always helps"
             )
         case "LIST_RECORDS_ITERATOR_NOT_AVAILABLE":
             return TryAgain(f"Airtable lost its place while reading {call.where}")

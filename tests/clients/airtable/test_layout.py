@@ -1,0 +1,122 @@
+"""A shop's names, looked up once, and everything that does not fit told at once."""
+
+import re
+
+import pytest
+import requests
+
+from giftcards.clients.airtable import (
+    AIRTABLE_REQUESTS_A_SECOND,
+    OTHERS_REQUESTS_A_SECOND,
+    STORES_PRONG_REQUESTS_A_SECOND,
+    WRITER_REQUESTS_A_SECOND,
+    BaseTable,
+    Layout,
+    expected_tables,
+    read_schema,
+    resolve_layout,
+)
+from giftcards.errors import AccessRefused, BaseMismatch, ConfigurationError
+from sandbox.airtable import Base
+
+from .conftest import URL
+
+
+def schema_of(base: Base, session: requests.Session) -> list[BaseTable]:
+    return read_schema(
+        base.token, base_id=base.id, session=session, endpoint_url=URL, timeout_seconds=5
+    )
+
+
+def test_the_standard_base_fits(base: Base, layout: Layout) -> None:
+    for table in expected_tables().values():
+        assert layout.table_id(table.name) == base.table(table.name).id
+        for field in table.fields:
+            assert layout.field_id(table.name, field.name) == (
+                base.table(table.name).field(field.name).id
+            )
+
+
+def test_a_shop_may_call_things_otherwise(base: Base, session: requests.Session) -> None:
+    base.table("Redemptions").rename("GC Redemptions")
+    base.table("GC Redemptions").rename_field("Amount", "Value")
+    amount = base.table("GC Redemptions").field("Value").id
+    with pytest.raises(BaseMismatch, match="no table “Redemptions”"):
+        resolve_layout(schema_of(base, session), {})
+    names = {"Redemptions": {"": "gc redemptions ", "Amount": "Value"}}
+    layout = resolve_layout(schema_of(base, session), names)
+    assert layout.field_id("Redemptions", "Amount") == amount
+    by_id = {"Redemptions": {"": base.table("GC Redemptions").id, "Amount": amount}}
+    assert resolve_layout(schema_of(base, session), by_id) == layout
+
+
+def test_everything_that_is_missing_is_told_at_once(base: Base, session: requests.Session) -> None:
+    base.delete_table("Status")
+    base.table("Redemptions").delete_field("Amount")
+    base.table("Redemptions").delete_field("Approved")  # optional
+    base.table("Receipts").delete_field("At")
+    base.table("Receipts").create_field({"name": "At", "type": "singleLineText"})
+    names = {"Redemtions": {"": "x"}, "Stores": {"Nmae": "x"}}
+    with pytest.raises(BaseMismatch) as caught:
+        resolve_layout(schema_of(base, session), names)
+    lines = str(caught.value).splitlines()[1:]
+    told = [
+        "mentions a table “Redemtions”",
+        "mentions a field “Nmae” of “Stores”",
+        "table “Redemptions” has no field “Amount” (any field): add it, or say in AirtableNames",
+        "table “Receipts”: field “At” is of Airtable's type singleLineText, but has to be a date",
+        "there is no table “Status”: add it",
+    ]
+    assert len(lines) == len(told)
+    for line, part in zip(lines, told, strict=True):
+        assert re.search(re.escape(part), line)
+
+
+def test_an_optional_field_that_a_shop_names_has_to_be_there(
+    base: Base, session: requests.Session
+) -> None:
+    with pytest.raises(BaseMismatch, match="no field “Allowed”"):
+        resolve_layout(schema_of(base, session), {"Redemptions": {"Approved": "Allowed"}})
+
+
+def test_what_people_fill_in_may_be_of_any_kind(base: Base, session: requests.Session) -> None:
+    redemptions = base.table("Redemptions")
+    for name in ("Store", "Amount"):
+        redemptions.delete_field(name)
+        redemptions.create_field({"name": name, "type": "singleLineText"})
+    layout = resolve_layout(schema_of(base, session), {})
+    assert layout.field_id("Redemptions", "Store") == redemptions.field("Store").id
+
+
+def test_the_layout_is_kept_as_text(layout: Layout) -> None:
+    assert Layout.from_json(layout.to_json()) == layout
+
+
+@pytest.mark.parametrize("kept", ["", "{}", "[]", '{"tables": 1, "fields": 2}', "null"])
+def test_a_spoiled_layout_says_what_to_do(kept: str) -> None:
+    with pytest.raises(ConfigurationError, match="ops resume"):
+        Layout.from_json(kept)
+
+
+def test_a_layout_from_before_a_table_was_needed_says_what_to_do() -> None:
+    old = Layout({}, {})
+    with pytest.raises(BaseMismatch, match=r"“Stores”.*ops resume"):
+        old.table_id("Stores")
+    with pytest.raises(BaseMismatch, match=r"“Email”.*“Stores”.*ops resume"):
+        old.field_id("Stores", "Email")
+    with pytest.raises(BaseMismatch, match="no field “Approved”"):
+        old.required_field_id("Redemptions", "Approved")
+    assert old.field_id("Redemptions", "Approved") is None
+
+
+def test_a_token_that_may_not_read_the_schema(base: Base, session: requests.Session) -> None:
+    with pytest.raises(AccessRefused, match=r"schema\.bases:read"):
+        read_schema(
+            base.token, base_id="appAnother0000000", session=session, endpoint_url=URL,
+            timeout_seconds=5,
+        )  # fmt: skip
+
+
+def test_the_shares_add_up_to_what_airtable_allows() -> None:
+    shares = WRITER_REQUESTS_A_SECOND + STORES_PRONG_REQUESTS_A_SECOND + OTHERS_REQUESTS_A_SECOND
+    assert shares <= AIRTABLE_REQUESTS_A_SECOND
