@@ -150,7 +150,7 @@ def _facts(answer: StoreAnswer) -> list[tuple[str, str]]:
         typed = typed_line(answer.typed_amount, longest=LONGEST_TYPED_AMOUNT)
     facts = [
         ("Card", _card(answer)),
-        ("Amount as typed", typed),
+        ("Amount", typed),
         ("Store", one_line(answer.store_name, longest=LONGEST_NAME)),
         ("Filed by", typed_line(answer.employee, longest=LONGEST_NAME)),
         ("Filed", _moment(answer.asked_at, answer.time_zone)),

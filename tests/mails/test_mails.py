@@ -1,0 +1,457 @@
+"""What a store and the office read: the right words for each outcome, and nothing dangerous."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from giftcards.domain.money import Money
+from giftcards.domain.outcomes import Outcome
+from giftcards.errors import NeedsAPerson
+from giftcards.mails import Mail, StoreAnswer, compose_office_notice, compose_store_answer
+
+STORE = "downtown@example.com"
+REFERENCE = "redemption#recA1b2C3d4E5f6G7"
+ANSWER = StoreAnswer(
+    outcome=Outcome.REDEEMED,
+    store_name="Downtown",
+    employee="Anna Müller",
+    masked_card="•••• 2b5a",
+    amount=Money(1250, "USD"),
+    typed_amount=None,
+    balance=Money(3750, "USD"),
+    reason=None,
+    reference=REFERENCE,
+    asked_at=datetime(2026, 11, 23, 19, 5, 4, tzinfo=UTC),
+    answered_at=datetime(2026, 11, 23, 19, 5, 12, tzinfo=UTC),
+    time_zone="America/New_York",
+)
+NO_CODE_READ = dataclasses.replace(
+    ANSWER,
+    outcome=Outcome.CODE_FORMAT_INCORRECT,
+    masked_card=None,
+    amount=None,
+    balance=None,
+    reason="That is 23 letters and digits; a card code has 8 to 20. Is it two codes?",
+)
+EXPLAINED = "the charge was interrupted between us and Shopify"
+
+
+def answer_with(outcome: Outcome, **changes: object) -> StoreAnswer:
+    """The example answer with another outcome, and with whatever else is to differ."""
+    return dataclasses.replace(ANSWER, outcome=outcome, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+class Seen(HTMLParser):
+    """What a reader sees of an HTML mail, and every tag and attribute in it."""
+
+    NEVER_CLOSED = frozenset({"meta", "br"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str]] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == [], "every element is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in self.NEVER_CLOSED:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, "elements are closed in the order of their nesting"
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and self.open[-1] not in {"style", "title"}:
+            self.texts.append(data.strip())
+
+
+def lines_of(mail: Mail) -> list[str]:
+    """The lines of the plain-text part without its layout."""
+    return [line.removeprefix("- ") for line in mail.text.splitlines() if line not in {"", "--"}]
+
+
+# -------------------- each outcome has its own mail
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_has_a_mail_of_its_own(outcome: Outcome) -> None:
+    mail = compose_store_answer(answer_with(outcome), to=STORE)
+    others = {
+        compose_store_answer(answer_with(other), to=STORE).subject
+        for other in Outcome
+        if other is not outcome
+    }
+    assert mail.to == STORE
+    assert mail.subject not in others
+    assert mail.subject.startswith("Paid:" if outcome.is_success else "Not paid:")
+    assert f"Outcome: {outcome}" in mail.text
+    assert f"Reference: {REFERENCE}" in mail.text
+    assert "What to do next" in mail.text
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_the_outcome_is_the_first_that_is_read(outcome: Outcome) -> None:
+    mail = compose_store_answer(answer_with(outcome), to=STORE)
+    assert mail.text.splitlines()[0] == mail.subject
+    first_seen = Seen(mail.html).texts[0]
+    assert mail.subject.startswith(first_seen)
+
+
+@pytest.mark.parametrize("outcome", [one for one in Outcome if not one.is_success])
+def test_whoever_was_not_charged_is_told_that_no_money_was_taken(outcome: Outcome) -> None:
+    mail = compose_store_answer(answer_with(outcome, balance=None), to=STORE)
+    told = "no money was taken"
+    assert told in mail.text.lower()
+    assert told in " ".join(Seen(mail.html).texts).lower()
+
+
+def test_a_redeemed_card_shows_what_was_charged_and_what_is_left() -> None:
+    mail = compose_store_answer(ANSWER, to=STORE)
+    assert mail.subject == "Paid: 12.50 USD (•••• 2b5a)"
+    assert lines_of(mail)[1:3] == ["Charged: 12.50 USD", "Left on the card: 37.50 USD"]
+    assert "tell the customer what is left" in mail.text
+
+
+def test_an_emptied_card_is_called_empty() -> None:
+    mail = compose_store_answer(answer_with(Outcome.REDEEMED, balance=Money(0, "USD")), to=STORE)
+    assert "The card is empty now." in mail.text
+
+
+def test_a_balance_that_nobody_knows_is_not_made_up() -> None:
+    mail = compose_store_answer(answer_with(Outcome.REDEEMED, balance=None), to=STORE)
+    assert "Left on the card" not in mail.text
+    assert "hand over the goods" in mail.text
+
+
+def test_too_little_on_the_card_shows_how_to_use_it_all_the_same() -> None:
+    answer = answer_with(Outcome.INSUFFICIENT_BALANCE, balance=Money(750, "USD"))
+    mail = compose_store_answer(answer, to=STORE)
+    assert mail.subject == "Not paid: not enough money on the card (•••• 2b5a, 12.50 USD)"
+    assert lines_of(mail)[1:3] == ["Asked for: 12.50 USD", "On the card: 7.50 USD"]
+    assert "a new form with 7.50 USD and take the other 5.00 USD another way" in mail.text
+
+
+def test_an_empty_card_cannot_be_used_for_a_part() -> None:
+    answer = answer_with(Outcome.INSUFFICIENT_BALANCE, balance=Money(0, "USD"))
+    mail = compose_store_answer(answer, to=STORE)
+    assert "The card is empty: the customer has to pay another way." in mail.text
+    assert "a new form with" not in mail.text
+
+
+def test_too_little_on_the_card_without_knowing_how_much() -> None:
+    mail = compose_store_answer(answer_with(Outcome.INSUFFICIENT_BALANCE, balance=None), to=STORE)
+    assert "a smaller amount" in mail.text
+
+
+def test_a_wrong_format_says_why() -> None:
+    mail = compose_store_answer(NO_CODE_READ, to=STORE)
+    assert mail.subject == "Not paid: this is not a card code"
+    assert lines_of(mail)[1] == NO_CODE_READ.reason
+    assert "••••" not in mail.text
+
+
+def test_an_amount_that_cannot_be_charged_is_shown_with_the_reason_as_a_sentence() -> None:
+    answer = answer_with(
+        Outcome.AMOUNT_INVALID,
+        amount=None,
+        typed_amount="12.345",
+        reason="12.345 has more than 2 decimals, which USD does not have",
+    )
+    mail = compose_store_answer(answer, to=STORE)
+    assert "12.345 has more than 2 decimals, which USD does not have." in lines_of(mail)
+    assert "Amount: 12.345" in lines_of(mail)
+
+
+def test_a_reason_begins_with_a_capital() -> None:
+    answer = answer_with(Outcome.AMOUNT_INVALID, amount=None, reason="the amount is missing")
+    assert "The amount is missing." in lines_of(compose_store_answer(answer, to=STORE))
+
+
+def test_not_charged_says_what_to_do_with_the_customer_and_why() -> None:
+    mail = compose_store_answer(answer_with(Outcome.NOT_CHARGED, reason=EXPLAINED), to=STORE)
+    assert "will not be charged for it later" in mail.text
+    assert "take the payment another way, or file a new form" in mail.text
+    assert "If the customer has paid another way meanwhile, nothing is left to do." in mail.text
+    assert f"{EXPLAINED.capitalize().replace('shopify', 'Shopify')}." in lines_of(mail)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_balance_is_shown_only_for_a_card_that_works(outcome: Outcome) -> None:
+    shown = "7,654,321.09 USD"
+    mail = compose_store_answer(answer_with(outcome, balance=Money(765432109, "USD")), to=STORE)
+    may_be_shown = outcome in {Outcome.REDEEMED, Outcome.INSUFFICIENT_BALANCE}
+    assert (shown in mail.text, shown in mail.html) == (may_be_shown, may_be_shown)
+
+
+# -------------------- times, currencies, names
+
+
+def test_times_are_those_of_the_shop_s_clocks() -> None:
+    lines = lines_of(compose_store_answer(ANSWER, to=STORE))
+    assert "Filed: Mon 23 Nov 2026, 14:05:04 EST" in lines
+    assert "Answered: Mon 23 Nov 2026, 14:05:12 EST" in lines
+    tokyo = dataclasses.replace(ANSWER, time_zone="Asia/Tokyo")
+    assert "Answered: Tue 24 Nov 2026, 04:05:12 JST" in lines_of(
+        compose_store_answer(tokyo, to=STORE)
+    )
+
+
+def test_amounts_have_the_decimals_of_their_currency() -> None:
+    yen = dataclasses.replace(ANSWER, amount=Money(1250, "JPY"), balance=Money(0, "JPY"))
+    assert compose_store_answer(yen, to=STORE).subject == "Paid: 1,250 JPY (•••• 2b5a)"
+
+
+def test_a_missing_employee_leaves_no_empty_line() -> None:
+    mail = compose_store_answer(dataclasses.replace(ANSWER, employee=" "), to=STORE)
+    assert "Filed by" not in mail.text
+    assert "Filed by" not in mail.html
+
+
+# -------------------- both parts say the same, and nothing can be clicked
+
+
+def all_mails() -> list[Mail]:
+    """One mail of every kind."""
+    answers = [answer_with(outcome, reason=EXPLAINED) for outcome in Outcome]
+    notice = compose_office_notice(
+        to="office@example.com",
+        subject="A redemption row is waiting for the office",
+        lines=["Row 7 names no known store.", "Correct the cell Store."],
+        reference=REFERENCE,
+    )
+    return [*(compose_store_answer(answer, to=STORE) for answer in answers), notice]
+
+
+@pytest.mark.parametrize("mail", all_mails(), ids=lambda mail: mail.subject)
+def test_plain_text_and_html_say_the_same(mail: Mail) -> None:
+    seen = Seen(mail.html).texts
+    in_both = [part for line in lines_of(mail)[1:] for part in (line, *line.split(": ", 1))]
+    for line in lines_of(mail)[1:]:
+        label, _, value = line.partition(": ")
+        assert line in seen or (label in seen and value in seen), line
+    assert set(seen[1:]) <= set(in_both)
+
+
+HARMLESS_ELEMENTS = {
+    "html", "head", "meta", "title", "style", "body", "table", "tr", "td", "h1", "h2", "p", "br"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mail", all_mails(), ids=lambda mail: mail.subject)
+def test_nothing_can_be_clicked_and_nothing_is_fetched(mail: Mail) -> None:
+    seen = Seen(mail.html)
+    assert seen.tags <= HARMLESS_ELEMENTS
+    assert not {"href", "src", "srcset", "background", "action"} & {
+        name for name, _ in seen.attributes
+    }
+    assert not [name for name, _ in seen.attributes if name.startswith("on")]
+    assert "url(" not in mail.html
+    assert "@import" not in mail.html
+    assert "http" not in mail.html.lower()
+
+
+@pytest.mark.parametrize("mail", all_mails(), ids=lambda mail: mail.subject)
+def test_the_html_is_readable_on_a_phone_and_in_the_dark(mail: Mail) -> None:
+    meta = Seen(mail.html).attributes
+    assert ("content", "width=device-width, initial-scale=1") in meta
+    assert meta.count(("content", "light dark")) == 2
+    assert "prefers-color-scheme: dark" in mail.html
+    assert "max-width:560px" in mail.html
+
+
+# -------------------- what somebody typed does no harm
+
+HARMFUL = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '" onmouseover="alert(1)',
+    "</td></table><h1>Paid</h1>",
+    "{{ 7 * 7 }}{% raw %}",
+    "<a href='http://example.com'>win</a>",
+    "<!-- x",
+    "</title></style>",
+    "&lt;b&gt;",
+]
+
+
+@pytest.mark.parametrize("typed", HARMFUL)
+@pytest.mark.parametrize("outcome", Outcome)
+def test_html_in_typed_text_stays_text(typed: str, outcome: Outcome) -> None:
+    answer = answer_with(
+        outcome, employee=typed, store_name=typed, typed_amount=typed, amount=None, reason=typed,
+        masked_card=typed, reference=typed,
+    )  # fmt: skip
+    mail = compose_store_answer(answer, to=STORE)
+    plain = compose_store_answer(
+        dataclasses.replace(answer, employee="x", store_name="x", typed_amount="x", reason="x",
+                            masked_card="x", reference="x"),
+        to=STORE,
+    )  # fmt: skip
+    assert Seen(mail.html).tags == Seen(plain.html).tags
+    assert len(Seen(mail.html).attributes) == len(Seen(plain.html).attributes)
+    assert f"Filed by: {typed.strip()}" in lines_of(mail)
+    assert typed.strip() in Seen(mail.html).texts
+
+
+@pytest.mark.parametrize("typed", HARMFUL)
+def test_html_in_a_notice_stays_text(typed: str) -> None:
+    mail = compose_office_notice(to=STORE, subject=typed, lines=[typed], reference=typed)
+    plain = compose_office_notice(to=STORE, subject="x", lines=["x"], reference="x")
+    assert Seen(mail.html).tags == Seen(plain.html).tags
+    assert typed.strip() in Seen(mail.html).texts
+
+
+LINE_ENDS = ["\r\n", "\n", "\r", "\u2028", "\u2029", "\x85", "\v", "\x00", "\x1b"]
+
+
+@pytest.mark.parametrize("line_end", LINE_ENDS)
+@pytest.mark.parametrize("outcome", Outcome)
+def test_no_header_can_be_smuggled_into_a_subject(line_end: str, outcome: Outcome) -> None:
+    smuggled = f"x{line_end}Bcc: thief@example.com"
+    answer = answer_with(
+        outcome, masked_card=smuggled, employee=smuggled, store_name=smuggled, reason=smuggled,
+        reference=smuggled, typed_amount=smuggled,
+    )  # fmt: skip
+    subjects = [
+        compose_store_answer(answer, to=STORE).subject,
+        compose_office_notice(to=STORE, subject=smuggled, lines=[], reference=smuggled).subject,
+    ]
+    for subject in subjects:
+        assert subject.splitlines() == [subject]
+        assert subject.isprintable()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "store", "a@b@c", "a@example.com,b@example.com", "a@example.com b@example.com",
+        "a@example.com\r\nBcc: b@example.com", "a@example.com\n", "Anna <a@example.com>",
+        "a@example.com;b@example.com", "a\x00@example.com ", f"{'a' * 320}@example.com",
+    ],
+)  # fmt: skip
+def test_a_mail_goes_to_exactly_one_address(address: str) -> None:
+    with pytest.raises(NeedsAPerson, match="one address"):
+        compose_store_answer(ANSWER, to=address)
+    with pytest.raises(NeedsAPerson, match="one address"):
+        compose_office_notice(to=address, subject="x", lines=[], reference="x")
+
+
+def test_a_mail_cannot_be_made_with_a_subject_of_two_lines() -> None:
+    with pytest.raises(ValueError, match="one line"):
+        Mail(to=STORE, subject="Paid\r\nBcc: thief@example.com", text="", html="")
+
+
+def test_invisible_characters_do_not_turn_a_text_around() -> None:
+    mail = compose_store_answer(dataclasses.replace(ANSWER, employee="An\u202ena\u200b"), to=STORE)
+    assert "Filed by: Anna" in lines_of(mail)
+
+
+def test_a_whole_letter_in_a_cell_is_cut() -> None:
+    answer = dataclasses.replace(ANSWER, employee="word " * 1000, store_name="word " * 1000)
+    mail = compose_store_answer(answer, to=STORE)
+    assert all(len(line) < 120 for line in lines_of(mail))
+    assert "word…" in mail.text
+
+
+anything = st.text(max_size=60)
+
+
+@given(
+    st.sampled_from(Outcome), anything, anything, st.none() | anything, st.none() | anything,
+    st.none() | anything, st.none() | st.integers(-(10**12), 10**12),
+    st.none() | st.integers(-(10**12), 10**12),
+)  # fmt: skip
+def test_whatever_is_typed_an_answer_goes_out(  # noqa: PLR0917 - Hypothesis fills them in by place
+    outcome: Outcome,
+    employee: str,
+    store_name: str,
+    masked_card: str | None,
+    typed_amount: str | None,
+    reason: str | None,
+    amount: int | None,
+    balance: int | None,
+) -> None:
+    answer = answer_with(
+        outcome,
+        employee=employee,
+        store_name=store_name,
+        masked_card=masked_card,
+        typed_amount=typed_amount,
+        reason=reason,
+        amount=None if amount is None else Money(amount, "USD"),
+        balance=None if balance is None else Money(balance, "USD"),
+    )
+    mail = compose_store_answer(answer, to=STORE)
+    mail.text.encode()
+    mail.html.encode()
+    Seen(mail.html)
+    assert mail.subject.isprintable()
+
+
+# -------------------- no mail holds a code
+
+# Of codes that nobody told us of, those with letters and digits are known by their shape.
+mixed_codes = st.text("abcdefghijkmnpqrstuvwxyz0123456789", min_size=8, max_size=20).filter(
+    lambda code: re.search(r"\d", code) and re.search(r"[a-z]", code)
+)
+SPELLINGS: list[Callable[[str], str]] = [
+    lambda code: code,
+    lambda code: code.upper(),
+    lambda code: f"Anna {code}",
+    lambda code: f"Code:{code.upper()}",
+    lambda code: "-".join(code[at : at + 4] for at in range(0, len(code), 4)).upper(),
+]
+
+
+def windows(code: str) -> set[str]:
+    """Every five characters of a code that stand side by side."""
+    return {code[at : at + 5] for at in range(len(code) - 4)}
+
+
+def squeezed(mail: Mail) -> str:
+    """All that a mail says, in small letters and without the dashes between groups."""
+    return f"{mail.subject} {mail.text} {mail.html}".lower().replace("-", "")
+
+
+@given(mixed_codes, st.sampled_from(SPELLINGS), st.sampled_from(Outcome))
+def test_no_answer_holds_more_than_four_characters_of_a_code(
+    code: str, spell: Callable[[str], str], outcome: Outcome
+) -> None:
+    typed = spell(code)
+    groups = re.findall("[a-z0-9]+", typed.removeprefix("Anna ").removeprefix("Code:").lower())
+    assume(len(groups) == 1 or all(re.search(r"\d", g) and re.search("[a-z]", g) for g in groups))
+    answer = answer_with(
+        outcome, employee=typed, typed_amount=typed, amount=None, reason=typed, masked_card=code
+    )
+    without = answer_with(
+        outcome, employee="", typed_amount=None, amount=None, reason=None, masked_card=None
+    )
+    harmless = squeezed(compose_store_answer(without, to=STORE))
+    mail = squeezed(compose_store_answer(answer, to=STORE))
+    assert [part for part in windows(code) if part in mail and part not in harmless] == []
+
+
+@given(mixed_codes)
+def test_no_notice_holds_more_than_four_characters_of_a_code(code: str) -> None:
+    mail = compose_office_notice(
+        to=STORE, subject=f"Row {code}", lines=[f"It says {code.upper()}."], reference=REFERENCE
+    )
+    without = compose_office_notice(to=STORE, subject="Row", lines=["It says"], reference=REFERENCE)
+    known = squeezed(without)
+    assert [part for part in windows(code) if part in squeezed(mail) and part not in known] == []
+
+
+def test_the_reference_of_a_redemption_is_never_taken_for_a_code() -> None:
+    for mail in all_mails():
+        assert f"Reference: {REFERENCE}" in mail.text
