@@ -153,14 +153,14 @@ def test_no_card_has_this_id(counter: Counter) -> None:
 
 
 def test_many_cards_are_read_at_once_and_the_unknown_left_out(counter: Counter) -> None:
-    ids = [counter.card(code=f"abcdefgh{number:04}").id for number in range(230)]
-    counter.shop.spend_on_web(ids[229], 5)
+    ids = [counter.card(code=f"abcdefgh{number:04}").id for number in range(199)]
+    counter.shop.spend_on_web(ids[198], 5)
     read = counter.client.read_cards([*ids, ids[0], UNKNOWN])
     assert list(read) == ids
-    assert read[ids[229]].balance == dollars("20")
-    assert len(counter.adapter.sent) == 3  # a hundred at a time
+    assert read[ids[198]].balance == dollars("20")
+    assert len(counter.adapter.sent) == 2  # a hundred at a time, each once
     assert counter.client.read_cards([]) == {}
-    assert len(counter.adapter.sent) == 3
+    assert len(counter.adapter.sent) == 2
 
 
 @pytest.mark.parametrize(

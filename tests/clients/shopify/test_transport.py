@@ -170,6 +170,15 @@ def test_a_question_that_failed_otherwise_waits_for_the_next_run(
     assert counter.client.read_card(UNKNOWN) is None
 
 
+def test_a_question_that_took_too_long_to_connect_has_no_time_for_another(
+    counter: Counter,
+) -> None:
+    counter.adapter.canned.append(requests.exceptions.ConnectTimeout("slow"))
+    with pytest.raises(NotSent, match="No connection"):
+        counter.client.shop_facts()
+    assert len(counter.adapter.sent) == 1
+
+
 def test_another_vendors_retries_never_reach_a_debit() -> None:
     session = requests.Session()
     insistent = Retry(total=5, allowed_methods=None, status_forcelist=[500])
