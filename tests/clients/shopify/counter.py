@@ -1,6 +1,7 @@
 """Our client at the counter of a shop in a box; requests and clock are in the test's hands."""
 
 import json
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,9 +31,11 @@ class CountingAdapter(WsgiAdapter):
         super().__init__(create_app(shop))
         self.sent: list[requests.PreparedRequest] = []
         self.canned: list[requests.Response | Exception] = []
+        self.pause_seconds = 0.0
 
     def send(self, request: requests.PreparedRequest, **given: Any) -> requests.Response:  # type: ignore[override] # passes on what it is given
         self.sent.append(request)
+        time.sleep(self.pause_seconds)
         if self.canned:
             answer = self.canned.pop(0)
             if isinstance(answer, Exception):

@@ -96,6 +96,13 @@ def test_no_card_has_this_code(counter: Counter) -> None:
     assert counter.client.find_card(Code("zzzz9999zzzz9999")) is None
 
 
+def test_capitals_make_no_difference(counter: Counter) -> None:
+    counter.answer_json({"data": {"giftCards": {"nodes": [{**FACTS, "lastCharacters": "2B5A"}]}}})
+    card = counter.client.find_card(Code(CODE))
+    assert card is not None
+    assert card.last4 == "2b5a"
+
+
 def test_a_code_that_is_the_beginning_of_another_is_not_that_card(counter: Counter) -> None:
     counter.card()
     assert counter.client.find_card(Code("abcdefgh1234")) is None

@@ -126,6 +126,7 @@ def test_a_short_lived_token_is_kept_for_half_its_life() -> None:
 
 def test_threads_fetch_one_token_together() -> None:
     counter = open_counter(APP)
+    counter.adapter.pause_seconds = 0.02  # long enough for the other threads to get there
     threads = [threading.Thread(target=counter.client.shop_facts) for _ in range(8)]
     for thread in threads:
         thread.start()
