@@ -6,6 +6,7 @@ from flask import Flask, Response, g, jsonify, render_template
 
 from sandbox.airtable import Base
 from sandbox.inbox import Inbox
+from sandbox.klaviyo import Klaviyo
 from sandbox.pages.faults import faults_pages
 from sandbox.pages.forms import forms_pages
 from sandbox.pages.inbox import inbox_pages
@@ -38,8 +39,11 @@ HEADINGS = {
 }
 
 
-def create_app(*, shop: Shop, base: Base, inbox: Inbox, klaviyo: object = None) -> Flask:
-    """The pages on these vendors. `klaviyo` is taken for what customers get, once they get any."""
+def create_app(*, shop: Shop, base: Base, inbox: Inbox, klaviyo: Klaviyo | None = None) -> Flask:
+    """The pages on these vendors.
+
+    `klaviyo` has no page: nothing writes to customers, so there would be nothing to see on it.
+    """
     del klaviyo
     vendors = Vendors(shop=shop, base=base, inbox=inbox)
     app = Flask(__name__)

@@ -76,7 +76,8 @@ SHOPIFY_PRESETS = (
     Preset("Refuse the token until cleared", Fault.REFUSE_TOKEN, times=""),
 )
 AIRTABLE_PRESETS = (
-    Preset("Lose the next reply", Fault.DROP_REPLY),
+    Preset("Lose the reply when the next receipt is written", Fault.DROP_REPLY, "create Receipts"),
+    Preset("Lose the reply to the next update of a row", Fault.DROP_REPLY, "update"),
     Preset("Fail the next three calls", Fault.FAIL_BEFORE, times="3"),
     Preset("No connection until cleared", Fault.REFUSE_CONNECTION, times=""),
     Preset("Too fast: throttle the next call", Fault.THROTTLE),
@@ -111,7 +112,8 @@ def faults_pages(vendors: Vendors) -> Blueprint:
                 name="Airtable",
                 faults=vendors.base.faults,
                 presets=AIRTABLE_PRESETS,
-                operation_help="Otherwise one of the API's operations, such as list or update.",
+                operation_help="Otherwise list, get, create, update or delete, alone or with a"
+                " table behind it: create Receipts.",
             ),
         )
     }

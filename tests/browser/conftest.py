@@ -2,27 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from sandbox.server import serve
+from tests.browser.launching import base_url, browser_type_launch_args
 from tests.sandbox.pages.little_shop import LittleShop, open_little_shop
 
-CHROMIUM = "/usr/bin/chromium"
-
-
-@pytest.fixture(scope="session")
-def base_url() -> str | None:
-    """No common address: each test names its own. The plugin's fixture would warn of itself."""
-    return None
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    # No sandbox: Chromium refuses its own where tests run as root, and the pages are ours alone.
-    arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-    return browser_type_launch_args | {"executable_path": CHROMIUM, "args": arguments}
+__all__ = ["base_url", "browser_type_launch_args"]  # fixtures, found here by their names
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
 """The pages in a real browser, on vendors in memory: they update by themselves and fit a phone."""
 
 import re
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.sandbox.pages.little_shop import LittleShop
 
 pytestmark = [pytest.mark.browser, pytest.mark.sockets]
 
 PHONE_WIDTH, PHONE_HEIGHT = 375, 740
+
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 
 def fill_in(page: Page, *, store: str, code: str, amount: str) -> None:
@@ -69,14 +73,31 @@ def test_a_filled_in_form_is_a_row_that_another_page_shows_by_itself(
     expect(page.get_by_label("Gift Card Code")).to_have_value("")
 
 
-def test_a_double_click_on_submit_files_one_row(
+def test_a_second_click_on_submit_while_the_first_is_on_its_way_does_nothing(
     page: Page, little_shop: LittleShop, address: str
 ) -> None:
     before = len(little_shop.base.table("Redemptions").records())
     page.goto(f"{address}/forms/redeem")
     fill_in(page, store="Old Mill", code="7k2m4q8xw3r9hn5t", amount="1")
-    page.get_by_role("button", name="Submit").dblclick()
+    on_their_way: list[Route] = []
+
+    def hold(route: Route) -> None:
+        on_their_way.append(route)
+
+    page.route("**/forms/redeem", hold)
+    submit = page.get_by_role("button", name="Submit")
+    submit.evaluate(
+        """async (button) => {
+          button.click();
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          button.click();
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }"""
+    )
+    for each in on_their_way:
+        each.continue_()
     expect(page.get_by_role("heading", name="Thank you for submitting the form!")).to_be_visible()
+    assert len(on_their_way) == 1
     assert len(little_shop.base.table("Redemptions").records()) == before + 1
 
 
@@ -152,9 +173,9 @@ def test_the_office_deletes_a_row_after_being_asked(
     assert row.id not in [each["id"] for each in table.records()]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_no_page_scrolls_sideways_on_a_phone_or_complains(
-    browser: Browser, little_shop: LittleShop, address: str, scheme: str
+    browser: Browser, little_shop: LittleShop, address: str, scheme: Scheme
 ) -> None:
     mail = "<table width='900'><tr><td>wide</td></tr></table>"
     little_shop.mail(little_shop.day.stores[0].email, subject="W" * 80, text="w" * 200, html=mail)
@@ -168,8 +189,11 @@ def test_no_page_scrolls_sideways_on_a_phone_or_complains(
     page.on("pageerror", lambda error: complaints.append(str(error)))
     for path in pages_of(little_shop):
         page.goto(f"{address}{path}")
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= PHONE_WIDTH, path
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE_WIDTH, path
+        assert page.evaluate(CUT_OFF) == [], path
+        # What updates by itself holds nothing that somebody may be typing in.
+        live_inputs = page.locator("[data-live] :is(input:not([type=hidden]), textarea, select)")
+        assert live_inputs.count() == 0, path
     assert complaints == []
     context.close()
 
@@ -180,7 +204,7 @@ def test_every_page_can_be_read_in_both_schemes(
     """Text stands out from its ground by at least 4.5 to 1 (WCAG 2.2, contrast minimum)."""
     little_shop.mail(little_shop.day.stores[0].email, html="")
     little_shop.base.table("Status").create({"Prong": "store_transactions", "State": "Offline"})
-    for scheme in ("light", "dark"):
+    for scheme in SCHEMES:
         context = browser.new_context(color_scheme=scheme)
         page = context.new_page()
         for path in pages_of(little_shop):
@@ -189,6 +213,24 @@ def test_every_page_can_be_read_in_both_schemes(
             assert faint == [], (scheme, path)
         context.close()
 
+
+# Every element beyond the screen's edge that cannot be scrolled to and shows no ellipsis.
+CUT_OFF = """() => {
+  const reachable = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const style = getComputedStyle(at);
+      if (["auto", "scroll"].includes(style.overflowX)) return true;
+      const fits = at.getBoundingClientRect().right <= innerWidth + 1;
+      if (fits && style.overflowX === "hidden" && style.textOverflow === "ellipsis") return true;
+      if (style.clipPath !== "none") return true;
+    }
+    return false;
+  };
+  return [...document.querySelectorAll("body *")]
+    .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1)
+    .filter((e) => !reachable(e))
+    .map((e) => `${e.tagName} ${e.className}`);
+}"""
 
 # Every visible text with a plain ground behind it, and its contrast where that is too low.
 FAINT_TEXTS = """() => {

@@ -1,5 +1,5 @@
 // Pages that update by themselves: ask once a second whether anything changed, and swap only what
-// did. Whatever is being typed stays: nothing outside a [data-live] part is ever touched.
+// did. Whatever is being typed stays: only [data-live] parts are touched, and no input stands in one.
 "use strict";
 
 const POLL_MILLISECONDS = 1000;
@@ -12,11 +12,6 @@ let shownVersion = document.body.dataset.version;
 const shownParts = new WeakMap();
 for (const part of document.querySelectorAll("[data-live]")) {
   shownParts.set(part, part.innerHTML);
-}
-
-function isTypingIn(part) {
-  const active = document.activeElement;
-  return part.contains(active) && active.matches("input, textarea, select");
 }
 
 function wordsOf(row) {
@@ -55,25 +50,18 @@ function swap(part, fresh) {
   }
 }
 
-// True when everything that changed is on the page now; false leaves it to the next look.
 async function update() {
   const reply = await fetch(window.location.href, { cache: "no-store" });
   const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
-  let complete = true;
   for (const part of document.querySelectorAll("[data-live]")) {
     const counterpart = fresh.getElementById(part.id);
     if (!counterpart || counterpart.innerHTML === shownParts.get(part)) {
-      continue;
-    }
-    if (isTypingIn(part)) {
-      complete = false;
       continue;
     }
     swap(part, counterpart);
     shownParts.set(part, counterpart.innerHTML);
   }
   writeTimesOfThisReader();
-  return complete;
 }
 
 function say(words, lost) {
@@ -87,7 +75,8 @@ async function look() {
     if (!document.hidden) {
       const reply = await fetch("/version", { cache: "no-store" });
       const version = (await reply.json()).version;
-      if (version !== shownVersion && (await update())) {
+      if (version !== shownVersion) {
+        await update();
         shownVersion = version;
         say(`Live · updated ${new Date().toLocaleTimeString()}`, false);
       } else if (document.getElementById("pulse").classList.contains("lost")) {

@@ -115,14 +115,14 @@ def test_the_thank_you_page_follows_the_row_and_finds_its_answer(little_shop: Li
     row = newest_row(little_shop)
     assert "waits for the next tick" in little_shop.page(path)
 
-    little_shop.mail(
-        little_shop.day.stores[0].email, subject="Another row's", text="redemption#recOther"
-    )
     little_shop.base.table("Redemptions").update(
         row["id"], {"Status": "Processed", "Outcome": "REDEEMED", "Message": "Paid <12>"}
     )
     little_shop.mail(
         little_shop.day.stores[0].email, subject="Its own", text=f"redemption#{row['id']}"
+    )
+    little_shop.mail(
+        little_shop.day.stores[0].email, subject="Another row's", text="redemption#recOther"
     )
     shown = little_shop.page(path)
     assert "REDEEMED" in shown
