@@ -1,5 +1,6 @@
 """Reads template.yaml with CloudFormation's short tags, so that tests use the template itself."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
 _Loader.add_multi_constructor("!", _short_tag)
 
 
+@cache
 def load_template() -> dict[str, Any]:
     """The template, its short tags spelled out."""
     template: dict[str, Any] = yaml.load(TEMPLATE.read_text(), Loader=_Loader)  # noqa: S506 - a SafeLoader

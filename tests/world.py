@@ -144,6 +144,8 @@ class World:
         self.session.mount(SHOP_URL, WsgiAdapter(shopify_app(self.shop)))
         self.session.mount(AIRTABLE_URL, WsgiAdapter(airtable_app(self.base)))
         self.aws = _session()
+        self.sqs = self.aws.client("sqs")
+        self.dynamodb = self.aws.client("dynamodb")
         self.queue_urls = _create_resources(self.aws)
         self.config = _config(self.queue_urls, settings)
         store = {"Name": "Main Street", "Email": "main@shop.example"}
@@ -253,12 +255,11 @@ class World:
         raise AssertionError("the shop never came to rest")
 
     def _is_quiet(self) -> bool:
-        client = self.aws.client("dynamodb")
-        items = client.scan(TableName=self.config.table_name, ConsistentRead=True)["Items"]
+        items = self.dynamodb.scan(TableName=self.config.table_name, ConsistentRead=True)["Items"]
         unfinished = [item for item in items if "queue" in item]
         in_flight = sum(
             int(
-                self.aws.client("sqs").get_queue_attributes(
+                self.sqs.get_queue_attributes(
                     QueueUrl=self.queue_urls[name], AttributeNames=["All"]
                 )["Attributes"][attribute]
             )
@@ -295,7 +296,7 @@ class World:
             return None
 
     def _receive(self, queue: str, most: int) -> list[dict[str, Any]]:
-        reply = self.aws.client("sqs").receive_message(
+        reply = self.sqs.receive_message(
             QueueUrl=self.queue_urls[queue], MaxNumberOfMessages=most, AttributeNames=["All"]
         )
         return [dict(message) for message in reply.get("Messages", [])]
@@ -316,7 +317,7 @@ class World:
         failed = {failure["itemIdentifier"] for failure in report["batchItemFailures"]}
         for message in messages:
             if message["MessageId"] not in failed:
-                self.aws.client("sqs").delete_message(
+                self.sqs.delete_message(
                     QueueUrl=self.queue_urls[queue], ReceiptHandle=message["ReceiptHandle"]
                 )
 
@@ -402,6 +403,7 @@ def _create_resources(aws: boto3.session.Session) -> dict[str, str]:
         GlobalSecondaryIndexes=journal["GlobalSecondaryIndexes"],
     )
     urls = {}
+    sqs = aws.client("sqs")
     for name, resource in resources.items():
         if resource["Type"] != "AWS::SQS::Queue":
             continue
@@ -410,7 +412,7 @@ def _create_resources(aws: boto3.session.Session) -> dict[str, str]:
         attributes = {"VisibilityTimeout": str(properties.get("VisibilityTimeout", 30))}
         if fifo:
             attributes["FifoQueue"] = "true"
-        urls[name] = aws.client("sqs").create_queue(
+        urls[name] = sqs.create_queue(
             QueueName=f"{name}.fifo" if fifo else name,
             Attributes=attributes,  # type: ignore[arg-type] # a dict of the same keys
         )["QueueUrl"]

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from sandbox.faults import Fault
-from tests.world import World
+from tests.world import World, running_world
 
 CODE = "wxyz2345abcd6789"
 OTHER = "mnpq2345mnpq6789"
@@ -21,8 +21,16 @@ def holds_code(text: str) -> bool:
 
 
 def test_a_day_of_answers_and_accidents_leaves_no_code(
-    capsys: pytest.CaptureFixture[str], world: World
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    with running_world() as world:
+        live_a_day(world)
+    logged = capsys.readouterr().out
+    assert "run finished" in logged
+    assert not holds_code(logged)
+
+
+def live_a_day(world: World) -> None:
     queued: list[str] = []
     world.shop.issue_card(code=CODE, amount=50)
     world.shop.issue_card(code=OTHER, amount=5)
@@ -50,9 +58,6 @@ def test_a_day_of_answers_and_accidents_leaves_no_code(
     assert not holds_code(str(items))
     for mail in world.mails():
         assert not holds_code(mail.subject + mail.body)
-    logged = capsys.readouterr().out
-    assert "run finished" in logged
-    assert not holds_code(logged)
 
 
 def test_the_search_for_a_code_would_find_one() -> None:
