@@ -94,4 +94,4 @@ _stack-tests:
 	$(call phase,tests on the deployed stack and in the browser,$(BIN)/pytest -q -m '$(STACK)')
 
 _needs-chromium:
-	@$(BIN)/python -m sandbox.browser
+	$(call phase,a browser for the tests,printf "   " && $(BIN)/python -m sandbox.chromium)

@@ -57,7 +57,7 @@ LOOK_EVERY_SECONDS = 0.05
 # Another program may take the port between our finding it free and the emulator's opening it.
 START_ATTEMPTS = 3
 
-# The leash allows 5 s for an orderly end; then it kills.
+# The leash kills within half a second; a machine busy with other things gets more.
 STOP_SECONDS = 15
 
 # Bounds for things that take seconds, so that a hang ends in an error.

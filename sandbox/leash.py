@@ -3,9 +3,10 @@
     python -m sandbox.leash program argument …
 
 Whoever starts the leash holds the other end of its standard input. When that end closes (on
-purpose, or because the holder was killed), the program gets a while to end by itself, and then it
-and everything it started is killed. Start the leash in a session of its own (`start_new_session`):
-it kills its whole process group, and Ctrl-C at the terminal does not reach it.
+purpose, or because the holder was killed), the program and everything it started is killed: it is
+for programs with nothing worth saving. Start the leash in a session of its own
+(`start_new_session`): it kills its whole process group, and Ctrl-C at the terminal does not reach
+it.
 """
 
 import os
@@ -14,9 +15,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-
-# How long the program may take to end after it was asked to.
-GRACE_SECONDS = 5
 
 # How often to look whether the program has ended by itself.
 LOOK_EVERY_SECONDS = 0.5
@@ -30,23 +28,13 @@ def main(command: Sequence[str]) -> None:
         while program.poll() is None and _is_held():
             pass
     finally:
-        _end(program)
+        os.killpg(os.getpgid(0), signal.SIGKILL)  # the program, its children, and with them us
 
 
 def _is_held() -> bool:
     """Whether the holder still holds the other end, looked at for a moment."""
     readable, _, _ = select.select([sys.stdin], [], [], LOOK_EVERY_SECONDS)
     return not readable or os.read(sys.stdin.fileno(), 1) != b""
-
-
-def _end(program: subprocess.Popen[bytes]) -> None:
-    program.terminate()
-    try:
-        program.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        program.kill()
-    finally:
-        os.killpg(os.getpgid(0), signal.SIGKILL)  # the program's own children, and with them us
 
 
 if __name__ == "__main__":

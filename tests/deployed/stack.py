@@ -1,0 +1,70 @@
+"""Looks at a deployed stack from outside: its outputs, its logs, its runs."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sandbox.demo import Sandbox
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs.client import CloudWatchLogsClient
+
+LOOK_EVERY_SECONDS = 0.5
+
+
+def wait_until(
+    true: Callable[[], bool],
+    *,
+    seconds: float,
+    what: str,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Wait until something holds, looking often; fail saying `what` did not come in `seconds`."""
+    deadline = clock() + seconds
+    while not true():
+        assert clock() < deadline, f"{what}: not within {seconds:.0f} s"
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The deployed stack of a running sandbox."""
+
+    sandbox: Sandbox
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the embedded AWS."""
+        aws = self.sandbox.aws
+        session: Any = aws.session()
+        return session.client(service, endpoint_url=aws.url)
+
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs, by name."""
+        return self.sandbox.aws.outputs(self.sandbox.stack)
+
+    def log_lines(self) -> list[str]:
+        """Everything the functions have logged so far, all of them together."""
+        logs: CloudWatchLogsClient = self.client("logs")
+        prefix = f"/aws/lambda/{self.sandbox.stack}-"
+        groups = logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
+        lines = []
+        for group in groups:
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group["logGroupName"]
+            )
+            lines += [event["message"] for page in pages for event in page["events"]]
+        return lines
+
+    def finished_runs(self) -> list[datetime]:
+        """When runs of the stores' prong ended well, by the heartbeats in the log."""
+        beats = [json.loads(line) for line in self.log_lines() if re.match(r'\s*{"_aws"', line)]
+        return sorted(
+            datetime.fromtimestamp(beat["_aws"]["Timestamp"] / 1000, UTC)
+            for beat in beats
+            if "RunFinished" in beat
+        )
