@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import Any, override
 
 import pytest
 import requests
@@ -23,7 +24,7 @@ from giftcards.errors import (
 from sandbox.airtable import Base
 from sandbox.faults import Fault
 
-from .conftest import NOON, Clock
+from .conftest import NOON, URL, Clock
 
 SECRET = "gift2b5asecret"
 
@@ -31,6 +32,17 @@ SECRET = "gift2b5asecret"
 def file_redemption(base: Base, **cells: object) -> str:
     typed = {"Employee": "Ada", "Gift Card Code": SECRET, "Amount": 12.5, **cells}
     return base.submit_form("Redemptions", {k.replace("_", " "): v for k, v in typed.items()})["id"]
+
+
+def garble(airtable: Airtable, *, status: int, body: bytes, to_status: int | None = None) -> None:
+    """Put other words into every reply of this status, on its way to the client."""
+
+    def hook(response: requests.Response, **_: object) -> None:
+        if response.status_code == status:
+            response._content = body  # noqa: SLF001 - the wire
+            response.status_code = to_status or status
+
+    airtable._api.session.hooks["response"].append(hook)  # noqa: SLF001 - the wire
 
 
 class TestWaitingRedemptions:
@@ -206,11 +218,11 @@ class TestUpdateRows:
     def test_ten_rows_a_call(
         self, base: Base, connect: Callable[..., Airtable], clock: Clock
     ) -> None:
-        rows = [file_redemption(base) for _ in range(21)]
+        rows = [file_redemption(base) for _ in range(20)]
         connect(requests_a_second=1).update_rows(
             "Redemptions", {row: {"Status": "Processed"} for row in rows}
         )
-        assert len(clock.slept) == 2  # three calls, the first without a wait
+        assert len(clock.slept) == 1  # two calls, the first without a wait
         left = [r for r in base.table("Redemptions").records() if "Status" not in r["fields"]]
         assert left == []
 
@@ -222,6 +234,28 @@ class TestUpdateRows:
         assert report == UpdateReport(missing_rows=frozenset({rows[0], rows[4]}))
         written = [r["fields"].get("Status") for r in base.table("Redemptions").records()]
         assert written == ["Processed"] * 8
+
+    def test_a_refusal_that_names_no_row_is_looked_into(
+        self, base: Base, airtable: Airtable
+    ) -> None:
+        garble(airtable, status=422, body=b'{"error":{"type":"ROW_DOES_NOT_EXIST"}}')
+        rows = [file_redemption(base) for _ in range(4)]
+        base.table("Redemptions").delete(rows[2])
+        report = airtable.update_rows("Redemptions", {row: {"Message": "x"} for row in rows})
+        assert report == UpdateReport(missing_rows=frozenset({rows[2]}))
+        assert base.table("Redemptions").get(rows[3])["fields"]["Message"] == "x"
+
+    @pytest.mark.parametrize(
+        "kind", ["UNKNOWN_FIELD_NAME", "INVALID_VALUE_FOR_COLUMN", "ROW_DOES_NOT_EXIST", "NEW"]
+    )
+    def test_a_refusal_that_explains_nothing_ends_at_once(
+        self, base: Base, airtable: Airtable, kind: str
+    ) -> None:
+        row = file_redemption(base)
+        base.faults.add(Fault.FAIL_BEFORE, operation="update", times=None)
+        garble(airtable, status=500, body=b'{"error":{"type":"%s"}}' % kind.encode(), to_status=422)
+        with pytest.raises(NeedsAPerson):
+            airtable.update_rows("Redemptions", {row: {"Message": "x"}})
 
     def test_every_row_deleted(self, base: Base, airtable: Airtable) -> None:
         rows = [file_redemption(base) for _ in range(3)]
@@ -479,14 +513,41 @@ class TestWhatGoesWrong:
             self.read(connect())
 
     def test_an_unreadable_reply(self, airtable: Airtable) -> None:
-        def garble(response: requests.Response, **_: object) -> None:
-            response._content = b"<html>maintenance</html>"  # noqa: SLF001 - garbled on the wire
-
-        airtable._api.session.hooks["response"].append(garble)  # noqa: SLF001 - the wire
-        with pytest.raises((VendorSurprise, TryAgain)):
+        garble(airtable, status=200, body=b"<html>maintenance</html>")
+        with pytest.raises(TryAgain):
             self.read(airtable)
         with pytest.raises(Unconfirmed):
             airtable.create_rows("Receipts", [{"Receipt": "x"}])
+
+    @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"records": [{"id": 7}]}'])
+    def test_a_reply_of_an_unknown_form(self, airtable: Airtable, body: bytes) -> None:
+        garble(airtable, status=200, body=body)
+        with pytest.raises(Unconfirmed):
+            airtable.create_rows("Receipts", [{"Receipt": "x"}])
+        if body != b"{}":  # a list without records is an empty list
+            with pytest.raises(VendorSurprise):
+                self.read(airtable)
+
+    def test_fewer_rows_than_were_sent(self, airtable: Airtable) -> None:
+        garble(airtable, status=200, body=b'{"records": []}')
+        with pytest.raises(Unconfirmed, match="0 rows"):
+            airtable.create_rows("Receipts", [{"Receipt": "x"}])
+
+    def test_no_connection_in_time_is_not_repeated(
+        self, airtable: Airtable, session: requests.Session
+    ) -> None:
+        tried = []
+
+        class Far(requests.adapters.HTTPAdapter):
+            @override
+            def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Any:
+                tried.append(request)
+                raise requests.ConnectTimeout(request=request)
+
+        session.mount(URL, Far())
+        with pytest.raises(NotSent, match="could not be reached"):
+            self.read(airtable)
+        assert len(tried) == 1
 
     @pytest.mark.parametrize("kind", [Fault.FAIL_BEFORE, Fault.DROP_REPLY, Fault.REFUSE_TOKEN])
     def test_no_message_holds_a_cell(self, base: Base, airtable: Airtable, kind: Fault) -> None:

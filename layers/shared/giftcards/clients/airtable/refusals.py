@@ -103,7 +103,7 @@ def refusals_caught(call: Call, layout: Layout | None) -> Iterator[None]:
         raise Refused(refusal, _meaning(refusal, call, layout)) from error
     except requests.RequestException as error:
         raise _without_a_reply(error, call) from error
-    except (pydantic.ValidationError, KeyError, TypeError, ValueError) as error:
+    except (pydantic.ValidationError, AttributeError, LookupError, TypeError, ValueError) as error:
         # The text of these errors may hold cells: the cause is cut off on purpose.
         surprise = f"Airtable's reply to {call.doing} ({call.where}) has an unknown form"
         raise _unknown_form(surprise, error, call) from None
