@@ -110,6 +110,7 @@ def test_throttling_applies_nothing(
 def test_a_search_can_be_stale_while_reads_by_id_are_not(caller: Caller, card_id: str) -> None:
     caller.shop.faults.add(Fault.STALE_SEARCH, seconds=60, times=2)
     assert caller.transactions(card_id, first=1)["nodes"] == []  # no search: leaves the order be
+    assert [order.times for order in caller.shop.faults.waiting()] == [2]
     assert caller.found("2b5a") == []
     caller.clock.advance(60)
     assert caller.found("2b5a") == ["2b5a"]
