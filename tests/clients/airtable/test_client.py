@@ -536,18 +536,18 @@ class TestWhatGoesWrong:
     def test_no_connection_in_time_is_not_repeated(
         self, airtable: Airtable, session: requests.Session
     ) -> None:
-        tried = []
+        tried: list[object] = []
 
         class Far(requests.adapters.HTTPAdapter):
             @override
-            def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Any:
-                tried.append(request)
+            def send(self, request: requests.PreparedRequest, *_: Any, **how: Any) -> Any:
+                tried.append(how["timeout"])
                 raise requests.ConnectTimeout(request=request)
 
         session.mount(URL, Far())
         with pytest.raises(NotSent, match="could not be reached"):
             self.read(airtable)
-        assert len(tried) == 1
+        assert tried == [(5, 5)]
 
     @pytest.mark.parametrize("kind", [Fault.FAIL_BEFORE, Fault.DROP_REPLY, Fault.REFUSE_TOKEN])
     def test_no_message_holds_a_cell(self, base: Base, airtable: Airtable, kind: Fault) -> None:
