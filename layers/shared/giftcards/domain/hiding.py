@@ -22,7 +22,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from giftcards.domain.codes import (
     LONGEST_CODE,
@@ -64,8 +64,13 @@ HARMLESS = "|".join(
         r"(?<=at )0x[0-9a-f]{6,16}",  # an object's address
     )
 )
-_TIGHT = r"[-‐-―−－._·\u00ad\u200b-\u200f\u2060\ufeff]"
-_BLANK = r"[\s+]|%[0-9A-Fa-f]{2}|\\(?:[nrt]|u[0-9a-fA-F]{4})"
+# What stands between groups without a blank; also as JSON escapes it.
+_TIGHT = (
+    r"[-‐-―−－._·\u00ad\u200b-\u200f\u2060\ufeff]"
+    r"|\\u(?:00ad|200[b-f]|201[0-5]|2060|2212|feff)"
+)
+# A blank, or what a URL, JSON or the traceback of an exception group makes of one.
+_BLANK = r"\n *\| |[\s+]|%[0-9A-Fa-f]{2}|\\(?:[nrt]|u[0-9a-fA-F]{4})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +128,8 @@ def _hide_known(text: str, typed: str) -> str:
         written = _mask_of(typed)
     if len(typed.strip()) < SHORTEST_CODE:
         return text  # a typed "25" would mask every amount
-    for spelling in (
-        typed,
-        typed.strip(),
-        repr(typed)[1:-1],
-        json.dumps(typed)[1:-1],
-        quote(typed),
-    ):
-        text = text.replace(spelling, written)
+    for write in (str, str.strip, repr, json.dumps, quote, quote_plus):
+        text = text.replace(write(typed).strip("'\""), written)
     return text
 
 
@@ -155,7 +154,7 @@ def _runs(text: str, names: Collection[str]) -> list[list[Run]]:
     harmless = f"{ours}|{HARMLESS}" if ours else HARMLESS
     scanner = re.compile(
         rf"(?P<harmless>(?<![^\W_])(?:{harmless})(?![^\W_]))"
-        rf"|(?P<blank>{_BLANK})|(?P<tight>{_TIGHT})|(?P<run>[^\W_]+)"
+        rf"|(?P<tight>{_TIGHT})|(?P<blank>{_BLANK})|(?P<run>[^\W_]+)"
     )
     chains: list[list[Run]] = [[]]
     after: Literal["tight", "blank", "other"] = "other"
