@@ -1,11 +1,10 @@
 """The Airtable client against Airtable in a box, in one process, without a socket."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import pytest_socket
 import requests
 
 from giftcards.clients.airtable import Airtable, Layout, Pace, read_schema, resolve_layout
@@ -35,13 +34,6 @@ class Clock:
 
     def monotonic(self) -> float:
         return (self.now - NOON).total_seconds()
-
-
-@pytest.fixture(autouse=True)
-def no_sockets() -> Iterator[None]:
-    pytest_socket.disable_socket()
-    yield
-    pytest_socket.enable_socket()
 
 
 @pytest.fixture
