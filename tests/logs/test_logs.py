@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from giftcards.domain.codes import Code
 from giftcards.domain.outcomes import Outcome, RedemptionRow
-from giftcards.logs import MOST_NESTED, build_logger, hiding
+from giftcards.logs import LONGEST_TEXT, MOST_NESTED, build_logger, hiding
 
 OPERATION = "redemption#recA1b2C3d4E5f6G7"
 CODE = "abcd1234efgh5678"
@@ -390,6 +390,14 @@ def test_times_are_utc_with_an_offset(logger: Logger, read: Written) -> None:
     written = datetime.fromisoformat(read()[0]["timestamp"])
     assert written.utcoffset() is not None
     assert abs((written - before).total_seconds()) < 5
+
+
+def test_a_text_without_end_is_cut_and_no_code_is_cut_in_two(logger: Logger, read: Written) -> None:
+    for filling in range(LONGEST_TEXT - 30, LONGEST_TEXT, 3):
+        logger.info("x", cell="-" * filling + FORMS[2] + "-" * 100)
+        line = read()[0]
+        assert not re.search("abcd|1234|efgh", line["cell"].lower())
+        assert line["cell"].endswith(f"… ({filling + 119} characters)")
 
 
 def test_other_values_are_written_as_text(logger: Logger, read: Written) -> None:

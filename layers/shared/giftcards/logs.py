@@ -41,6 +41,9 @@ from giftcards.domain.hiding import hide_codes
 
 # A record that is nested deeper is written as text; nobody reads so far down in CloudWatch.
 MOST_NESTED: Final = 8
+# Nobody reads more of one text, and looking for codes takes a second per 20,000 at worst.
+LONGEST_TEXT: Final = 20_000
+SAFE_DISTANCE: Final = 200
 # Shopify's tokens, and Airtable's: https://airtable.com/developers/web/guides/personal-access-tokens
 SECRET = re.compile(r"shp[a-z]{2}_[0-9A-Za-z]{16,}|pat[0-9A-Za-z]{14}\.[0-9a-f]{16,}")
 HIDDEN_SECRET: Final = "(secret)"  # noqa: S105 - it stands where a secret was
@@ -110,8 +113,15 @@ class Redaction:
 
     def hide_text(self, text: str) -> str:
         """`text` without codes and without the vendors' tokens."""
-        text = SECRET.sub(HIDDEN_SECRET, text)
-        return hide_codes(text, known=_codes_being_handled.get(), names=self.names)
+        safe = hide_codes(
+            SECRET.sub(HIDDEN_SECRET, text[:LONGEST_TEXT]),
+            known=_codes_being_handled.get(),
+            names=self.names,
+        )
+        if len(text) <= LONGEST_TEXT:
+            return safe
+        # Where a code was cut in two, its first part may not look like one: it goes as well.
+        return f"{safe[: LONGEST_TEXT - SAFE_DISTANCE]}… ({len(text)} characters)"
 
     def hide(self, value: object, *, depth: int = 0) -> object:
         """`value` as JSON can hold it, without codes: texts, keys, numbers, however nested."""

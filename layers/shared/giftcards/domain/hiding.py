@@ -75,26 +75,26 @@ _BLANK = r"\n *\| |[\s+]|%[0-9A-Fa-f]{2}|\\(?:[nrt]|u[0-9a-fA-F]{4})"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Letters and digits that stand together, and what stands between them and the run before."""
+    """Letters and digits that stand together, and what stands between them and the run before.
 
-    text: str
+    A run is mixed if it has both, as few words and most codes have.
+    """
+
     start: int
     end: int
     after: Literal["tight", "blank", "other"]
+    has_digit: bool
+    has_letter: bool
+    is_capitals: bool
 
     @property
-    def has_digit(self) -> bool:
-        """Whether there is a digit, of any script."""
-        return any(character.isdigit() for character in self.text)
-
-    @property
-    def has_letter(self) -> bool:
-        """Whether there is anything but digits."""
-        return not self.text.isdigit()
+    def length(self) -> int:
+        """How many letters and digits it has."""
+        return self.end - self.start
 
     @property
     def is_mixed(self) -> bool:
-        """Whether letters and digits stand together, as in few words and in most codes."""
+        """Whether letters and digits stand together."""
         return self.has_digit and self.has_letter
 
 
@@ -154,7 +154,7 @@ def _runs(text: str, names: Collection[str]) -> list[list[Run]]:
     harmless = f"{ours}|{HARMLESS}" if ours else HARMLESS
     scanner = re.compile(
         rf"(?P<harmless>(?<![^\W_])(?:{harmless})(?![^\W_]))"
-        rf"|(?P<tight>{_TIGHT})|(?P<blank>{_BLANK})|(?P<run>[^\W_]+)"
+        rf"|(?P<tight>(?:{_TIGHT})+)|(?P<blank>(?:{_BLANK})+)|(?P<run>[^\W_]+)"
     )
     chains: list[list[Run]] = [[]]
     after: Literal["tight", "blank", "other"] = "other"
@@ -166,13 +166,25 @@ def _runs(text: str, names: Collection[str]) -> list[list[Run]]:
         if found.lastgroup == "run":
             if after == "other":
                 chains.append([])
-            chains[-1].append(Run(found[0], found.start(), found.end(), after))
+            chains[-1].append(_run(found, after))
             after = "tight"
         elif found.lastgroup == "blank":
             after = "other" if after == "other" else "blank"
         elif found.lastgroup == "harmless":
             after = "other"
     return chains
+
+
+def _run(found: re.Match[str], after: Literal["tight", "blank", "other"]) -> Run:
+    text = found[0]
+    return Run(
+        start=found.start(),
+        end=found.end(),
+        after=after,
+        has_digit=any(character.isdigit() for character in text),
+        has_letter=not text.isdigit(),
+        is_capitals=text.isupper(),
+    )
 
 
 def _spans_like_codes(chains: list[list[Run]]) -> Iterator[tuple[int, int]]:
@@ -190,20 +202,26 @@ def _longest_code_at(chain: Sequence[Run], place: int) -> int:
     """How many runs from `place` on look like one code together; 0 where none do."""
     longest = 0
     letters = 0
+    tight = True
+    contains_code = False
     for end in range(place, min(len(chain), place + LONGEST_CODE)):
-        letters += len(chain[end].text)
+        run = chain[end]
+        letters += run.length
         if letters > LONGEST_CODE and end > place:
             break
-        if _looks_like_a_code(chain[place : end + 1]):
+        tight = tight and (end == place or run.after == "tight")
+        contains_code = contains_code or _is_code_by_itself(run)
+        if not contains_code and not tight and chain[place].length not in SIZES_BETWEEN_BLANKS:
+            continue  # the usual case: words
+        if _looks_like_a_code(chain[place : end + 1], letters):
             longest = end - place + 1
     return longest
 
 
-def _looks_like_a_code(runs: Sequence[Run]) -> bool:
+def _looks_like_a_code(runs: Sequence[Run], letters: int) -> bool:
     """Whether these neighbours look like one code: see the module's docstring."""
     if len(runs) == 1:
         return _is_code_by_itself(runs[0])
-    letters = sum(len(run.text) for run in runs)
     if letters < SHORTEST_CODE:
         return False
     if any(_is_code_by_itself(run) for run in runs):
@@ -218,38 +236,36 @@ def _clings(runs: Sequence[Run], run: Run) -> bool:
     after = runs[place].after if place else "blank"
     before = runs[place + 1].after if place + 1 < len(runs) else "blank"
     return "tight" in (after, before) or (
-        run.has_digit and len(run.text) >= SHORTEST_NUMBER_THAT_CLINGS
+        run.has_digit and run.length >= SHORTEST_NUMBER_THAT_CLINGS
     )
 
 
 def _is_code_by_itself(run: Run) -> bool:
     """Whether one run has the shape of a code."""
     if run.is_mixed:
-        return len(run.text) >= SHORTEST_CODE
+        return run.length >= SHORTEST_CODE
     if run.has_digit:
-        return len(run.text) >= SHORTEST_NUMERIC_CODE
-    return run.text.isupper() and len(run.text) >= SHORTEST_CODE_OF_CAPITALS
+        return run.length >= SHORTEST_NUMERIC_CODE
+    return run.is_capitals and run.length >= SHORTEST_CODE_OF_CAPITALS
 
 
 def _is_in_groups(runs: Sequence[Run], letters: int) -> bool:
     """Whether several short runs have the shape of a code in groups."""
     tight = all(run.after == "tight" for run in runs[1:])
-    size = len(runs[0].text)
-    sizes = [len(run.text) for run in runs]
-    # The last group may be shorter, but two have to be equal: python3.13 is no code.
-    even = set(sizes[:-1]) == {size} and sizes[-1] <= size and sizes.count(size) > 1
     mixed = sum(run.is_mixed for run in runs)
-    numbers = sum(not run.has_letter for run in runs)
-    words = [run for run in runs if not run.has_digit]
-    capitals = all(word.text.isupper() for word in words)
     if tight and mixed > 1:
         return True
+    size = runs[0].length
+    sizes = [run.length for run in runs]
+    # The last group may be shorter, but two have to be equal: python3.13 is no code.
+    even = set(sizes[:-1]) == {size} and sizes[-1] <= size and sizes.count(size) > 1
     if not even or not (tight or size in SIZES_BETWEEN_BLANKS):
         return False
+    numbers = sum(not run.has_letter for run in runs)
+    words = [run for run in runs if not run.has_digit]
+    capitals = all(word.is_capitals for word in words)
     if numbers == len(runs):
         return letters >= SHORTEST_NUMERIC_CODE
     if len(words) == len(runs):
         return capitals and len(runs) >= FEWEST_GROUPS and size in SIZES_BETWEEN_BLANKS
-    if capitals:
-        return True
-    return mixed + numbers > 1 or (tight and len(runs) >= FEWEST_GROUPS)
+    return capitals or mixed + numbers > 1 or (tight and len(runs) >= FEWEST_GROUPS)

@@ -53,4 +53,5 @@ def one_line(text: str, *, longest: int = LONGEST_LINE) -> str:
 
 def typed_line(text: str, *, longest: int = LONGEST_LINE) -> str:
     """`one_line` of what somebody typed or a vendor wrote: any card code in it is masked."""
-    return one_line(hide_codes(text), longest=longest)
+    # Far more than is shown, so that a code that is cut in two here is cut away below.
+    return one_line(hide_codes(text[: 10 * longest]), longest=longest)
