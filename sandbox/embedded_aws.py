@@ -116,6 +116,7 @@ class EmbeddedAws:
             "AWS_EC2_METADATA_DISABLED": "true",
             "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), LOOPBACK])),
             "no_proxy": ",".join(filter(None, [os.environ.get("no_proxy"), LOOPBACK])),
+            "TMPDIR": str(self.folder / "tmp"),
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.2",
             "__SAM_CLI_APP_DIR": str(self.folder / "sam"),
