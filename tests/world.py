@@ -350,11 +350,12 @@ class World:
 
 
 @contextmanager
-def running_world(**settings: Any) -> Iterator[World]:
-    """A world whose time stands still until it is told to pass, and that has been resumed."""
+def running_world(*, resumed: bool = True, **settings: Any) -> Iterator[World]:
+    """A world whose time stands still until it is told to pass, resumed unless told otherwise."""
     with time_machine.travel(START, tick=False) as traveller, mock_aws():
         world = World(traveller, **settings)
-        world.resume()
+        if resumed:
+            world.resume()
         world.effects.seen.clear()
         yield world
 

@@ -14,7 +14,7 @@ Message = Mapping[str, Any]
 class RetrySoon(Protocol):
     """Lets a failed message come back after a short wait."""
 
-    def __call__(self, receipt_handle: str, *, receive_count: int) -> None:
+    def __call__(self, receipt_handle: str, *, receive_count: int) -> bool:
         """Make the message visible again in a while, the longer the more often it came."""
 
 
@@ -31,7 +31,7 @@ def take_each(
         for record in event["Records"]
         if not _succeeds(lambda message: take(message[0]), [record], logger=logger)
     ]
-    return _report(failed, retry_soon=retry_soon)
+    return _report(failed, retry_soon=retry_soon, logger=logger)
 
 
 def take_together(
@@ -47,11 +47,11 @@ def take_together(
     """
     records = event["Records"]
     if _succeeds(take, records, logger=logger):
-        return _report([], retry_soon=retry_soon)
+        return _report([], retry_soon=retry_soon, logger=logger)
     if len(records) == 1:
-        return _report(records, retry_soon=retry_soon)
+        return _report(records, retry_soon=retry_soon, logger=logger)
     failed = [record for record in records if not _succeeds(take, [record], logger=logger)]
-    return _report(failed, retry_soon=retry_soon)
+    return _report(failed, retry_soon=retry_soon, logger=logger)
 
 
 def _succeeds(
@@ -72,10 +72,14 @@ def _succeeds(
     return True
 
 
-def _report(records: Sequence[Mapping[str, Any]], *, retry_soon: RetrySoon) -> dict[str, Any]:
+def _report(
+    records: Sequence[Mapping[str, Any]], *, retry_soon: RetrySoon, logger: Logger
+) -> dict[str, Any]:
     for record in records:
-        retry_soon(
+        in_time = retry_soon(
             record["receiptHandle"],
             receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
         )
+        if not in_time:
+            logger.warning("SQS took the message back", extra={"message_id": record["messageId"]})
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in records]}

@@ -8,11 +8,16 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from botocore.exceptions import ClientError
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
 # One writer, one after the other: Airtable's limits are per base, and so is our order of writes.
 WRITER_GROUP = "airtable"
+
+# What SQS answers when a message's time with us was over before we gave it back.
+MESSAGE_IS_GONE = {"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"}
 
 # How long a message that failed stays away: short at first, because a customer may be waiting.
 # SQS would otherwise let it wait for the whole visibility time-out, which is minutes.
@@ -60,16 +65,25 @@ class Queues:
             MessageDeduplicationId=uuid4().hex,
         )
 
-    def retry_answer_soon(self, receipt_handle: str, *, receive_count: int) -> None:
-        """Let a failed answer come back after a wait that grows with each try."""
-        self._retry_soon(self._answer_store_url, receipt_handle, receive_count)
+    def retry_answer_soon(self, receipt_handle: str, *, receive_count: int) -> bool:
+        """Let a failed answer come back after a wait that grows with each try.
 
-    def retry_write_soon(self, receipt_handle: str, *, receive_count: int) -> None:
-        """Let a failed write come back after a wait that grows with each try."""
-        self._retry_soon(self._write_airtable_url, receipt_handle, receive_count)
+        False where SQS does not know the message any more; it then comes back in its own time.
+        """
+        return self._retry_soon(self._answer_store_url, receipt_handle, receive_count)
 
-    def _retry_soon(self, url: str, receipt_handle: str, receive_count: int) -> None:
+    def retry_write_soon(self, receipt_handle: str, *, receive_count: int) -> bool:
+        """Let a failed write come back after a wait that grows with each try; as above."""
+        return self._retry_soon(self._write_airtable_url, receipt_handle, receive_count)
+
+    def _retry_soon(self, url: str, receipt_handle: str, receive_count: int) -> bool:
         step = min(receive_count, len(RETRY_SECONDS)) - 1
-        self._client.change_message_visibility(
-            QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=RETRY_SECONDS[step]
-        )
+        try:
+            self._client.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=RETRY_SECONDS[step]
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in MESSAGE_IS_GONE:
+                return False
+            raise
+        return True

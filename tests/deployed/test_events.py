@@ -1,0 +1,96 @@
+"""Each function takes the events it is sent: the samples in events/, on the deployed stack."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ops.command_line import main
+from sandbox.embedded_aws import PROJECT
+from tests.deployed.stack import Stack, wait_until
+
+pytestmark = [pytest.mark.deployed, pytest.mark.sockets]
+
+# A run of the prong holds its lease for moments; a killed one would for 30 s.
+LEASE_SECONDS = 45
+
+
+def invoke(stack: Stack, output: str, event: dict[str, Any]) -> Any:
+    """Run a function with an event; fail with what it raised."""
+    reply = stack.client("lambda").invoke(
+        FunctionName=stack.outputs()[output], Payload=json.dumps(event)
+    )
+    answer = json.loads(reply["Payload"].read())
+    assert "FunctionError" not in reply, answer
+    return answer
+
+
+def sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((PROJECT / "events" / f"{name}.json").read_text())
+    return event
+
+
+def test_every_sample_belongs_to_a_function_and_every_function_has_one() -> None:
+    functions = {path.parent.name for path in (PROJECT / "functions").glob("*/handler.py")}
+    samples = {path.name.split(".")[0] for path in (PROJECT / "events").glob("*.json")}
+    assert samples == functions
+
+
+def test_eventbridges_minute_makes_the_prong_run(stack: Stack) -> None:
+    wait_until(
+        lambda: (
+            invoke(stack, "StoreTransactionsFunction", sample("store_transactions.schedule"))
+            == {"tick": "ran"}
+        ),
+        seconds=LEASE_SECONDS,
+        what="a run that finds the lease free",
+    )
+
+
+def test_the_sampled_tick_is_long_over_and_dropped(stack: Stack) -> None:
+    event = sample("store_transactions.tick")
+    assert invoke(stack, "StoreTransactionsFunction", event) == {"tick": "late"}
+
+
+def test_a_tick_that_is_due_now_is_taken(stack: Stack) -> None:
+    event = sample("store_transactions.tick")
+    event["Records"][0]["body"] = json.dumps({"due": datetime.now(UTC).isoformat()})
+    assert invoke(stack, "StoreTransactionsFunction", event)["tick"] in {"ran", "held"}
+
+
+def test_the_sweeps_timer_finds_nothing_to_do_or_does_it(stack: Stack) -> None:
+    assert invoke(stack, "SweepFunction", sample("sweep"))["finished"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("output", "name"),
+    [("AnswerStoreFunction", "answer_store"), ("WriteAirtableFunction", "write_airtable")],
+)
+def test_a_message_about_an_operation_nobody_knows_fails_alone(
+    stack: Stack, output: str, name: str
+) -> None:
+    """Only the message that names the unknown operation is sent back to its queue."""
+    event = sample(name)
+    unknown = [record for record in event["Records"] if "operation" in record["body"]]
+    assert invoke(stack, output, event) == {
+        "batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in unknown]
+    }
+
+
+def test_ops_reads_the_deployed_stack(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stack.sandbox.aws.url)
+    assert main(["status", "--stack", stack.sandbox.stack, "--region", "us-east-1"]) == 0
+    said = capsys.readouterr().out
+    assert "Running since" in said
+    assert "store_transactions: well since" in said
+
+
+def test_ops_names_a_stack_that_does_not_exist(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stack.sandbox.aws.url)
+    assert main(["status", "--stack", "nowhere", "--region", "us-east-1"]) == 1
+    assert "nowhere" in capsys.readouterr().err

@@ -1,0 +1,110 @@
+"""What the engineer reads, and what the switch does."""
+
+import argparse
+from collections.abc import Iterator
+
+import pytest
+
+from giftcards.errors import AccessRefused, BaseMismatch
+from giftcards.flows.tick import TickEnd
+from ops.command_line import main, pause, resume, status
+from tests.world import World, running_world
+
+YES = argparse.Namespace(yes=True)
+ASK = argparse.Namespace(yes=False)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A world that nobody has resumed."""
+    with running_world(resumed=False) as world:
+        yield world
+
+
+def test_resume_says_what_it_would_process_and_then_it_is_processed(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = world.ask(Gift_Card_Code="WXYZ")
+    world.advance(60)
+    world.ask(Gift_Card_Code="WXYZ")
+    assert world.tick() is TickEnd.PAUSED
+    assert resume(world.app, YES) == 0
+    said = capsys.readouterr().out
+    assert "USD" in said
+    assert "1 stores" in said
+    assert "Would process 2 waiting redemption rows" in said
+    assert "oldest filed 2026-11-23T15:00" in said
+    world.serve()
+    assert world.row(first)["Status"] == "Processed"
+
+
+@pytest.mark.parametrize(("answer", "code", "end"), [("no", 1, "paused"), ("yes", 0, "ran")])
+def test_resume_asks_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, end: str
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    assert resume(world.app, ASK) == code
+    assert world.tick() == end
+
+
+def test_resume_names_all_that_the_base_lacks(world: World) -> None:
+    world.base.table("Redemptions").delete_field("Amount")
+    world.base.delete_table("Receipts")
+    with pytest.raises(BaseMismatch) as caught:
+        resume(world.app, YES)
+    assert "Amount" in str(caught.value)
+    assert "Receipts" in str(caught.value)
+    assert world.tick() is TickEnd.PAUSED
+
+
+def test_resume_names_a_refused_token(world: World) -> None:
+    world.shop.revoke_tokens()
+    with pytest.raises(AccessRefused, match="Shopify"):
+        resume(world.app, YES)
+
+
+def test_resume_names_stores_that_cannot_be_answered(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.base.table("Stores").create({"Name": "Silent Street"})
+    resume(world.app, YES)
+    assert "Silent Street" in capsys.readouterr().out
+
+
+def test_pause_holds_new_work_until_it_is_resumed(world: World) -> None:
+    resume(world.app, YES)
+    assert world.tick() is TickEnd.RAN
+    assert pause(world.app, YES) == 0
+    assert world.tick() is TickEnd.PAUSED
+    resume(world.app, YES)
+    assert world.tick() is TickEnd.RAN
+
+
+def test_status_shows_the_switch_the_prong_and_what_is_unfinished(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status(world.app, YES)
+    assert "Paused: never resumed" in capsys.readouterr().out
+    resume(world.app, YES)
+    world.shop.issue_card(code="wxyz2345abcd6789", amount=50)
+    row_id = world.ask(Gift_Card_Code="wxyz2345abcd6789")
+    world.effects.kill_on = {"DebitCard": "after"}
+    world.tick()
+    world.advance(60)
+    capsys.readouterr()
+    status(world.app, YES)
+    said = capsys.readouterr().out
+    assert "Running since" in said
+    assert f"redemption#{row_id}  SENT" in said
+    world.come_to_rest()
+    status(world.app, YES)
+    said = capsys.readouterr().out
+    assert "store_transactions: well since" in said
+    assert "Unfinished operations whose time has come: 0" in said
+
+
+def test_a_command_without_its_stack_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["resume"])
+    assert caught.value.code == 2
+    assert "--stack" in capsys.readouterr().err
