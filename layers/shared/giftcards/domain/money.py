@@ -65,7 +65,7 @@ class Money:
             raise MoneyError("that is not a number")
         exponent = minor_unit_exponent(currency)
         if major.copy_abs() > LARGEST_AMOUNT_MINOR:  # abs() would overflow on 1e9999999
-            raise MoneyError(f"{major:.3E} is too large to be an amount of {currency}")
+            raise MoneyError("that is too large to be an amount")
         # Python's usual 28 digits would round a 30th decimal away, and 1e-9999999 down to nothing.
         exact = Context(prec=len(major.as_tuple().digits), Emin=MIN_EMIN, Emax=MAX_EMAX)
         minor = major.scaleb(exponent, context=exact)
@@ -74,7 +74,7 @@ class Money:
                 f"{major} has more than {exponent} decimals, which {currency} does not have"
             )
         if abs(minor) > LARGEST_AMOUNT_MINOR:
-            raise MoneyError(f"{major} is too large to be an amount of {currency}")
+            raise MoneyError("that is too large to be an amount")
         return cls(int(minor), currency)
 
     @classmethod

@@ -6,7 +6,7 @@ whatever happened to the row, and hands over what an outcome still owes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aws_lambda_powertools import Logger
 
@@ -19,6 +19,9 @@ from giftcards.store.journal import Journal, Operation, State
 
 # More than this is not what crashes leave behind but an outage; the next sweep takes the next ones.
 OPERATIONS_PER_SWEEP = 50
+
+# About two sweeps.
+LOOK_LATER_SECONDS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,7 @@ class Sweep:
             if self.clock() >= deadline:
                 break
             if operation.state is State.CLAIMED and not running:
+                self._look_later(operation)
                 continue
             try:
                 self._finish(operation, deadline)
@@ -52,13 +56,20 @@ class Sweep:
                     "an operation waits for the next sweep",
                     extra={"operation": operation.key, "reason": str(error)},
                 )
+                self._look_later(operation)
             except Exception:  # the outer loop: other operations go on
                 self.logger.exception(
                     "an operation cannot be finished", extra={"operation": operation.key}
                 )
+                self._look_later(operation)
             else:
                 finished += 1
         return finished
+
+    def _look_later(self, operation: Operation) -> None:
+        """Go to the end of the line, so that what cannot be finished hides nothing that can."""
+        later = self.clock() + timedelta(seconds=LOOK_LATER_SECONDS)
+        self.journal.postpone(operation, due_at=later)
 
     def _finish(self, operation: Operation, deadline: datetime) -> None:
         if operation.state is State.COMMITTED:
