@@ -135,6 +135,12 @@ def test_a_huge_number_costs_neither_time_nor_memory(text: str) -> None:
     assert time.process_time() - started < 0.1
 
 
+@pytest.mark.parametrize("text", ["0." + "1" * 1000, "1" * (LONGEST_AMOUNT_TEXT + 1)])
+def test_a_text_without_end_is_refused_in_a_short_sentence(text: str) -> None:
+    with pytest.raises(MoneyError, match=r"^that is too long to be an amount$"):
+        Money.parse(text, "USD")
+
+
 def test_nothing_is_nothing_whatever_its_exponent() -> None:
     assert Money.parse("0e999999999999", "USD") == Money.zero("USD")
 

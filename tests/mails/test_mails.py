@@ -9,11 +9,13 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from jinja2 import UndefinedError
 
 from giftcards.domain.money import Money
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import NeedsAPerson
 from giftcards.mails import Mail, StoreAnswer, compose_office_notice, compose_store_answer
+from giftcards.mails.rendering import read_words
 
 STORE = "downtown@example.com"
 REFERENCE = "redemption#recA1b2C3d4E5f6G7"
@@ -192,6 +194,11 @@ def test_a_balance_is_shown_only_for_a_card_that_works(outcome: Outcome) -> None
     mail = compose_store_answer(answer_with(outcome, balance=Money(765432109, "USD")), to=STORE)
     may_be_shown = outcome in {Outcome.REDEEMED, Outcome.INSUFFICIENT_BALANCE}
     assert (shown in mail.text, shown in mail.html) == (may_be_shown, may_be_shown)
+
+
+def test_words_that_lack_a_value_are_an_error_and_no_mail() -> None:
+    with pytest.raises(UndefinedError, match="balance"):
+        read_words("store_answer/redeemed.words", {})
 
 
 # -------------------- times, currencies, names

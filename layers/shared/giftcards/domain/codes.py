@@ -360,7 +360,7 @@ def _join(lines: list[list[str]]) -> Code | FormatIncorrect:
     if LEGAL_CODE.fullmatch(joined):
         return Code(joined)
     for copies in range(2, MOST_COPIES + 1):
-        if len(joined) > LONGEST_CODE and (once := _one_copy(joined, copies=copies)):
+        if once := _one_copy(joined, copies=copies):
             return Code(once)
     question = (
         "Is a part missing?"
