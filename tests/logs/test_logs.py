@@ -347,6 +347,13 @@ def test_whoever_listens_to_our_logger_hears_no_code_either(
     assert not shows(str(record.__dict__))
 
 
+def test_the_stack_of_a_record_is_guarded_too(logger: Logger) -> None:
+    record = logging.makeLogRecord({"msg": "x", "stack_info": f"in read({FORMS[2]!r})"})
+    guarded = logging.getLogger(logger.name).filter(record)
+    assert isinstance(guarded, logging.LogRecord)
+    assert guarded.stack_info == "in read('•••• 5678')"
+
+
 # -------------------- everything else passes
 
 

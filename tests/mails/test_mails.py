@@ -197,8 +197,8 @@ def test_a_balance_is_shown_only_for_a_card_that_works(outcome: Outcome) -> None
 
 
 def test_words_that_lack_a_value_are_an_error_and_no_mail() -> None:
-    with pytest.raises(UndefinedError, match="balance"):
-        read_words("store_answer/redeemed.words", {})
+    with pytest.raises(UndefinedError, match="card"):
+        read_words("store_answer/code_not_found.words", {})
 
 
 # -------------------- times, currencies, names
@@ -447,6 +447,12 @@ def test_no_answer_holds_more_than_four_characters_of_a_code(
     harmless = squeezed(compose_store_answer(without, to=STORE))
     mail = squeezed(compose_store_answer(answer, to=STORE))
     assert [part for part in windows(code) if part in mail and part not in harmless] == []
+
+
+def test_a_code_is_not_cut_in_two_where_a_long_text_is_cut() -> None:
+    for filling in range(50, 90):
+        answer = dataclasses.replace(ANSWER, employee=f"{'x' * filling} ABCD1234EFGH5678")
+        assert "ABCD" not in compose_store_answer(answer, to=STORE).text
 
 
 @given(mixed_codes)
