@@ -30,12 +30,12 @@ EXPORT = $(UV) export --quiet --locked --no-dev --no-emit-project --format requi
 
 # $(call phase,what it does,command): say it, do it, say how long it took.
 define phase
-@printf '── %s\n' '$(1)'; began=$$(date +%s); \
+@printf '── %s\n' "$(1)"; began=$$(date +%s); \
 if ( $(2) ); then printf '   done in %s s\n' "$$(($$(date +%s) - began))"; \
-else printf '   FAILED: %s\n' '$(1)' >&2; exit 1; fi
+else printf '   FAILED: %s\n' "$(1)" >&2; exit 1; fi
 endef
 
-FAST := not sockets and not deployed and not browser
+FAST := not sockets and not deployed and not browser and not slow
 STACK := deployed or browser
 
 .PHONY: help setup demo test check format lock screenshots clean \
@@ -58,8 +58,9 @@ test: setup _needs-chromium _static _template _locks _tests _stack-tests ## Ever
 format: setup ## Format the code, and mend what the linter can mend
 	$(call phase,format,$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format .)
 
-lock: setup ## Lock the dependencies anew, and write the layer's requirements from the lock
-	$(call phase,lock,$(UV) lock && $(EXPORT) --output-file layers/shared/requirements.txt >/dev/null)
+lock: ## Lock the dependencies anew, and write the layer's requirements from the lock
+	$(call phase,uv.lock and the environments,./bootstrap.sh --lock)
+	$(call phase,the layer's requirements,$(EXPORT) --output-file layers/shared/requirements.txt >/dev/null)
 
 screenshots: setup _needs-chromium ## Take the pictures of the README anew
 	$(call phase,screenshots,$(BIN)/python -m sandbox.screenshots)
@@ -85,10 +86,10 @@ _locks:
 		{ printf '   mend it with: make lock\n' >&2; exit 1; })
 
 _fast-tests:
-	$(call phase,tests without sockets,$(BIN)/pytest -q -n 2 -m '$(FAST)')
+	$(call phase,tests without sockets,$(BIN)/pytest -q -n 2 --dist worksteal -m '$(FAST)')
 
 _tests:
-	$(call phase,tests in this process and on loopback,$(BIN)/pytest -q -n 2 -m 'not ($(STACK))')
+	$(call phase,tests in this process and on loopback,$(BIN)/pytest -q -n 2 --dist worksteal -m 'not ($(STACK))')
 
 _stack-tests:
 	$(call phase,tests on the deployed stack and in the browser,$(BIN)/pytest -q -m '$(STACK)')

@@ -4,7 +4,8 @@
 #   .venv      the project, its checks, its tests, the sandbox
 #   .venv-aws  the embedded AWS alone: its Lambda workers must not find what the layer has to bring
 #
-# Both come from uv.lock. Run by `make setup`; running it again takes a second.
+# Both come from uv.lock. Run by `make setup`; running it again takes a second. With the argument
+# `--lock` (as `make lock` does) the dependencies are locked anew first.
 set -eu
 cd "$(dirname "$0")"
 
@@ -42,7 +43,7 @@ install_uv() {
         rm -rf .uv
         if "$candidate" -m venv .uv >/dev/null 2>&1; then
             say "installing uv $uv_version into .uv"
-            .uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv_version" ||
+            .uv/bin/python -m pip install -qq --disable-pip-version-check "uv==$uv_version" ||
                 give_up "pip could not fetch uv $uv_version. Is there a way to PyPI from here?"
             return
         fi
@@ -84,6 +85,10 @@ else
     UV_PYTHON=$python_version
 fi
 export UV_PYTHON
+
+if [ "${1:-}" = --lock ]; then
+    "$uv" lock || give_up "uv cannot lock the dependencies; what it says stands above."
+fi
 
 sync() {
     environment=$1
