@@ -39,6 +39,7 @@ def live_a_day(world: World) -> None:
     world.ask(Gift_Card_Code=f"{CODE} {OTHER}")
     world.ask(Gift_Card_Code=f"{CODE}{OTHER}")
     world.ask(Gift_Card_Code=CODE, Amount=-1)
+    world.ask(Gift_Card_Code=OTHER, Employee=f"Ana {OTHER}")
     world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardDebit")
     world.shop.faults.add(Fault.THROTTLE, operation="giftCardDebit")
     world.tick()
@@ -47,14 +48,17 @@ def live_a_day(world: World) -> None:
     world.come_to_rest()
 
     rows = world.cells("Redemptions")
-    assert len(rows) == 9
+    assert len(rows) == 10
     assert all(row["Status"] == "Processed" for row in rows)
-    for table in ("Redemptions", "Gift Cards", "Receipts", "Status"):
+    for row in rows:
+        del row["Employee"]  # the form's own cell: we mask the code's cell and touch no other
+    assert not holds_code(json.dumps(rows))
+    for table in ("Gift Cards", "Receipts", "Status"):
         assert not holds_code(json.dumps(world.cells(table)))
     assert queued
     assert not holds_code(json.dumps(queued))
     items = world.items()
-    assert len(items) > 9
+    assert len(items) > 10
     assert not holds_code(str(items))
     for mail in world.mails():
         assert not holds_code(mail.subject + mail.body)

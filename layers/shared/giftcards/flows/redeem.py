@@ -28,6 +28,7 @@ from giftcards.domain.cards import (
     ShopFacts,
 )
 from giftcards.domain.codes import Code, FormatIncorrect, clean, fingerprint, look_alikes, mask
+from giftcards.domain.hiding import hide_codes
 from giftcards.domain.money import Money, MoneyError
 from giftcards.domain.outcomes import Outcome, RedemptionRow, Store, explain
 from giftcards.errors import AccessRefused, NotSent, TryAgain, Unconfirmed
@@ -144,7 +145,8 @@ class Redeem:
             row_id=row.id,
             row_created_at=row.created_at,
             store=store,
-            employee=row.employee,
+            # Somebody may type the code into the wrong cell, and the name goes into receipts.
+            employee=hide_codes(row.employee, known=[row.typed_code]),
             amount=None,
             card_id=None,
             last4=None,
@@ -278,7 +280,7 @@ class Redeem:
                     sent,
                     charge,
                     refusal or Outcome.NOT_CHARGED,
-                    reason=f"Shopify refused: {reply.message} ({reply.code})",
+                    reason=hide_codes(f"Shopify refused: {reply.message} ({reply.code})"),
                 )
             case _:
                 assert_never(reply)
