@@ -91,18 +91,17 @@ def test_every_row_of_the_day_is_answered_once_to_its_own_store(sandbox: Sandbox
 
 @pytest.mark.usefixtures("day_is_over")
 def test_the_mirror_shows_shopifys_balances(sandbox: Sandbox) -> None:
-    mirrored = {
-        record["fields"]["Shopify ID"]: Decimal(str(record["fields"]["Balance"]))
-        for record in sandbox.base.table("Gift Cards").records()
-    }
-    charged = {
-        sandbox.day.cards[name].id: card.balance
-        for name, card in sandbox.day.cards.items()
-        if sandbox.day.cards[name].id in mirrored
-    }
+    def mirrored() -> dict[str, Decimal]:
+        cells = [record["fields"] for record in sandbox.base.table("Gift Cards").records()]
+        return {card["Shopify ID"]: Decimal(str(card["Balance"])) for card in cells}
 
-    assert charged
-    assert mirrored == charged
+    assert len(mirrored()) >= len([r for r in sandbox.day.rows if r.expected is Expected.REDEEMED])
+    # Once things are quiet: another test on this stack may just have charged a card.
+    wait_until(
+        lambda: all(sandbox.shop.card(id_).balance == shown for id_, shown in mirrored().items()),
+        seconds=60,
+        what="the mirror is in step",
+    )
 
 
 @pytest.mark.usefixtures("day_is_over")
