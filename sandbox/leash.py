@@ -28,7 +28,9 @@ def main(command: Sequence[str]) -> None:
         while program.poll() is None and _is_held():
             pass
     finally:
-        os.killpg(os.getpgid(0), signal.SIGKILL)  # the program, its children, and with them us
+        program.kill()
+        program.wait()  # collects it: not every container's first process would
+        os.killpg(os.getpgid(0), signal.SIGKILL)  # its children, and with them us
 
 
 def _is_held() -> bool:
