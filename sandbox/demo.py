@@ -198,14 +198,14 @@ def _step(what: str, say: Say) -> Iterator[None]:
 @contextmanager
 def _run_folder() -> Iterator[Path]:
     """A folder for this run's files; those that a killed run left behind are removed first."""
-    PLACE.mkdir(exist_ok=True)
-    for left in PLACE.glob(f"{RUN_PREFIX}*"):
-        with contextlib.suppress(FileNotFoundError):  # its own run is removing it right now
-            if held := try_lock(left / "lock"):
-                shutil.rmtree(left, ignore_errors=True)
-                held.close()
-    folder = Path(tempfile.mkdtemp(prefix=RUN_PREFIX, dir=PLACE))
-    held = try_lock(folder / "lock")
+    with only_one(PLACE / "runs.lock"):  # a folder without its lock would look left behind
+        for left in PLACE.glob(f"{RUN_PREFIX}*"):
+            with contextlib.suppress(FileNotFoundError):  # its own run is removing it right now
+                if held := try_lock(left / "lock"):
+                    shutil.rmtree(left, ignore_errors=True)
+                    held.close()
+        folder = Path(tempfile.mkdtemp(prefix=RUN_PREFIX, dir=PLACE))
+        held = try_lock(folder / "lock")
     try:
         yield folder
     finally:
