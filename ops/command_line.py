@@ -1,8 +1,10 @@
-"""The engineer's commands: `ops status`, `ops resume`, `ops pause`.
+"""The engineer's commands: `ops status`, `ops resume`, `ops pause`, `ops park`.
 
     ops status --stack universal-gift-cards
     ops resume --stack universal-gift-cards        shows what it would process, then asks
     ops pause  --stack universal-gift-cards        no new debit from the next tick on
+    ops park list   --stack universal-gift-cards   what only a person can finish, and why
+    ops park decide KEY retry|charged|not-charged --stack universal-gift-cards
 
 Exit code 0: done. 1: something has to be mended first; the message says what. 2: wrong usage.
 """
@@ -17,14 +19,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from giftcards.clients.airtable import read_schema, resolve_layout
 from giftcards.errors import GiftCardError
+from giftcards.flows.store_book import can_be_mailed
+from giftcards.store.attempts import ROW_PREFIX
 from giftcards.store.control import ProngState, Switch
+from giftcards.store.journal import State
 from giftcards.wiring import STORES_PRONG, Application
 from ops.deployment import open_deployment
 
 PRONGS = (STORES_PRONG,)
 
-# How many waiting rows `resume` counts: past this, "more than" says enough.
-ROWS_TO_COUNT = 1000
+# How many hundreds of waiting rows `resume` counts: past them, "or more" says enough.
+PAGES_TO_COUNT = 10
 
 # How many unfinished operations `status` counts, likewise.
 OPERATIONS_TO_COUNT = 100
@@ -46,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def resume(app: Application, options: argparse.Namespace) -> int:
     """Check the vendors, keep the base's layout, show what would be processed, ask, and resume."""
-    facts = app.facts
+    facts = app.shopify.shop_facts()
+    app.control.keep_facts(facts)
     _say(f"Shopify   {facts.name}: {facts.currency}, days of {facts.time_zone}")
     schema = read_schema(
         app.secrets.airtable_token,
@@ -59,12 +65,12 @@ def resume(app: Application, options: argparse.Namespace) -> int:
     app.control.keep_layout(layout.to_json())
     airtable = app.airtable(app.prong_pace)
     stores = airtable.stores()
-    silent = [store.name for store in stores if not store.email]
+    silent = [store.name for store in stores if not can_be_mailed(store)]
     _say(f"Airtable  base {app.config.airtable_base_id}: {len(stores)} stores")
     if silent:
-        _say(f"          without a mail address, so their rows will wait: {', '.join(silent)}")
-    rows = airtable.waiting_redemptions(since=app.config.live_from, limit=ROWS_TO_COUNT)
-    count = f"more than {len(rows)}" if len(rows) == ROWS_TO_COUNT else str(len(rows))
+        _say(f"          without one mail address, so their rows will wait: {', '.join(silent)}")
+    rows = airtable.waiting_redemptions(since=app.config.live_from, most_pages=PAGES_TO_COUNT)
+    count = f"{len(rows)} or more" if len(rows) >= PAGES_TO_COUNT * 100 else str(len(rows))
     _say(f"Live from {app.config.live_from.isoformat()}: older rows are never processed")
     _say(f"Would process {count} waiting redemption rows")
     if rows:
@@ -97,6 +103,46 @@ def status(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG00
     return 0
 
 
+def park_list(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
+    """Show what is parked: operations and rows that only a person can finish."""
+    now = app.clock()
+    operations = app.journal.parked(now=now, limit=OPERATIONS_TO_COUNT)
+    rows = app.attempts.parked(now=now, limit=OPERATIONS_TO_COUNT)
+    _say(f"Parked: {len(operations)} operations, {len(rows)} rows")
+    for operation in operations:
+        _say(f"  {operation.key}  was {operation.parked_in}: {operation.parked_because}")
+    for row_id in rows:
+        _say(
+            f"  {ROW_PREFIX}{row_id}  killed its worker again and again: see the log, mend the row"
+        )
+    return 0
+
+
+def park_decide(app: Application, options: argparse.Namespace) -> int:
+    """Finish what is parked: try it again, or say what Shopify's card page shows of its debit."""
+    key, decision = str(options.key), str(options.decision)
+    if key.startswith(ROW_PREFIX):
+        if decision != "retry":
+            _say("A row was never charged: it can only be tried again.", to_error=True)
+            return 1
+        app.attempts.unpark(key.removeprefix(ROW_PREFIX))
+        _say("The next tick tries it again.")
+        return 0
+    operation = app.journal.load(key)
+    if operation is None or operation.state is not State.PARKED:
+        _say(f"{key} is not parked. `ops park list` shows what is.", to_error=True)
+        return 1
+    if decision == "retry":
+        app.journal.unpark(operation, due_at=app.clock())
+        _say("The next sweep tries it again.")
+        return 0
+    charged = decision == "charged"
+    decided = app.redeem().decide(operation, charged=charged, by=getpass.getuser())
+    outcome = "nothing yet" if decided.result is None else decided.result.outcome
+    _say(f"{key} is {outcome} now; the store is told.")
+    return 0
+
+
 def _describe_switch(switch: Switch) -> str:
     if switch.since is None:
         return "Paused: never resumed. `ops resume` shows what it would process."
@@ -118,16 +164,24 @@ def _parser() -> argparse.ArgumentParser:
         prog="ops", description="Look after a deployed stack of universal gift cards."
     )
     commands = parser.add_subparsers(title="commands", required=True)
-    for command in (status, resume, pause):
-        sub = commands.add_parser(
-            command.__name__,
-            help=(command.__doc__ or "").splitlines()[0],
-            description=command.__doc__,
-        )
+    park = commands.add_parser("park", help="What only a person can finish")
+    parked = park.add_subparsers(title="commands", required=True)
+    for where, name, command in (
+        (commands, "status", status),
+        (commands, "resume", resume),
+        (commands, "pause", pause),
+        (parked, "list", park_list),
+        (parked, "decide", park_decide),
+    ):
+        words = (command.__doc__ or "").strip()
+        sub = where.add_parser(name, help=words.splitlines()[0], description=words)
         sub.set_defaults(command=command)
         sub.add_argument("--stack", required=True, help="name of the CloudFormation stack")
         sub.add_argument("--region", help="AWS region, if not your default one")
         sub.add_argument("--profile", help="AWS profile, if not your default one")
+        if command is park_decide:
+            sub.add_argument("key", help="as `ops park list` shows it")
+            sub.add_argument("decision", choices=["retry", "charged", "not-charged"])
         if command is resume:
             sub.add_argument("--yes", action="store_true", help="do not ask, resume")
     return parser

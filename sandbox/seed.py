@@ -4,9 +4,10 @@
 returns what it made. Every waiting row says what has to become of it (`SeededRow.expected`), so
 whoever runs the application on it can compare.
 
-The times are counted back from the shop's clock: the waiting rows are minutes old, and one row is
-from before anybody thought of this application. An application that goes live at `Day.live_from`
-serves the first and leaves the second alone for ever.
+The times are counted back from the shop's clock. Most rows are minutes old. One has waited so long
+that its customer is gone, and one is from before anybody thought of this application: whoever goes
+live at `Day.live_from` holds the first for the office and leaves the second alone for ever. Cards
+made before that moment are good in the web shop only.
 """
 
 from collections.abc import Iterator
@@ -21,13 +22,16 @@ from sandbox.shopify import GiftCard, Shop
 
 # Longer than a shop waits for a go-live, shorter than Airtable's revision history.
 OLD_ROW_AGE = timedelta(days=30)
-LIVE_SINCE = timedelta(days=1)
+LIVE_SINCE = timedelta(days=20)
 
 # The rows wait a few minutes at most: a customer would not wait longer.
 FIRST_ROW_AGE = timedelta(minutes=6)
 BETWEEN_ROWS = timedelta(seconds=15)
+# Longer than any shop lets a customer wait (the application's patience is 15 minutes).
+FORGOTTEN_ROW_AGE = timedelta(minutes=50)
 
-CARD_AGE = timedelta(days=200)
+CARD_AGE = timedelta(days=18)
+HISTORICAL_CARD_AGE = timedelta(days=200)
 SPENT_AGE = timedelta(days=12)
 EXPIRED_SINCE = timedelta(days=3)
 STILL_GOOD_FOR = timedelta(days=5 * 365)
@@ -43,13 +47,21 @@ class Expected(StrEnum):
     AMOUNT_INVALID = "AMOUNT_INVALID"
     CARD_EXPIRED = "CARD_EXPIRED"
     CARD_DISABLED = "CARD_DISABLED"
+    CARD_ONLINE_ONLY = "CARD_ONLINE_ONLY"
+    POSSIBLE_DUPLICATE = "POSSIBLE_DUPLICATE"
+    HELD = "HELD"
     WAITS_FOR_A_STORE = "waits until the office chooses a store; the office is told once"
     NEVER_TOUCHED = "older than the go-live: never read, never changed"
 
     @property
     def is_outcome(self) -> bool:
-        """Whether the row is answered with an outcome."""
+        """Whether the row's Outcome says so, and its store is mailed."""
         return self not in {Expected.WAITS_FOR_A_STORE, Expected.NEVER_TOUCHED}
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the row is over once it reads so: the office may still release a held one."""
+        return self.is_outcome and self is not Expected.HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +102,10 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class _CardStory:
-    """A card to issue: `spent` went in a store before, `deactivated` and `expired` ended it."""
+    """A card to issue: `spent` went in a store before, `deactivated` and `expired` ended it.
+
+    A `historical` one was made before the go-live.
+    """
 
     name: str
     code: str = field(repr=False)
@@ -99,6 +114,7 @@ class _CardStory:
     spent_on_web: str = "0"
     expired: bool = False
     deactivated: bool = False
+    historical: bool = False
 
 
 # name, mail address, staff. The domain is reserved for examples (RFC 2606): no mail can get out.
@@ -118,7 +134,8 @@ CARD_STORIES = (
     _CardStory("empty", "v8r3k7h2n5q9b4xm", "25.00", spent="25.00"),
     _CardStory("expired", "d5w9t3x7c2p6m8hr", "60.00", expired=True),
     _CardStory("deactivated", "q7b4n2k9v6r3x8wt", "80.00", deactivated=True),
-    # Each of the following belongs to one waiting row, so that no row depends on another.
+    # Each of the following belongs to one waiting row, so that no row depends on another; only the
+    # card of the form that was filed twice belongs to two.
     _CardStory("typed well", "m2p7x4w9c3k8t5rn", "60.00"),
     _CardStory("typed with dashes", "b9k3r7v2d6h4n8qx", "45.00"),
     _CardStory("typed with a label", "w4t8m2c6x9p3k7hd", "30.00"),
@@ -134,13 +151,20 @@ CARD_STORIES = (
     _CardStory("amount missing", "b4r8v3n6q9h2d7tc", "40.00"),
     _CardStory("amount of a barcode", "x2w6t9k4p7c3m8nv", "40.00"),
     _CardStory("store missing", "q3h7b9d2r6n8v4kp", "40.00"),
-    _CardStory("from before", "m9c4x7w3k8p2t6rq", "40.00"),
+    _CardStory("filed twice", "h6t3w9m4r7k2p8vc", "90.00"),
+    _CardStory("made before the go-live", "d8v5k3q7x2n9c4mt", "40.00", historical=True),
+    _CardStory("of a customer who is gone", "r3w8p5t2h7m4b9kd", "40.00"),
+    _CardStory("from before", "m9c4x7w3k8p2t6rq", "40.00", historical=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _RowStory:
-    """A row to file: `typed` is made from the card's code by the story's own hand."""
+    """A row to file: `typed` is made from the card's code by the story's own hand.
+
+    `age` is given where it is not one of the minutes-old rows; a row that `repeats` comes from the
+    store and the hand of the row before it.
+    """
 
     why: str
     typed: str = field(repr=False)
@@ -148,7 +172,8 @@ class _RowStory:
     expected: Expected
     card: str | None = None
     with_store: bool = True
-    old: bool = False
+    age: timedelta | None = None
+    repeats: bool = False
 
 
 def _row_stories() -> tuple[_RowStory, ...]:
@@ -166,7 +191,15 @@ def _row_stories() -> tuple[_RowStory, ...]:
             "12.00",
             Expected.NEVER_TOUCHED,
             card="from before",
-            old=True,
+            age=OLD_ROW_AGE,
+        ),
+        _RowStory(
+            "Nobody served it for most of an hour: the customer has paid otherwise or left.",
+            code["of a customer who is gone"],
+            "16.00",
+            Expected.HELD,
+            card="of a customer who is gone",
+            age=FORGOTTEN_ROW_AGE,
         ),
         _RowStory("Typed well.", code["typed well"], "24.90", Expected.REDEEMED, card="typed well"),
         _RowStory(
@@ -210,6 +243,21 @@ def _row_stories() -> tuple[_RowStory, ...]:
             "18.75",
             Expected.REDEEMED,
             card="spent to the last cent",
+        ),
+        _RowStory(
+            "Filed twice: the first one is served.",
+            code["filed twice"],
+            "22.50",
+            Expected.REDEEMED,
+            card="filed twice",
+        ),
+        _RowStory(
+            "Filed twice: the same form again, because no mail had come yet.",
+            code["filed twice"],
+            "22.50",
+            Expected.POSSIBLE_DUPLICATE,
+            card="filed twice",
+            repeats=True,
         ),
         _RowStory(
             "Asks for more than the card holds.",
@@ -274,6 +322,13 @@ def _row_stories() -> tuple[_RowStory, ...]:
             card="deactivated",
         ),
         _RowStory(
+            "The card was made before the stores took cards.",
+            code["made before the go-live"],
+            "10.00",
+            Expected.CARD_ONLINE_ONLY,
+            card="made before the go-live",
+        ),
+        _RowStory(
             "Nobody said which store.",
             code["store missing"],
             "10.00",
@@ -294,20 +349,17 @@ def seed_a_day(shop: Shop, base: Base) -> Day:
         for name, email, staff in STORES
     )
     cards = {story.name: _issue(shop, story) for story in CARD_STORIES}
-    rows = []
+    rows: list[SeededRow] = []
     filed_at = now - FIRST_ROW_AGE
     for place, story in enumerate(_row_stories()):
-        store = stores[place % len(stores)]
-        rows.append(
-            _file(
-                base,
-                story,
-                store,
-                employee=store.staff[place % len(store.staff)],
-                at=now - OLD_ROW_AGE if story.old else filed_at,
-            )
-        )
-        filed_at += BETWEEN_ROWS
+        hand = place - 1 if story.repeats else place
+        store = stores[hand % len(stores)]
+        employee = store.staff[hand % len(store.staff)]
+        if story.age is None:
+            at, filed_at = filed_at, filed_at + BETWEEN_ROWS
+        else:
+            at = now - story.age
+        rows.append(_file(base, story, store, employee=employee, at=at))
     return Day(stores=stores, cards=cards, rows=tuple(rows), live_from=now - LIVE_SINCE)
 
 
@@ -318,7 +370,7 @@ def _issue(shop: Shop, story: _CardStory) -> GiftCard:
         code=story.code,
         note="Sold in the web shop",
         expires_on=None if story.expired else shop.today() + STILL_GOOD_FOR,
-        at=now - CARD_AGE,
+        at=now - (HISTORICAL_CARD_AGE if story.historical else CARD_AGE),
     )
     if Decimal(story.spent):
         shop.debit(

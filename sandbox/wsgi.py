@@ -10,6 +10,7 @@ be wrapped once in `LossyConnections`. In-process the caller then sees the excep
 raises for that accident; over HTTP (werkzeug's own server) the connection is closed unanswered.
 """
 
+import contextlib
 import io
 import socket
 from collections.abc import Iterable, Mapping
@@ -81,7 +82,8 @@ class LossyConnections:
         connection = environ.get("werkzeug.socket")
         if not isinstance(connection, socket.socket):
             raise TypeError("serve this app with werkzeug: no other server can drop a reply")
-        connection.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # the caller may be gone already
+            connection.shutdown(socket.SHUT_RDWR)
         start_response("503 Reply Lost", [])  # goes nowhere: the socket is shut
         return []
 

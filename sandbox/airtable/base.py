@@ -45,7 +45,8 @@ class Base:
 
     `requests_a_second` counts only what comes in by the API (`admit`); `None` means no limit, for
     tests whose clock stands still. `calls_a_month` works likewise.
-    `chance` makes the ids; a seeded one makes them repeatable.
+    `chance` makes the ids; a seeded one makes them repeatable. `refused_as_too_fast` counts the
+    requests that the limit or its penalty turned away.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Base:
         self.clock = clock or (lambda: datetime.now(UTC))
         self.lock = threading.RLock()
         self.version = 0
+        self.refused_as_too_fast = 0
         self._requests_a_second = requests_a_second
         self.calls_left = calls_a_month
         self.records_limit = records_limit
@@ -140,9 +142,11 @@ class Base:
                 raise errors.service_unavailable()
             now = self.clock()
             if self._penalty_until is not None and now < self._penalty_until:
+                self.refused_as_too_fast += 1
                 raise errors.rate_limit_reached()
             self._recent = [at for at in self._recent if now - at < timedelta(seconds=1)]
             if self._requests_a_second is not None and len(self._recent) >= self._requests_a_second:
+                self.refused_as_too_fast += 1
                 self.punish()
                 raise errors.rate_limit_reached()
             self._recent.append(now)

@@ -65,7 +65,7 @@ def _redemptions(*, stores: str, cards: str) -> Sequence[FieldWish]:
         _text("Gift Card Code"),
         _money("Amount"),
         _tick("Confirm Duplicate"),
-        _choice("Status", ["Processed"]),
+        _choice("Status", ["Processed", "Held"]),
         _choice("Outcome", OUTCOMES),
         _link("Gift Card", cards),
         _money("Balance After"),

@@ -243,7 +243,10 @@ def _gift_cards(
         raise NotImplementedError(f"sorting by {sortKey} is not emulated")
     try:
         search = parse_search(query or "")
-        found = list(find_cards(shop, search, stale_seconds=caller.stale_seconds))
+        # A plain list comes from the shop's database; only a search needs the index that lags.
+        found = list(
+            find_cards(shop, search, stale_seconds=caller.stale_seconds) if query else shop.cards
+        )
     except UnsupportedSearch as problem:
         raise NotImplementedError(f"this search is not emulated: {problem}") from problem
     if search.ignored_fields:

@@ -29,7 +29,7 @@ from sandbox.faults import Fault, FaultOrder, faults_blueprint
 from sandbox.shopify.answers import ROOT, Caller, fill
 from sandbox.shopify.cost import LARGEST_QUERY, Pricing
 from sandbox.shopify.schema import Json, WrongDocument, error_json, pruned_schema, read_document
-from sandbox.shopify.shop import TOKEN_SECONDS, Shop
+from sandbox.shopify.shop import TOKEN_SECONDS, Call, CallLost, Shop, Stage
 from sandbox.wsgi import Loss, LossyConnections, lose_reply
 
 API_VERSION = "2026-10"
@@ -183,13 +183,30 @@ def _apply(
     if fault is Fault.APPLY_LATE:
         shop.apply_later(seconds, lambda: _run(question, caller))
         return _lost(Loss.TIMED_OUT)
-    with shop.at_rest():
-        result = _run(question, caller)
+    try:
+        _tell_witness(shop, question, Stage.ARRIVED)
+        with shop.at_rest():
+            result = _run(question, caller)
+        _tell_witness(shop, question, Stage.APPLIED)
+    except CallLost:
+        return _lost(Loss.RESET)
     if fault in LOST_AFTER:
         return _lost(LOST_AFTER[fault])
     if fault is Fault.FAIL_AFTER:
         return _reply({"errors": [_internal_error()]})
     return _reply(_body(shop, question, caller, result))
+
+
+def _tell_witness(shop: Shop, question: _Question, stage: Stage) -> None:
+    if shop.witness is None:
+        return
+    port = request.environ.get("REMOTE_PORT")
+    caller = Call(
+        names=tuple(question.names),
+        variables=question.variables,
+        port=int(port) if port else None,
+    )
+    shop.witness(caller, stage)
 
 
 def _order_for(shop: Shop, question: _Question) -> FaultOrder | None:

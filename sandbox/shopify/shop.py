@@ -12,7 +12,7 @@ import itertools
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -61,6 +61,32 @@ class Kind(StrEnum):
     DEBIT = "GiftCardDebitTransaction"
     CREDIT = "GiftCardCreditTransaction"
     CASH_OUT = "GiftCardCashOutTransaction"
+
+
+class Stage(StrEnum):
+    """Where a call stands when the shop's witness is told of it."""
+
+    ARRIVED = "arrived"  # understood and paid for, not applied yet
+    APPLIED = "applied"  # applied, its reply not sent yet
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call as a witness sees it: names and variables as sent, and the port it came from.
+
+    `port` is None where the caller used no socket.
+    """
+
+    names: tuple[str, ...]
+    variables: Mapping[str, object]
+    port: int | None
+
+
+class CallLost(Exception):
+    """Raised by a witness: the call is lost here, unapplied where it only arrived."""
+
+
+Witness = Callable[[Call, Stage], None]
 
 
 class Refusal(Exception):
@@ -187,6 +213,10 @@ class Shop:
         # The oldest version still answered: an older one asked for falls forward to it.
         self.oldest_api_version = "2026-10"
         self.faults = Faults(supported=SUPPORTED_FAULTS)
+        # Told of each call in the call's own thread, which waits for it: a test holds a call here.
+        self.witness: Witness | None = None
+        # How many calls found too few points in the bucket (faults ordered by hand don't count).
+        self.refused_as_too_fast = 0
         self._clock = clock
         self._frozen_now: datetime | None = None
         self._lock = threading.RLock()
@@ -597,6 +627,7 @@ class Shop:
         """Take `points` out of the bucket; False, taking nothing, when it holds fewer."""
         with self._lock:
             if self.throttle_status().currently_available < points:
+                self.refused_as_too_fast += 1
                 return False
             self._points -= points
             return True

@@ -26,6 +26,12 @@ GOOD = {
     "HTTP_TIMEOUT_SECONDS": "5",
     "SETTLING_SECONDS": "120",
     "ROWS_PER_RUN": "100",
+    "PATIENCE_SECONDS": "900",
+    "DUPLICATE_SECONDS": "600",
+    "LOOK_AGAIN_SECONDS": "60",
+    "MOST_MISSES": "20",
+    "MISSES_SECONDS": "600",
+    "ACCEPT_HISTORICAL": "no",
 }
 PEPPER = "p" * 32
 
@@ -59,6 +65,7 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("LEASE_SECONDS", "30s"),
         ("SHOPIFY_URL", "shop.myshopify.com"),
         ("MAIL_FROM", "shop"),
+        ("ACCEPT_HISTORICAL", "perhaps"),
         ("MAIL_FROM", "a b@shop.example"),
         ("AIRTABLE_NAMES", "[]"),
         ("AIRTABLE_NAMES", '{"Redemptions": "GC"}'),

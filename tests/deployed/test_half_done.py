@@ -36,6 +36,8 @@ def test_a_claim_that_its_worker_left_is_charged_and_answered(
         card_id=card.id,
         last4=card.last_characters,
         time_zone="America/New_York",
+        is_approved=False,
+        is_confirmed=False,
     )
     key = operation_key(ROW_ID)
     app.journal.claim(key, kind=KIND, snapshot=asked.pack(), now=now, due_at=now)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from giftcards.domain.outcomes import Outcome, RedemptionRow, explain
+from giftcards.domain.outcomes import EXPLANATIONS, Outcome, RedemptionRow, explain
 
 
 def test_only_a_redeemed_card_is_a_success() -> None:
@@ -22,8 +22,19 @@ def test_the_office_reads_the_names_that_the_code_uses() -> None:
         "AMOUNT_INVALID",
         "CARD_EXPIRED",
         "CARD_DISABLED",
+        "CARD_ONLINE_ONLY",
+        "POSSIBLE_DUPLICATE",
         "NOT_CHARGED",
+        "HELD",
     ]
+
+
+def test_only_what_the_office_may_still_release_is_not_final() -> None:
+    assert [outcome for outcome in Outcome if not outcome.is_final] == [Outcome.HELD]
+
+
+def test_every_outcome_has_its_explanation_and_there_are_no_others() -> None:
+    assert list(EXPLANATIONS) == list(Outcome)
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -63,7 +63,7 @@ def test_a_renamed_field_breaks_nothing(world: World) -> None:
 
 
 def test_one_row_that_cannot_be_served_does_not_stop_the_others(world: World) -> None:
-    """The first card's debit is throttled; the second customer is served meanwhile."""
+    """One card's debit is throttled; the other customer is served meanwhile."""
     world.shop.issue_card(code=CODE, amount=50)
     world.shop.issue_card(code="mnpq2345mnpq6789", amount=50)
     first = world.ask(Gift_Card_Code=CODE)
@@ -71,11 +71,12 @@ def test_one_row_that_cannot_be_served_does_not_stop_the_others(world: World) ->
     second = world.ask(Gift_Card_Code="mnpq2345mnpq6789")
     world.shop.faults.add("throttle", operation="giftCardDebit", times=1)
     world.serve()
-    assert "Status" not in world.row(first)
-    assert world.row(second)["Outcome"] == Outcome.REDEEMED
+    waiting = [row_id for row_id in (first, second) if "Status" not in world.row(row_id)]
+    assert len(waiting) == 1
     world.advance(15)
     world.serve()
-    assert world.row(first)["Outcome"] == Outcome.REDEEMED
+    for row_id in (first, second):
+        assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
 
 
 def test_a_receipt_whose_creation_got_no_reply_is_not_written_twice(world: World) -> None:
@@ -94,7 +95,7 @@ def test_a_card_row_that_somebody_deleted_is_made_again(world: World) -> None:
     world.serve()
     (record,) = world.base.table("Gift Cards").records()
     world.base.table("Gift Cards").delete(record["id"])
-    row_id = world.ask(Gift_Card_Code=CODE)
+    row_id = world.ask(Gift_Card_Code=CODE, Confirm_Duplicate=True)
     world.serve()
     (record,) = world.base.table("Gift Cards").records()
     assert record["fields"]["Balance"] == 30

@@ -14,7 +14,14 @@ from jinja2 import UndefinedError
 from giftcards.domain.money import Money
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import NeedsAPerson
-from giftcards.mails import Mail, StoreAnswer, compose_office_notice, compose_store_answer
+from giftcards.mails import (
+    Interim,
+    Mail,
+    StoreAnswer,
+    compose_interim,
+    compose_office_notice,
+    compose_store_answer,
+)
 from giftcards.mails.rendering import read_words
 
 STORE = "downtown@example.com"
@@ -40,6 +47,15 @@ NO_CODE_READ = dataclasses.replace(
     amount=None,
     balance=None,
     reason="That is 23 letters and digits; a card code has 8 to 20. Is it two codes?",
+)
+INTERIM = Interim(
+    store_name="Downtown",
+    employee="Anna Müller",
+    amount=Money(1250, "USD"),
+    reference=REFERENCE,
+    asked_at=datetime(2026, 11, 23, 19, 5, 4, tzinfo=UTC),
+    told_at=datetime(2026, 11, 23, 19, 5, 32, tzinfo=UTC),
+    time_zone="America/New_York",
 )
 EXPLAINED = "the charge was interrupted between us and Shopify"
 
@@ -188,6 +204,83 @@ def test_not_charged_says_what_to_do_with_the_customer_and_why() -> None:
     assert f"{EXPLAINED.capitalize().replace('shopify', 'Shopify')}." in lines_of(mail)
 
 
+def test_a_card_from_before_our_stores_took_cards_is_still_good_on_the_web() -> None:
+    mail = compose_store_answer(answer_with(Outcome.CARD_ONLINE_ONLY), to=STORE)
+    assert mail.subject == (
+        "Not paid: the card is good in the web shop only (•••• 2b5a, 12.50 USD)"
+    )
+    assert "can use the card in the web shop as before" in mail.text
+
+
+def test_a_possible_duplicate_names_the_first_form_and_says_how_to_go_on() -> None:
+    first = "redemption#recZ9y8X7w6V5u4T3#1"
+    reason = f"the same amount was filed for this card at 14:05, receipt {first}"
+    mail = compose_store_answer(answer_with(Outcome.POSSIBLE_DUPLICATE, reason=reason), to=STORE)
+    assert mail.subject == "Not paid: this may have been filed twice (•••• 2b5a, 12.50 USD)"
+    told = f"The same amount was filed for this card at 14:05, receipt {first}."
+    assert told in lines_of(mail)
+    assert "No money was taken for this form." in lines_of(mail)
+    assert "If it is the same sale, do not file it again" in mail.text
+    assert "If it is another sale of the same amount, file the form once more." in mail.text
+
+
+def test_a_held_form_is_charged_only_if_the_office_says_so() -> None:
+    mail = compose_store_answer(
+        answer_with(Outcome.HELD, reason="it could not be served in time"), to=STORE
+    )
+    assert mail.subject == ("Not paid: the office has to look at this first (•••• 2b5a, 12.50 USD)")
+    assert "It could not be served in time." in lines_of(mail)
+    assert "No money was taken for this form." in lines_of(mail)
+    assert "The card is charged only if the office approves this form" in mail.text
+
+
+# -------------------- "please wait", before anybody knows
+
+
+def test_whoever_has_to_wait_reads_so_first_and_for_which_amount() -> None:
+    mail = compose_interim(INTERIM, to=STORE)
+    assert mail.to == STORE
+    assert mail.subject == "Please wait: not confirmed yet (12.50 USD)"
+    assert mail.text.splitlines()[0] == mail.subject
+    assert Seen(mail.html).texts[0] == "Please wait: not confirmed yet"
+    assert lines_of(mail)[1] == "Not confirmed yet: 12.50 USD"
+    assert "12.50 USD" in Seen(mail.html).texts
+
+
+def test_whoever_has_to_wait_learns_which_form_it_is_about() -> None:
+    lines = lines_of(compose_interim(INTERIM, to=STORE))
+    assert {
+        "Store: Downtown",
+        "Filed by: Anna Müller",
+        "Filed: Mon 23 Nov 2026, 14:05:04 EST",
+        "As of: Mon 23 Nov 2026, 14:05:32 EST",
+        f"Reference: {REFERENCE}",
+    } <= set(lines)
+
+
+def test_please_wait_claims_neither_that_money_moved_nor_that_none_did() -> None:
+    mail = compose_interim(INTERIM, to=STORE)
+    said = f"{mail.subject} {mail.text}".lower()
+    assert "we cannot tell yet whether the card was charged" in said
+    for claim in ("no money was taken", "nothing was charged", "not paid", "not charged", "paid:"):
+        assert claim not in said
+    assert "do not file the form again" in said
+    assert "you get another mail" in said
+
+
+def test_please_wait_does_not_need_an_amount_or_an_employee() -> None:
+    mail = compose_interim(dataclasses.replace(INTERIM, amount=None, employee=" "), to=STORE)
+    assert mail.subject == "Please wait: not confirmed yet"
+    assert "Filed by" not in mail.text
+    assert "USD" not in mail.text
+
+
+def test_no_other_mail_can_be_taken_for_please_wait() -> None:
+    for outcome in Outcome:
+        answer = compose_store_answer(answer_with(outcome), to=STORE)
+        assert "please wait" not in answer.subject.lower()
+
+
 @pytest.mark.parametrize("outcome", Outcome)
 def test_a_balance_is_shown_only_for_a_card_that_works(outcome: Outcome) -> None:
     shown = "7,654,321.09 USD"
@@ -237,7 +330,11 @@ def all_mails() -> list[Mail]:
         lines=["Row 7 names no known store.", "Correct the cell Store."],
         reference=REFERENCE,
     )
-    return [*(compose_store_answer(answer, to=STORE) for answer in answers), notice]
+    return [
+        *(compose_store_answer(answer, to=STORE) for answer in answers),
+        compose_interim(INTERIM, to=STORE),
+        notice,
+    ]
 
 
 @pytest.mark.parametrize("mail", all_mails(), ids=lambda mail: mail.subject)
@@ -319,6 +416,20 @@ def test_html_in_a_notice_stays_text(typed: str) -> None:
     assert typed.strip() in Seen(mail.html).texts
 
 
+@pytest.mark.parametrize("typed", HARMFUL)
+def test_html_in_please_wait_stays_text(typed: str) -> None:
+    def interim(text: str) -> Mail:
+        return compose_interim(
+            dataclasses.replace(INTERIM, employee=text, store_name=text, reference=text), to=STORE
+        )
+
+    mail, plain = interim(typed), interim("x")
+    assert Seen(mail.html).tags == Seen(plain.html).tags
+    assert len(Seen(mail.html).attributes) == len(Seen(plain.html).attributes)
+    assert f"Filed by: {typed.strip()}" in lines_of(mail)
+    assert typed.strip() in Seen(mail.html).texts
+
+
 LINE_ENDS = ["\r\n", "\n", "\r", "\u2028", "\u2029", "\x85", "\v", "\x00", "\x1b"]
 
 
@@ -333,6 +444,12 @@ def test_no_header_can_be_smuggled_into_a_subject(line_end: str, outcome: Outcom
     subjects = [
         compose_store_answer(answer, to=STORE).subject,
         compose_office_notice(to=STORE, subject=smuggled, lines=[], reference=smuggled).subject,
+        compose_interim(
+            dataclasses.replace(
+                INTERIM, employee=smuggled, store_name=smuggled, reference=smuggled
+            ),
+            to=STORE,
+        ).subject,
     ]
     for subject in subjects:
         assert subject.splitlines() == [subject]
@@ -352,6 +469,8 @@ def test_a_mail_goes_to_exactly_one_address(address: str) -> None:
         compose_store_answer(ANSWER, to=address)
     with pytest.raises(NeedsAPerson, match="one address"):
         compose_office_notice(to=address, subject="x", lines=[], reference="x")
+    with pytest.raises(NeedsAPerson, match="one address"):
+        compose_interim(INTERIM, to=address)
 
 
 def test_a_mail_cannot_be_made_with_a_subject_of_two_lines() -> None:
@@ -369,6 +488,8 @@ def test_a_whole_letter_in_a_cell_is_cut() -> None:
     mail = compose_store_answer(answer, to=STORE)
     assert all(len(line) < 120 for line in lines_of(mail))
     assert "word…" in mail.text
+    interim = dataclasses.replace(INTERIM, employee="word " * 1000, store_name="word " * 1000)
+    assert compose_interim(interim, to=STORE).text.count("word…") == 2
 
 
 anything = st.text(max_size=60)
@@ -446,6 +567,18 @@ def test_no_answer_holds_more_than_four_characters_of_a_code(
     )
     harmless = squeezed(compose_store_answer(without, to=STORE))
     mail = squeezed(compose_store_answer(answer, to=STORE))
+    assert [part for part in windows(code) if part in mail and part not in harmless] == []
+
+
+@given(mixed_codes, st.sampled_from(SPELLINGS))
+def test_please_wait_holds_no_more_than_four_characters_of_a_code(
+    code: str, spell: Callable[[str], str]
+) -> None:
+    typed = spell(code)
+    groups = re.findall("[a-z0-9]+", typed.removeprefix("Anna ").removeprefix("Code:").lower())
+    assume(len(groups) == 1 or all(re.search(r"\d", g) and re.search("[a-z]", g) for g in groups))
+    mail = squeezed(compose_interim(dataclasses.replace(INTERIM, employee=typed), to=STORE))
+    harmless = squeezed(compose_interim(dataclasses.replace(INTERIM, employee=""), to=STORE))
     assert [part for part in windows(code) if part in mail and part not in harmless] == []
 
 

@@ -62,7 +62,7 @@ def claim(journal: Journal) -> Operation:
 
 
 def send(journal: Journal, operation: Operation, lock: Lease) -> Operation:
-    sent = journal.mark_sent(operation, lock=lock, now=NOW, due_at=LATER)
+    sent = journal.mark_sent(operation, lock=lock, recent=[], now=NOW, due_at=LATER)
     assert sent is not None
     return sent
 
@@ -93,7 +93,7 @@ def test_sent_is_marked_once(journal: Journal, lock: Lease) -> None:
     sent = send(journal, operation, lock)
     assert sent.sent_at == NOW
     heir = Lease(key=lock.key, owner="somebody else", fence=lock.fence, until=lock.until)
-    assert journal.mark_sent(operation, lock=heir, now=NOW, due_at=LATER) is None
+    assert journal.mark_sent(operation, lock=heir, recent=[], now=NOW, due_at=LATER) is None
 
 
 def test_nobody_sends_without_the_cards_lock(journal: Journal, table: Table, lock: Lease) -> None:
@@ -101,27 +101,27 @@ def test_nobody_sends_without_the_cards_lock(journal: Journal, table: Table, loc
     heir = Leases(table, seconds=30).acquire(lock.key, now=NOW + timedelta(seconds=31))
     assert heir is not None
     late = NOW + timedelta(seconds=32)
-    assert journal.mark_sent(operation, lock=lock, now=late, due_at=LATER) is None
+    assert journal.mark_sent(operation, lock=lock, recent=[], now=late, due_at=LATER) is None
     standing = journal.load(KEY)
     assert standing is not None
     assert standing.state is State.CLAIMED
-    assert journal.mark_sent(operation, lock=heir, now=late, due_at=LATER) is not None
+    assert journal.mark_sent(operation, lock=heir, recent=[], now=late, due_at=LATER) is not None
 
 
 def test_nobody_sends_under_a_lock_that_is_over(journal: Journal, lock: Lease) -> None:
     late = NOW + timedelta(seconds=31)
-    assert journal.mark_sent(claim(journal), lock=lock, now=late, due_at=LATER) is None
+    assert journal.mark_sent(claim(journal), lock=lock, recent=[], now=late, due_at=LATER) is None
 
 
 def test_a_lower_fence_does_not_send(journal: Journal, lock: Lease) -> None:
     stale = Lease(key=lock.key, owner=lock.owner, fence=lock.fence - 1, until=lock.until)
-    assert journal.mark_sent(claim(journal), lock=stale, now=NOW, due_at=LATER) is None
+    assert journal.mark_sent(claim(journal), lock=stale, recent=[], now=NOW, due_at=LATER) is None
 
 
 def test_a_mark_whose_reply_was_lost_is_recognised_as_ours(journal: Journal, lock: Lease) -> None:
     operation = claim(journal)
     send(journal, operation, lock)
-    again = journal.mark_sent(operation, lock=lock, now=NOW, due_at=LATER)
+    again = journal.mark_sent(operation, lock=lock, recent=[], now=NOW, due_at=LATER)
     assert again is not None
     assert again.sent_by == lock.owner
 

@@ -49,6 +49,12 @@ class Config:
     http_timeout_seconds: int
     settling_seconds: int
     rows_per_run: int
+    patience_seconds: int
+    duplicate_seconds: int
+    look_again_seconds: int
+    most_misses: int
+    misses_seconds: int
+    accept_historical: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Config":
@@ -74,8 +80,19 @@ class Config:
             http_timeout_seconds=reader.count("HTTP_TIMEOUT_SECONDS"),
             settling_seconds=reader.count("SETTLING_SECONDS"),
             rows_per_run=reader.count("ROWS_PER_RUN"),
+            patience_seconds=reader.count("PATIENCE_SECONDS"),
+            duplicate_seconds=reader.count("DUPLICATE_SECONDS"),
+            look_again_seconds=reader.count("LOOK_AGAIN_SECONDS"),
+            most_misses=reader.count("MOST_MISSES"),
+            misses_seconds=reader.count("MISSES_SECONDS"),
+            accept_historical=reader.choice("ACCEPT_HISTORICAL"),
         )
         reader.complain()
+        if config.settling_seconds < config.lease_seconds:
+            raise ConfigurationError(
+                f"SETTLING_SECONDS ({config.settling_seconds}) is less than LEASE_SECONDS"
+                f" ({config.lease_seconds}): a debit would be given up while its worker may live"
+            )
         return config
 
 
@@ -102,7 +119,7 @@ class _Reader:
             return stand_in
         try:
             return parse(text)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, KeyError):
             self._wrong.append(f"{name} is “{text}”, expected {expected}")
             return stand_in
 
@@ -117,6 +134,9 @@ class _Reader:
 
     def count(self, name: str) -> int:
         return self._read(name, _positive, "a whole number above zero", 1)
+
+    def choice(self, name: str) -> bool:
+        return self._read(name, _yes_or_no, "yes or no", stand_in=False)
 
     def moment(self, name: str) -> datetime:
         expected = "a time with its offset such as 2026-11-30T09:00:00-05:00"
@@ -150,6 +170,10 @@ def _positive(text: str) -> int:
     if number <= 0:
         raise ValueError
     return number
+
+
+def _yes_or_no(text: str) -> bool:
+    return {"yes": True, "no": False}[text]
 
 
 def _moment(text: str) -> datetime:

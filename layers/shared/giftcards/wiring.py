@@ -34,17 +34,21 @@ from giftcards.domain.cards import ShopFacts
 from giftcards.errors import ConfigurationError
 from giftcards.flows.answer_store import AnswerStore
 from giftcards.flows.follow_up import FollowUp
-from giftcards.flows.redeem import Redeem
+from giftcards.flows.messages import METRICS_NAMESPACE
+from giftcards.flows.park import Park
+from giftcards.flows.redeem import Redeem, Rules
 from giftcards.flows.serve_stores import ServeStores
 from giftcards.flows.store_book import StoreBook
 from giftcards.flows.sweep import Sweep
 from giftcards.flows.tick import Tick
 from giftcards.flows.write_airtable import WriteAirtable
 from giftcards.logs import build_logger
+from giftcards.store.attempts import Attempts
 from giftcards.store.cards import Cards
 from giftcards.store.control import Control
 from giftcards.store.journal import Journal
 from giftcards.store.leases import Leases
+from giftcards.store.misses import Misses
 from giftcards.store.queues import Queues
 from giftcards.store.records import Records
 from giftcards.store.table import Table
@@ -53,7 +57,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 STORES_PRONG = "store_transactions"
-METRICS_NAMESPACE = "UniversalGiftCards"
 
 # AWS answers within milliseconds or not at all; a worker has 20 seconds for everything.
 AWS_CONNECT_SECONDS = 2
@@ -138,11 +141,18 @@ class Application:
             "Shopify answers by another version of its API: this application needs an update",
             extra={"asked": asked, "answered": answered},
         )
+        with single_metric(
+            name="ShopifyVersionChanged",
+            unit=MetricUnit.Count,
+            value=1,
+            namespace=METRICS_NAMESPACE,
+        ):
+            pass
 
     @cached_property
     def facts(self) -> ShopFacts:
-        """The shop's currency and time zone, asked once per cold start."""
-        return self.shopify.shop_facts()
+        """The shop's currency and time zone, as `ops resume` kept them."""
+        return self.control.facts() or self.shopify.shop_facts()
 
     @cached_property
     def store_book(self) -> StoreBook:
@@ -193,12 +203,36 @@ class Application:
             journal=self.journal,
             cards=self.cards,
             locks=self.leases,
+            misses=Misses(self.table, window=timedelta(seconds=self.config.misses_seconds)),
             follow_up=self.follow_up,
             facts=self.facts,
             peppers=self.secrets.peppers,
             clock=self.clock,
-            http_timeout_seconds=self.config.http_timeout_seconds,
-            settling_seconds=self.config.settling_seconds,
+            rules=Rules(
+                live_from=self.config.live_from,
+                accept_historical=self.config.accept_historical,
+                patience_seconds=self.config.patience_seconds,
+                duplicate_seconds=self.config.duplicate_seconds,
+                look_again_seconds=self.config.look_again_seconds,
+                most_misses=self.config.most_misses,
+                http_timeout_seconds=self.config.http_timeout_seconds,
+                settling_seconds=self.config.settling_seconds,
+            ),
+        )
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        """How often work on a row was begun and never ended."""
+        return Attempts(self.table)
+
+    def park(self) -> Park:
+        """What sets aside what only a person can finish."""
+        return Park(
+            journal=self.journal,
+            attempts=self.attempts,
+            logger=self.logger,
+            clock=self.clock,
+            note_parked=_count_parked,
         )
 
     def serve_stores(self) -> ServeStores:
@@ -207,6 +241,8 @@ class Application:
             airtable=self.airtable(self.prong_pace),
             stores=self.store_book,
             journal=self.journal,
+            attempts=self.attempts,
+            park=self.park(),
             redeem=self.redeem(),
             follow_up=self.follow_up,
             logger=self.logger,
@@ -237,6 +273,9 @@ class Application:
         # looks into the journal first.
         return AnswerStore(
             journal=self.journal,
+            leases=self.leases,
+            queues=self.queues,
+            note_waited=_note_waited,
             mailer=Mailer(
                 self.aws.client("sesv2", config=_aws_config(attempts=1)),
                 sender=self.config.mail_from,
@@ -264,6 +303,7 @@ class Application:
             control=self.control,
             follow_up=self.follow_up,
             redeem=self.redeem,
+            park=self.park(),
             logger=self.logger,
             clock=self.clock,
         )
@@ -307,6 +347,20 @@ def _aws_config(*, attempts: int) -> BotoConfig:
         read_timeout=AWS_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
+
+
+def _count_parked() -> None:
+    """Something waits for a person."""
+    with single_metric(name="Parked", unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE):
+        pass
+
+
+def _note_waited(seconds: float) -> None:
+    """How long a store waited for its answer: the number this product is judged by."""
+    with single_metric(
+        name="StoreWaited", unit=MetricUnit.Seconds, value=seconds, namespace=METRICS_NAMESPACE
+    ):
+        pass
 
 
 def _count_finished_run(prong: str) -> None:

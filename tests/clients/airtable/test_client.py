@@ -11,7 +11,15 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from giftcards.clients.airtable import Airtable, Layout, UpdateReport
+from giftcards.clients.airtable import (
+    Airtable,
+    Layout,
+    Pace,
+    UpdateReport,
+    read_schema,
+    resolve_layout,
+)
+from giftcards.clients.airtable.client import PAGES_OF_WAITING_ROWS
 from giftcards.errors import (
     AccessRefused,
     BaseMismatch,
@@ -27,11 +35,33 @@ from sandbox.faults import Fault
 from .conftest import NOON, URL, Clock
 
 SECRET = "gift2b5asecret"
+TICKED = [(), ("Approved",), ("Confirm_Duplicate",), ("Approved", "Confirm_Duplicate")]
 
 
 def file_redemption(base: Base, **cells: object) -> str:
     typed = {"Employee": "Ada", "Gift Card Code": SECRET, "Amount": 12.5, **cells}
     return base.submit_form("Redemptions", {k.replace("_", " "): v for k, v in typed.items()})["id"]
+
+
+def ids(airtable: Airtable) -> list[str]:
+    """The ids of all rows that wait."""
+    return [row.id for row in airtable.waiting_redemptions(since=NOON)]
+
+
+def connect_anew(base: Base, session: requests.Session) -> Airtable:
+    """A client whose layout is read from the base as it is now."""
+    schema = read_schema(
+        base.token, base_id=base.id, session=session, endpoint_url=URL, timeout_seconds=5
+    )
+    return Airtable(
+        base.token,
+        base_id=base.id,
+        layout=resolve_layout(schema, {}),
+        session=session,
+        endpoint_url=URL,
+        timeout_seconds=5,
+        pace=Pace(1000),
+    )
 
 
 def garble(airtable: Airtable, *, status: int, body: bytes, to_status: int | None = None) -> None:
@@ -49,7 +79,7 @@ class TestWaitingRedemptions:
     def test_reads_what_a_store_typed(self, base: Base, airtable: Airtable) -> None:
         store = base.table("Stores").create({"Name": "Main Street"})["id"]
         row_id = file_redemption(base, Store=[store])
-        (row,) = airtable.waiting_redemptions(since=NOON, limit=10)
+        (row,) = airtable.waiting_redemptions(since=NOON)
         assert row.id == row_id
         assert row.created_at == NOON
         assert row.store == store
@@ -57,21 +87,18 @@ class TestWaitingRedemptions:
         assert row.typed_code == SECRET
         assert row.typed_amount == "12.5"
 
-    def test_oldest_first_and_no_more_than_asked_for(
-        self, base: Base, airtable: Airtable, clock: Clock
-    ) -> None:
+    def test_oldest_first(self, base: Base, airtable: Airtable, clock: Clock) -> None:
         filed = []
         for _ in range(5):
             clock.go_on(1)
             filed.append(file_redemption(base))
-        rows = airtable.waiting_redemptions(since=NOON, limit=3)
-        assert [row.id for row in rows] == filed[:3]
+        assert ids(airtable) == filed
 
     def test_rows_of_one_second_come_in_the_order_of_their_ids(
         self, base: Base, airtable: Airtable
     ) -> None:
         filed = [file_redemption(base) for _ in range(20)]
-        rows = airtable.waiting_redemptions(since=NOON, limit=20)
+        rows = airtable.waiting_redemptions(since=NOON)
         assert [row.id for row in rows] == sorted(filed)
 
     def test_leaves_out_processed_rows_and_rows_from_before(
@@ -82,33 +109,33 @@ class TestWaitingRedemptions:
         file_redemption(base, Status="Processed")
         waiting = file_redemption(base)
         since = NOON + timedelta(seconds=60)
-        rows = airtable.waiting_redemptions(since=since, limit=10)
+        rows = airtable.waiting_redemptions(since=since)
         assert [row.id for row in rows] == [waiting]
-        assert airtable.waiting_redemptions(since=since + timedelta(seconds=1), limit=9) == []
+        assert airtable.waiting_redemptions(since=since + timedelta(seconds=1)) == []
 
     def test_since_may_be_of_any_time_zone(self, base: Base, airtable: Airtable) -> None:
         file_redemption(base)
         there = NOON.astimezone(timezone(timedelta(hours=-5)))
-        assert len(airtable.waiting_redemptions(since=there, limit=10)) == 1
+        assert len(airtable.waiting_redemptions(since=there)) == 1
 
     def test_goes_on_to_further_pages(self, base: Base, airtable: Airtable, clock: Clock) -> None:
         for _ in range(250):
             file_redemption(base)
         clock.go_on(1)
         last = file_redemption(base)
-        rows = airtable.waiting_redemptions(since=NOON, limit=1000)
+        rows = airtable.waiting_redemptions(since=NOON)
         assert len(rows) == 251
         assert rows[-1].id == last
 
     def test_an_empty_row_is_a_row(self, base: Base, airtable: Airtable) -> None:
         base.submit_form("Redemptions", {})
-        (row,) = airtable.waiting_redemptions(since=NOON, limit=10)
+        (row,) = airtable.waiting_redemptions(since=NOON)
         assert (row.store, row.employee, row.typed_code, row.typed_amount) == (None, "", "", None)
 
     def test_a_row_of_two_stores_names_none(self, base: Base, airtable: Airtable) -> None:
         stores = [base.table("Stores").create({"Name": name})["id"] for name in "AB"]
         file_redemption(base, Store=stores)
-        (row,) = airtable.waiting_redemptions(since=NOON, limit=10)
+        (row,) = airtable.waiting_redemptions(since=NOON)
         assert row.store is None
 
     def test_a_renamed_field_is_still_read(self, base: Base, airtable: Airtable) -> None:
@@ -116,7 +143,7 @@ class TestWaitingRedemptions:
         base.table("Redemptions").rename_field("Gift Card Code", "Code on the card")
         base.table("Redemptions").rename_field("Status", "Done?")
         base.table("Redemptions").rename("Requests")
-        (row,) = airtable.waiting_redemptions(since=NOON, limit=10)
+        (row,) = airtable.waiting_redemptions(since=NOON)
         assert (row.id, row.typed_code) == (row_id, SECRET)
 
     @pytest.mark.parametrize("field", ["Amount", "Gift Card Code", "Status", "Store"])
@@ -126,7 +153,7 @@ class TestWaitingRedemptions:
         file_redemption(base)
         base.table("Redemptions").delete_field(field)
         with pytest.raises(BaseMismatch, match=f"“Redemptions” does not have “{field}”"):
-            airtable.waiting_redemptions(since=NOON, limit=10)
+            airtable.waiting_redemptions(since=NOON)
 
     def test_a_list_that_lost_its_place_is_begun_again(
         self, base: Base, airtable: Airtable
@@ -140,12 +167,99 @@ class TestWaitingRedemptions:
                 base.forget_offsets()
 
         airtable._api.session.hooks["response"].append(restart_once)  # noqa: SLF001 - the wire
-        assert len(airtable.waiting_redemptions(since=NOON, limit=1000)) == 150
+        assert len(airtable.waiting_redemptions(since=NOON)) == 150
 
     def test_reads_at_most_so_many_pages(self, base: Base, airtable: Airtable) -> None:
-        for _ in range(1050):
+        for _ in range(100 * PAGES_OF_WAITING_ROWS + 50):
             file_redemption(base)
-        assert len(airtable.waiting_redemptions(since=NOON, limit=5000)) == 1000
+        waiting = airtable.waiting_redemptions(since=NOON)
+        assert len(waiting) == 100 * PAGES_OF_WAITING_ROWS
+        assert len(airtable.waiting_redemptions(since=NOON, most_pages=1)) == 100
+
+
+class TestHeldRows:
+    """A row that waits for the office comes back once the office has ticked Approved."""
+
+    def test_a_held_row_waits_again_once_it_is_approved(
+        self, base: Base, airtable: Airtable, clock: Clock
+    ) -> None:
+        held = file_redemption(base, Status="Held")
+        clock.go_on(1)
+        waiting = file_redemption(base)
+        assert ids(airtable) == [waiting]
+        base.table("Redemptions").update(held, {"Approved": True})
+        assert ids(airtable) == [held, waiting]
+
+    def test_a_processed_row_stays_processed_whatever_is_ticked(
+        self, base: Base, airtable: Airtable
+    ) -> None:
+        file_redemption(base, Status="Processed", Approved=True, Confirm_Duplicate=True)
+        assert ids(airtable) == []
+
+    def test_the_stores_own_tick_releases_nothing(self, base: Base, airtable: Airtable) -> None:
+        file_redemption(base, Status="Held", Confirm_Duplicate=True)
+        assert ids(airtable) == []
+
+    def test_a_held_row_from_before_the_go_live_is_left_alone(
+        self, base: Base, airtable: Airtable, clock: Clock
+    ) -> None:
+        file_redemption(base, Status="Held", Approved=True)
+        clock.go_on(60)
+        since = NOON + timedelta(seconds=60)
+        assert airtable.waiting_redemptions(since=since) == []
+
+    @pytest.mark.parametrize("ticked", TICKED, ids=", ".join)
+    def test_each_tick_is_read_as_what_it_is(
+        self, base: Base, airtable: Airtable, ticked: tuple[str, ...]
+    ) -> None:
+        row_id = file_redemption(base, **dict.fromkeys(ticked, True))
+        (waiting,) = airtable.waiting_redemptions(since=NOON)
+        again = airtable.redemption(row_id)
+        assert again is not None
+        for row in (waiting, again):
+            assert row.is_approved == ("Approved" in ticked)
+            assert row.is_confirmed == ("Confirm_Duplicate" in ticked)
+
+    def test_a_tick_taken_away_holds_the_row_again(self, base: Base, airtable: Airtable) -> None:
+        held = file_redemption(base, Status="Held", Approved=True)
+        assert ids(airtable) == [held]
+        base.table("Redemptions").update(held, {"Approved": False})
+        assert ids(airtable) == []
+
+    @pytest.mark.parametrize(
+        "absent",
+        [("Approved",), ("Confirm Duplicate",), ("Approved", "Confirm Duplicate")],
+        ids=", ".join,
+    )
+    def test_a_base_that_never_had_these_ticks_is_served_all_the_same(
+        self, base: Base, session: requests.Session, absent: tuple[str, ...]
+    ) -> None:
+        for field in absent:
+            base.table("Redemptions").delete_field(field)
+        airtable = connect_anew(base, session)
+        there = {"Approved", "Confirm Duplicate"} - set(absent)
+        row_id = file_redemption(base, **{field.replace(" ", "_"): True for field in there})
+        held = file_redemption(base, Status="Held")
+        (row,) = airtable.waiting_redemptions(since=NOON)
+        assert row.id == row_id
+        assert row.is_approved == ("Approved" in there)
+        assert row.is_confirmed == ("Confirm Duplicate" in there)
+        alone = airtable.redemption(held)
+        assert alone is not None
+        assert not alone.is_approved
+        assert not alone.is_confirmed
+
+    def test_a_text_where_the_tick_should_be_is_no_tick(
+        self, base: Base, session: requests.Session
+    ) -> None:
+        """Whatever is typed into it: the office's word is a tick and nothing else."""
+        redemptions = base.table("Redemptions")
+        redemptions.delete_field("Approved")
+        redemptions.create_field({"name": "Approved", "type": "singleLineText"})
+        airtable = connect_anew(base, session)
+        file_redemption(base, Approved="no")
+        (row,) = airtable.waiting_redemptions(since=NOON)
+        assert row.is_approved is False
 
 
 class TestOneRedemption:
@@ -457,7 +571,7 @@ class TestFindRows:
 
 class TestWhatGoesWrong:
     def read(self, airtable: Airtable) -> object:
-        return airtable.waiting_redemptions(since=NOON, limit=1)
+        return airtable.waiting_redemptions(since=NOON)
 
     def test_a_wrong_token_says_where_to_mend_it(self, connect: Callable[..., Airtable]) -> None:
         with pytest.raises(AccessRefused, match="airtable-token"):

@@ -1,6 +1,7 @@
 """Finding and reading cards: never another customer's, never by a search we cannot trust."""
 
-from datetime import UTC, date, datetime
+import json
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import giftcards.clients.shopify
+from giftcards.clients.shopify.client import NEWEST_CARDS
 from giftcards.clients.shopify.documents import document
 from giftcards.domain.cards import Card, ShopFacts
 from giftcards.domain.codes import Code
-from giftcards.errors import VendorSurprise
+from giftcards.errors import AccessRefused, ConfigurationError, NotSent, VendorSurprise
 from sandbox.faults import Fault
 from sandbox.shopify.schema import pruned_schema
 from tests.clients.shopify.counter import CODE, START, Counter, dollars, open_counter
@@ -47,6 +49,7 @@ def test_there_are_documents() -> None:
         "card_movements",
         "debit_card",
         "find_card",
+        "newest_cards",
         "read_card",
         "read_cards",
         "shop_facts",
@@ -153,6 +156,137 @@ def test_a_fresh_card_may_be_missed_by_code_but_not_by_id(counter: Counter) -> N
     counter.shop.faults.add(Fault.STALE_SEARCH, seconds=60)
     assert counter.client.find_card(Code(CODE)) is None
     assert counter.client.find_card(Code(CODE)) is not None
+
+
+# ---- a card sold moments ago ----------------------------------------------------------------
+
+SAME_END = "zzzz9999zzzz2b5a"
+
+
+def test_a_card_sold_lately_is_known_while_the_search_still_misses_it(counter: Counter) -> None:
+    counter.shop.set_search_lag(30)
+    assert counter.client.sold_lately(Code(CODE), now=counter.now) is False
+    counter.card()
+    counter.advance(20)
+    assert counter.client.find_card(Code(CODE)) is None
+    assert counter.client.sold_lately(Code(CODE), now=counter.now) is True
+
+
+def test_only_the_end_of_the_code_is_compared(counter: Counter) -> None:
+    counter.card()
+    assert counter.client.sold_lately(Code(SAME_END), now=counter.now) is True
+    assert counter.client.sold_lately(Code("abcdefgh12342b5b"), now=counter.now) is False
+
+
+def test_a_card_sold_ten_minutes_ago_was_not_sold_lately(counter: Counter) -> None:
+    counter.card()
+    counter.advance(599)
+    assert counter.client.sold_lately(Code(CODE), now=counter.now) is True
+    counter.advance(1)
+    assert counter.client.sold_lately(Code(CODE), now=counter.now) is False
+
+
+def test_shopifys_clock_may_be_ahead_of_ours(counter: Counter) -> None:
+    counter.card()
+    assert counter.client.sold_lately(Code(CODE), now=START - timedelta(seconds=5)) is True
+
+
+def test_the_newest_cards_are_looked_through_and_no_more(counter: Counter) -> None:
+    counter.card()
+    for number in range(NEWEST_CARDS - 1):
+        counter.advance(1)
+        counter.card(code=f"abcdefgh{number:04}")
+    assert counter.client.sold_lately(Code(CODE), now=counter.now) is True
+    counter.advance(1)
+    counter.card("1", code="abcdefgh7777")
+    assert counter.client.sold_lately(Code(CODE), now=counter.now) is False
+    assert counter.client.sold_lately(Code("zzzzzzzz7777"), now=counter.now) is True
+
+
+def test_the_code_does_not_leave_us_when_asking_what_was_sold_lately(counter: Counter) -> None:
+    counter.card()
+    counter.client.sold_lately(Code(CODE), now=counter.now)
+    (request,) = counter.adapter.sent
+    body = json.loads(request.body or b"")
+    assert body["variables"] == {"count": NEWEST_CARDS}
+    assert CODE not in str(request.body)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault.DROP_REPLY, NotSent),
+        (Fault.FAIL_BEFORE, NotSent),
+        (Fault.FAIL_AFTER, NotSent),
+        (Fault.THROTTLE, NotSent),
+        (Fault.THROTTLE_429, NotSent),
+        (Fault.REFUSE_TOKEN, AccessRefused),
+    ],
+)
+def test_nobody_knows_what_was_sold_lately_when_shopify_does_not_say(
+    counter: Counter, fault: Fault, error: type[Exception]
+) -> None:
+    counter.card()
+    counter.shop.faults.add(fault, operation="giftCards")
+    with pytest.raises(error):
+        counter.client.sold_lately(Code(CODE), now=counter.now)
+    assert len(counter.adapter.sent) == 1
+    assert counter.client.sold_lately(Code(CODE), now=counter.now) is True
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (301, ConfigurationError),
+        (400, VendorSurprise),
+        (403, AccessRefused),
+        (404, ConfigurationError),
+        (429, NotSent),
+        (430, NotSent),
+        (500, NotSent),
+        (503, NotSent),
+    ],
+)
+def test_a_status_means_for_it_what_it_means_for_every_question(
+    counter: Counter, status: int, error: type[Exception]
+) -> None:
+    counter.answer_with(status, b"{}")
+    with pytest.raises(error):
+        counter.client.sold_lately(Code(CODE), now=counter.now)
+
+
+@pytest.mark.parametrize("fault", [Fault.BREAK_CONNECTION, Fault.REFUSE_CONNECTION])
+def test_what_was_sold_lately_is_asked_twice_when_the_connection_breaks(
+    counter: Counter, fault: Fault
+) -> None:
+    counter.card()
+    counter.shop.faults.add(fault, operation="giftCards")
+    assert counter.client.sold_lately(Code(CODE), now=counter.now) is True
+    counter.shop.faults.add(fault, operation="giftCards", times=2)
+    with pytest.raises(NotSent):
+        counter.client.sold_lately(Code(CODE), now=counter.now)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"giftCards": None},
+        {"giftCards": {"nodes": None}},
+        {"giftCards": {"nodes": [{**FACTS, "createdAt": "2026-11-23T17:00:00"}]}},
+        {"giftCards": {"nodes": [{**FACTS, "lastCharacters": None}]}},
+    ],
+)
+def test_an_answer_that_cannot_be_read_does_not_mean_that_nothing_was_sold(
+    counter: Counter, answer: object
+) -> None:
+    counter.answer_json({"data": answer})
+    with pytest.raises((NotSent, VendorSurprise)) as caught:
+        counter.client.sold_lately(Code(CODE), now=counter.now)
+    assert CODE not in str(caught.value)
+
+
+# ---- cards by their ids ---------------------------------------------------------------------
 
 
 def test_no_card_has_this_id(counter: Counter) -> None:

@@ -64,11 +64,15 @@ def test_an_app_fetches_its_token_once_and_renews_it_early() -> None:
     assert counter.shop.faults.waiting() == []
 
 
-def test_a_refused_token_is_renewed_once_and_the_debit_sent_again() -> None:
+def test_a_refused_token_is_renewed_but_the_debit_is_for_the_caller_to_send_again() -> None:
+    """The renewal took time: whether there is still enough, only the caller knows."""
     counter = open_counter(APP)
     card = counter.card("25")
     counter.client.shop_facts()
     counter.shop.revoke_tokens()
+    with pytest.raises(NotSent):
+        counter.client.debit(card.id, amount=dollars("3"), reference=REFERENCE)
+    assert counter.shop.card(card.id).transactions == []
     reply = counter.client.debit(card.id, amount=dollars("3"), reference=REFERENCE)
     assert isinstance(reply, Debited)
     assert len(counter.shop.card(card.id).transactions) == 1

@@ -419,6 +419,7 @@ class TestLimits:
         assert refusal(stores.all)[0] == 429
         clock.go_on(0.1)
         assert stores.all() == []
+        assert strict.refused_as_too_fast == 2
 
     def test_five_in_any_second_are_fine(self, strict: Base, clock: Clock) -> None:
         stores = connect(strict).table(strict.id, "Stores")

@@ -283,6 +283,7 @@ def test_an_empty_bucket_throttles_and_fills_with_time(caller: Caller) -> None:
     assert "data" in caller.send(text, variables)
     caller.clock.advance(3600)
     assert caller.shop.throttle_status().currently_available == 2_000
+    assert caller.shop.refused_as_too_fast == 1
 
 
 def test_a_card_of_a_code_shows_it_nowhere() -> None:

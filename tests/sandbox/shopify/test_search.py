@@ -115,6 +115,12 @@ def test_the_index_lags_while_reads_by_id_do_not(caller: Caller) -> None:
     assert caller.found("status:disabled") == ["resh"]
 
 
+def test_a_list_without_a_search_does_not_lag(caller: Caller) -> None:
+    caller.shop.set_search_lag(20)
+    caller.shop.issue_card(amount=5, code="aaaaaaaafresh")
+    assert caller.found("") == ["resh"]
+
+
 def test_cards_issued_in_the_past_are_found_at_once(caller: Caller) -> None:
     caller.shop.set_search_lag(20)
     caller.shop.issue_card(amount=5, code="aaaaaaaalongago", at=NOON - timedelta(days=3))

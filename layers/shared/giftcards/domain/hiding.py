@@ -120,9 +120,12 @@ def _hide_known(text: str, typed: str) -> str:
     """Mask one known code in every spelling; what was typed is masked even if it is no code."""
     code = clean(typed)
     if isinstance(code, Code):
-        between = rf"(?:[\W_]|{_BLANK}){{0,{MOST_SIGNS_BETWEEN}}}?"
-        spelled = between.join(_spellings(character) for character in code.value)
-        text = re.sub(spelled, code.masked, text)
+        # Possessive, and one reading of a blank at a time: a text full of signs that could be read
+        # in two ways must not be tried in all their combinations.
+        for sign in (rf"(?:{_BLANK}|[\W_])", r"[\W_]"):
+            between = rf"{sign}{{0,{MOST_SIGNS_BETWEEN}}}+"
+            spelled = between.join(_spellings(character) for character in code.value)
+            text = re.sub(spelled, code.masked, text)
         written = code.masked
     else:
         written = _mask_of(typed)

@@ -1,9 +1,10 @@
-"""The final answers a store can get, and what a row in the redemption table asks for."""
+"""The answers a store can get, and what a row in the redemption table asks for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import Final
 
 
 class Outcome(StrEnum):
@@ -16,12 +17,38 @@ class Outcome(StrEnum):
     AMOUNT_INVALID = "AMOUNT_INVALID"
     CARD_EXPIRED = "CARD_EXPIRED"
     CARD_DISABLED = "CARD_DISABLED"
+    CARD_ONLINE_ONLY = "CARD_ONLINE_ONLY"
+    POSSIBLE_DUPLICATE = "POSSIBLE_DUPLICATE"
     NOT_CHARGED = "NOT_CHARGED"
+    HELD = "HELD"
 
     @property
     def is_success(self) -> bool:
         """Whether money moved and the customer has paid."""
         return self is Outcome.REDEEMED
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the request is over. A held row is not: the office may still release it."""
+        return self is not Outcome.HELD
+
+
+# A sentence for each outcome; a test compares the two lists.
+EXPLANATIONS: Final[Mapping[Outcome, str]] = {
+    Outcome.REDEEMED: "The card was charged.",
+    Outcome.CODE_FORMAT_INCORRECT: "What was typed is not a card code.",
+    Outcome.CODE_NOT_FOUND: "No card has this code.",
+    Outcome.INSUFFICIENT_BALANCE: "The card holds less than the amount; nothing was charged.",
+    Outcome.AMOUNT_INVALID: "The amount cannot be charged.",
+    Outcome.CARD_EXPIRED: "The card has expired; nothing was charged.",
+    Outcome.CARD_DISABLED: "The card was deactivated; nothing was charged.",
+    Outcome.CARD_ONLINE_ONLY: "The card is good in the web shop only; nothing was charged.",
+    Outcome.POSSIBLE_DUPLICATE: (
+        "This looks like a redemption that was made before; nothing was charged."
+    ),
+    Outcome.NOT_CHARGED: "The card was not charged.",
+    Outcome.HELD: "The row waits for the office; nothing was charged.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +57,7 @@ class RedemptionRow:
 
     `store` is what the cell says: a store's record id where the field is a link, else its name.
     `typed_amount` is the cell's number or text written as text, `None` where the cell is empty.
+    `is_approved` is the office's tick, `is_confirmed` the store's: this is no duplicate.
     `typed_code` holds a card's code, so it is left out of the representation.
     """
 
@@ -39,6 +67,8 @@ class RedemptionRow:
     employee: str
     typed_code: str = field(repr=False)
     typed_amount: str | None
+    is_approved: bool = False
+    is_confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +82,5 @@ class Store:
 
 def explain(outcome: Outcome, reason: str | None = None) -> str:
     """One sentence for the office: what the outcome means, with its reason where there is one."""
-    match outcome:
-        case Outcome.REDEEMED:
-            sentence = "The card was charged."
-        case Outcome.CODE_FORMAT_INCORRECT:
-            sentence = "What was typed is not a card code."
-        case Outcome.CODE_NOT_FOUND:
-            sentence = "No card has this code."
-        case Outcome.INSUFFICIENT_BALANCE:
-            sentence = "The card holds less than the amount; nothing was charged."
-        case Outcome.AMOUNT_INVALID:
-            sentence = "The amount cannot be charged."
-        case Outcome.CARD_EXPIRED:
-            sentence = "The card has expired; nothing was charged."
-        case Outcome.CARD_DISABLED:
-            sentence = "The card was deactivated; nothing was charged."
-        case Outcome.NOT_CHARGED:
-            sentence = "The card was not charged."
-        case _:
-            assert_never(outcome)
+    sentence = EXPLANATIONS[outcome]
     return sentence if reason is None else f"{sentence} {reason[:1].upper()}{reason[1:]}"

@@ -8,12 +8,29 @@ from typing import assert_never
 from giftcards.clients.mail import Mailer
 from giftcards.domain.codes import mask
 from giftcards.domain.outcomes import Outcome
-from giftcards.errors import NeedsAPerson
+from giftcards.errors import NeedsAPerson, NotSent
+from giftcards.flows.redeem import HELD_KIND, Asked
 from giftcards.flows.redeem import KIND as REDEMPTION
-from giftcards.flows.redeem import Asked
-from giftcards.flows.serve_stores import NOTICE_KIND
-from giftcards.mails import Mail, StoreAnswer, compose_office_notice, compose_store_answer
+from giftcards.flows.redeem import operation_key as operation_key_of
+from giftcards.flows.serve_stores import INTERIM_KIND, NOTICE_KIND, interim_key
+from giftcards.mails import (
+    Interim,
+    Mail,
+    StoreAnswer,
+    compose_interim,
+    compose_office_notice,
+    compose_store_answer,
+)
 from giftcards.store.journal import Journal, Operation, Result
+from giftcards.store.leases import Leases
+from giftcards.store.queues import Queues
+from giftcards.store.table import unpack_moment
+
+# The lease under which mails about one row are sent one after the other.
+ANSWERING_PREFIX = "answering#"
+
+# What stands for the message id of a "please wait" that was not sent because the answer was there.
+DROPPED = "dropped: the answer was there first"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +39,17 @@ class AnswerStore:
 
     SES takes no token that would make a second sending of the same mail harmless. A worker that
     dies between SES and our note sends the same answer twice: better than never.
+
+    A "please wait" must not arrive after the answer. Where both exist for one row, each is sent
+    under the row's own lease, and "please wait" looks for the answer once it has it.
     """
 
     journal: Journal
+    leases: Leases
     mailer: Mailer
+    queues: Queues
     clock: Callable[[], datetime]
+    note_waited: Callable[[float], None]
 
     def answer(self, operation_key: str) -> None:
         """Mail the outcome of the operation, unless that was done before."""
@@ -35,11 +58,63 @@ class AnswerStore:
             raise NeedsAPerson(f"{operation_key} has no outcome in the journal to be mailed")
         if operation.answered_at is not None or operation.result.mail_to is None:
             return
-        mail = self._compose(operation, operation.result, to=operation.result.mail_to)
+        if operation.kind == INTERIM_KIND:
+            self._in_turn(operation.snapshot["row_id"], lambda: self._ask_to_wait(operation))
+        elif operation.kind == REDEMPTION:
+            self._answer_redemption(operation, operation.result)
+        else:
+            self._send(operation, self._compose(operation, operation.result))
+
+    def _answer_redemption(self, operation: Operation, result: Result) -> None:
+        row_id = operation.snapshot["row_id"]
+        if self.journal.load(interim_key(row_id)) is None:
+            # No "please wait" exists; one that is written from now on finds this outcome.
+            self._send(operation, self._compose(operation, result))
+        else:
+            self._in_turn(row_id, lambda: self._send(operation, self._compose(operation, result)))
+        waited = self.clock() - Asked.unpack(operation.snapshot).row_created_at
+        self.note_waited(waited.total_seconds())
+        # The receipt says how long the store waited, so it is written from here.
+        self.queues.write_operation(operation.key)
+
+    def _in_turn(self, row_id: str, send: Callable[[], None]) -> None:
+        """Send while nobody else sends for this row."""
+        lease = self.leases.acquire(f"{ANSWERING_PREFIX}{row_id}", now=self.clock())
+        if lease is None:
+            raise NotSent(f"another mail about row {row_id} is on its way")
+        try:
+            send()
+        finally:
+            self.leases.release(lease)
+
+    def _ask_to_wait(self, interim: Operation) -> None:
+        asked = self.journal.load(operation_key_of(interim.snapshot["row_id"]))
+        if asked is not None and asked.result is not None:
+            self.journal.mark_answered(interim, message_id=DROPPED, now=self.clock())
+            return
+        store = interim.snapshot["store"]
+        mail = compose_interim(
+            Interim(
+                store_name=store["name"],
+                employee=interim.snapshot["employee"],
+                amount=None if asked is None else Asked.unpack(asked.snapshot).amount,
+                reference=operation_key_of(interim.snapshot["row_id"]),
+                asked_at=unpack_moment(interim.snapshot["row_created_at"]),
+                told_at=self.clock(),
+                time_zone=interim.snapshot["time_zone"],
+            ),
+            to=store["email"],
+        )
+        self._send(interim, mail)
+
+    def _send(self, operation: Operation, mail: Mail) -> None:
         message_id = self.mailer.send(mail)
         self.journal.mark_answered(operation, message_id=message_id, now=self.clock())
 
-    def _compose(self, operation: Operation, result: Result, *, to: str) -> Mail:
+    def _compose(self, operation: Operation, result: Result) -> Mail:
+        to = result.mail_to
+        if to is None:
+            raise AssertionError(f"{operation.key} is to be mailed to nobody")
         if operation.kind == NOTICE_KIND:
             return compose_office_notice(
                 to=to,
@@ -47,7 +122,7 @@ class AnswerStore:
                 lines=[result.reason or result.outcome],
                 reference=operation.key,
             )
-        if operation.kind != REDEMPTION:
+        if operation.kind not in {REDEMPTION, HELD_KIND}:
             raise NeedsAPerson(f"nobody knows how to answer {operation.kind} ({operation.key})")
         asked = Asked.unpack(operation.snapshot)
         outcome = Outcome(result.outcome)
@@ -79,6 +154,9 @@ def _may_show_balance(outcome: Outcome) -> bool:
             | Outcome.AMOUNT_INVALID
             | Outcome.CARD_EXPIRED
             | Outcome.CARD_DISABLED
+            | Outcome.CARD_ONLINE_ONLY
+            | Outcome.POSSIBLE_DUPLICATE
+            | Outcome.HELD
             | Outcome.NOT_CHARGED
         ):
             return False

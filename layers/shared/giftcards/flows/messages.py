@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from giftcards.errors import TryAgain
+
+METRICS_NAMESPACE = "UniversalGiftCards"
 
 Message = Mapping[str, Any]
 
@@ -29,7 +33,7 @@ def take_each(
     failed = [
         record
         for record in event["Records"]
-        if not _succeeds(lambda message: take(message[0]), [record], logger=logger)
+        if _try(lambda message: take(message[0]), [record], logger=logger) is not Taken.DONE
     ]
     return _report(failed, retry_soon=retry_soon, logger=logger)
 
@@ -43,33 +47,50 @@ def take_together(
 ) -> dict[str, Any]:
     """Take a batch as a whole; where that fails, one by one, so that one bad message stands alone.
 
-    For messages that may be taken twice and in any order.
+    For messages that may be taken twice and in any order. A vendor that is away is away for each of
+    them, so then the batch comes back as it is.
     """
     records = event["Records"]
-    if _succeeds(take, records, logger=logger):
-        return _report([], retry_soon=retry_soon, logger=logger)
-    if len(records) == 1:
-        return _report(records, retry_soon=retry_soon, logger=logger)
-    failed = [record for record in records if not _succeeds(take, [record], logger=logger)]
+    taken = _try(take, records, logger=logger)
+    failed = [] if taken is Taken.DONE else records
+    if taken is Taken.BAD and len(records) > 1:
+        failed = [one for one in records if _try(take, [one], logger=logger) is not Taken.DONE]
     return _report(failed, retry_soon=retry_soon, logger=logger)
 
 
-def _succeeds(
+class Taken(Enum):
+    """How it went: done, to be tried again as it is, or bad."""
+
+    DONE = auto()
+    LATER = auto()
+    BAD = auto()
+
+
+def _try(
     take: Callable[[Sequence[Message]], None],
     records: Sequence[Mapping[str, Any]],
     *,
     logger: Logger,
-) -> bool:
+) -> Taken:
     messages = [json.loads(record["body"]) for record in records]
     try:
         take(messages)
     except TryAgain as error:
         logger.warning("to be tried again", extra={"queued": messages, "reason": str(error)})
-        return False
+        return Taken.LATER
     except Exception:  # the outer loop: the other messages go on, this one ends as a dead letter
         logger.exception("a message failed", extra={"queued": messages})
-        return False
-    return True
+        _count_failed_message()
+        return Taken.BAD
+    return Taken.DONE
+
+
+def _count_failed_message() -> None:
+    """Behind the alarm that rings long before the message ends as a dead letter."""
+    with single_metric(
+        name="MessageFailed", unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE
+    ):
+        pass
 
 
 def _report(

@@ -18,6 +18,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
+from giftcards.clients.airtable import ROW_IS_HELD
 from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import (
     Card,
@@ -28,24 +29,46 @@ from giftcards.domain.cards import (
     ShopFacts,
 )
 from giftcards.domain.codes import Code, FormatIncorrect, clean, fingerprint, look_alikes, mask
+from giftcards.domain.duplicates import (
+    RecentRedemption,
+    alike,
+    earlier_filing,
+    still_remembered,
+)
 from giftcards.domain.hiding import hide_codes
 from giftcards.domain.money import Money, MoneyError
 from giftcards.domain.outcomes import Outcome, RedemptionRow, Store, explain
-from giftcards.errors import AccessRefused, NotSent, TryAgain, Unconfirmed
+from giftcards.errors import AccessRefused, GiftCardError, NeedsAPerson, NotSent, Unconfirmed
 from giftcards.flows.follow_up import FollowUp
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
-from giftcards.store.cards import Cards, lock_key
+from giftcards.store.cards import Cards, lock_key, pack_recent, recent_of
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
 from giftcards.store.leases import Lease, Leases
+from giftcards.store.misses import Misses
 from giftcards.store.table import pack_moment, pack_money, unpack_moment, unpack_money
 
 KIND = "redemption"
 
+HELD_KIND = "held"
+
 # What the office reads in `Status`; an empty cell means waiting.
 ROW_IS_DONE = "Processed"
 
+# Why a row is held, in words for the store.
+TOO_OLD = (
+    "it could not be served in time, and the customer has probably paid otherwise;"
+    " the office can still approve it"
+)
+TOO_MANY_MISSES = (
+    "too many codes of this store were not found within minutes;"
+    " the office has to approve further ones"
+)
+
 # What replaces a typed text in which no code was recognised: it may hold one all the same.
 UNREADABLE_CODE = "•••• ????"
+
+# A name longer than this is a text pasted into the wrong cell; the journal's item has its limit.
+LONGEST_NAME = 200
 
 # When somebody looks at an operation again that nobody finished: after every worker that may have
 # begun it is dead (its lease is over), so that the second look finds facts, not a race.
@@ -58,6 +81,11 @@ CLOCK_SKEW_SECONDS = 1
 def operation_key(row_id: str) -> str:
     """The business key of a redemption, which is also the reference in the debit's note."""
     return f"{KIND}#{row_id}"
+
+
+def held_key(row_id: str) -> str:
+    """The key under which it is noted that a row was held."""
+    return f"{HELD_KIND}#{row_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +103,8 @@ class Asked:
     card_id: str | None
     last4: str | None
     time_zone: str
+    is_approved: bool
+    is_confirmed: bool
 
     def pack(self) -> dict[str, Any]:
         """The snapshot as the journal keeps it."""
@@ -87,6 +117,8 @@ class Asked:
             "card_id": self.card_id,
             "last4": self.last4,
             "time_zone": self.time_zone,
+            "approved": self.is_approved,
+            "confirmed": self.is_confirmed,
         }
 
     @classmethod
@@ -101,6 +133,8 @@ class Asked:
             card_id=snapshot["card_id"],
             last4=snapshot["last4"],
             time_zone=snapshot["time_zone"],
+            is_approved=snapshot["approved"],
+            is_confirmed=snapshot["confirmed"],
         )
 
 
@@ -120,6 +154,32 @@ class Charge:
             raise AssertionError(f"{operation.key} was claimed without a card or an amount")
         return cls(asked=asked, card_id=asked.card_id, amount=asked.amount)
 
+    def remembered(
+        self, operation: Operation, at: datetime, *, was_refused: bool
+    ) -> RecentRedemption:
+        """This charge as the card's item remembers it."""
+        return RecentRedemption(
+            operation=operation.key,
+            store_id=self.asked.store.id,
+            amount=self.amount,
+            at=at,
+            was_refused=was_refused,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a retailer sets: times in seconds, `live_from` an aware moment."""
+
+    live_from: datetime
+    accept_historical: bool
+    patience_seconds: int
+    duplicate_seconds: int
+    look_again_seconds: int
+    most_misses: int
+    http_timeout_seconds: int
+    settling_seconds: int
+
 
 @dataclass(frozen=True, kw_only=True)
 class Redeem:
@@ -129,28 +189,32 @@ class Redeem:
     journal: Journal
     cards: Cards
     locks: Leases
+    misses: Misses
     follow_up: FollowUp
     facts: ShopFacts
     peppers: Sequence[bytes]
     clock: Callable[[], datetime]
-    http_timeout_seconds: int
-    settling_seconds: int
+    rules: Rules
 
-    def serve(self, row: RedemptionRow, *, store: Store, deadline: datetime) -> Operation:
+    def serve(self, row: RedemptionRow, *, store: Store, deadline: datetime) -> Operation | None:
         """Answer a row that nobody has answered yet. Nothing is sent to Shopify after `deadline`.
 
-        Raises `TryAgain` where a vendor could not be reached; the row is then still waiting.
+        `None` where the code may belong to a card sold so recently that the search lags: the row
+        is looked at again. Raises `TryAgain` where a vendor could not be reached; the row is then
+        still waiting.
         """
         asked = Asked(
             row_id=row.id,
             row_created_at=row.created_at,
             store=store,
             # Somebody may type the code into the wrong cell, and the name goes into receipts.
-            employee=hide_codes(row.employee, known=[row.typed_code]),
+            employee=hide_codes(row.employee[:LONGEST_NAME], known=[row.typed_code]),
             amount=None,
             card_id=None,
             last4=None,
             time_zone=self.facts.time_zone,
+            is_approved=row.is_approved,
+            is_confirmed=row.is_confirmed,
         )
         code = clean(row.typed_code)
         if isinstance(code, FormatIncorrect):
@@ -161,9 +225,11 @@ class Redeem:
         except MoneyError as error:
             return self._refuse(asked, Outcome.AMOUNT_INVALID, reason=str(error))
         asked = replace(asked, amount=amount)
+        if self._is_too_old(asked) and not asked.is_approved:
+            return self._hold(asked, reason=TOO_OLD)
         found = self._look_up(code)
         if found is None:
-            return self._refuse(asked, Outcome.CODE_NOT_FOUND)
+            return self._answer_miss(asked, code)
         card_id, last4 = found
         now = self.clock()
         operation = self.journal.claim(
@@ -182,13 +248,42 @@ class Redeem:
                 operation = self._charge(operation, deadline=deadline)
             case State.SENT:
                 operation = self._find_out(operation)
-            case State.COMMITTED | State.SETTLED:
+            case State.COMMITTED | State.SETTLED | State.HELD | State.PARKED:
                 pass
             case _:
                 assert_never(operation.state)
         if operation.state is State.COMMITTED:
             self.follow_up.hand_over(operation)
         return operation
+
+    def release(self, operation: Operation, *, deadline: datetime) -> Operation:
+        """The office has approved a row whose claim was held: go on with it."""
+        now = self.clock()
+        released = self.journal.release(operation, due_at=self._look_again_at(now))
+        return self.finish(released, deadline=deadline)
+
+    def decide(self, operation: Operation, *, charged: bool, by: str) -> Operation:
+        """A person has looked: the parked debit was applied, or it was not. The answer goes out.
+
+        Shopify is not asked again: the person did. An operation that was never sent can only be
+        decided as not charged.
+        """
+        charge = Charge.of(operation)
+        if charged and operation.parked_in is not State.SENT:
+            raise NeedsAPerson(
+                f"{operation.key} was never sent to Shopify, so it cannot have been charged"
+            )
+        card = self._read_if_possible(charge.card_id)
+        decided = self._commit(
+            operation,
+            charge,
+            Outcome.REDEEMED if charged else Outcome.NOT_CHARGED,
+            balance=card.balance if card is not None and charged else None,
+            reason=f"decided by {by}",
+        )
+        if decided.state is State.COMMITTED:
+            self.follow_up.hand_over(decided)
+        return decided
 
     def _look_up(self, code: Code) -> tuple[str, str] | None:
         """The card's id and last four: of the code as typed, else of the look-alike that exists.
@@ -213,6 +308,10 @@ class Redeem:
 
     def _charge(self, operation: Operation, *, deadline: datetime) -> Operation:
         charge = Charge.of(operation)
+        if self._is_too_old(charge.asked) and not (
+            charge.asked.is_approved or operation.is_released
+        ):
+            return self._hold_claim(operation, charge)
         lock = self.locks.acquire(lock_key(charge.card_id), now=self.clock())
         if lock is None:
             return operation  # somebody else moves money on this card; the next look goes on
@@ -225,22 +324,18 @@ class Redeem:
         self, operation: Operation, charge: Charge, *, lock: Lease, deadline: datetime
     ) -> Operation:
         card = self.shopify.read_card(charge.card_id)
-        refusal = judge(card, charge.amount, today=self._today())
+        refusal = self._judge(card, charge.amount)
         if refusal is not None:
             balance = card.balance if card and refusal is Outcome.INSUFFICIENT_BALANCE else None
             return self._commit(operation, charge, refusal, balance=balance)
-        latest = self._latest_send(lock, deadline)
-        if self.clock() >= latest:
-            return operation
-        now = self.clock()
-        sent = self.journal.mark_sent(
-            operation, lock=lock, now=now, due_at=self._look_again_at(now)
-        )
-        if sent is None:
-            return self.journal.load(operation.key) or operation
-        if self.clock() >= latest:  # the mark itself may have taken long
-            self.journal.take_back_sent(sent, due_at=self.clock())
-            return operation
+        recent = still_remembered(recent_of(lock), now=self.clock())
+        earlier = self._find_earlier(operation, charge, recent)
+        if earlier is not None:
+            return self._refuse_duplicate(operation, charge, earlier, recent, lock=lock)
+        remembered = charge.remembered(operation, self.clock(), was_refused=False)
+        sent = self._mark_sent(operation, [*recent, remembered], lock=lock, deadline=deadline)
+        if sent.state is not State.SENT or sent.sent_by != lock.owner:
+            return sent  # too late for this run, or somebody else has moved it
         try:
             reply = self.shopify.debit(
                 charge.card_id, amount=charge.amount, reference=operation.key
@@ -251,6 +346,33 @@ class Redeem:
         except Unconfirmed:
             return sent  # it may have been applied: the next look asks Shopify
         return self._commit_reply(sent, charge, reply)
+
+    def _mark_sent(
+        self,
+        operation: Operation,
+        recent: Sequence[RecentRedemption],
+        *,
+        lock: Lease,
+        deadline: datetime,
+    ) -> Operation:
+        """Mark the operation SENT if there is time to send; return it as it stands then."""
+        latest = self._latest_send(lock, deadline)
+        now = self.clock()
+        if now >= latest:
+            return operation
+        sent = self.journal.mark_sent(
+            operation,
+            lock=lock,
+            recent=pack_recent(recent),
+            now=now,
+            due_at=self._look_again_at(now),
+        )
+        if sent is None:
+            return self.journal.load(operation.key) or operation
+        if self.clock() >= latest:  # the mark itself may have taken long
+            self.journal.take_back_sent(sent, due_at=self.clock())
+            return operation
+        return sent
 
     def _commit_reply(self, sent: Operation, charge: Charge, reply: DebitReply) -> Operation:
         match reply:
@@ -275,7 +397,7 @@ class Redeem:
                 # Shopify tells "expired" from "deactivated" in prose only; the card's facts tell it
                 # reliably. What they don't explain is still certain in one thing: no charge.
                 card = self._read_if_possible(charge.card_id)
-                refusal = card and judge(card, charge.amount, today=self._today())
+                refusal = card and self._judge(card, charge.amount)
                 return self._commit(
                     sent,
                     charge,
@@ -289,7 +411,7 @@ class Redeem:
         """The card as it is now, for a better answer; the answer must not depend on it."""
         try:
             return self.shopify.read_card(card_id)
-        except TryAgain:
+        except GiftCardError:
             return None
 
     def _find_out(self, operation: Operation) -> Operation:
@@ -308,7 +430,7 @@ class Redeem:
             since=operation.sent_at,
         )
         if movement is not None:
-            card = self.shopify.read_card(charge.card_id)
+            card = self._read_if_possible(charge.card_id)
             return self._commit(
                 operation,
                 charge,
@@ -316,10 +438,107 @@ class Redeem:
                 balance=None if card is None else card.balance,
                 transaction_id=movement.id,
             )
-        if looked_at < operation.sent_at + timedelta(seconds=self.settling_seconds):
+        if looked_at < operation.sent_at + timedelta(seconds=self.rules.settling_seconds):
             self.journal.postpone(operation, due_at=self._look_again_at(looked_at))
             return operation
         return self._commit(operation, charge, Outcome.NOT_CHARGED)
+
+    def _judge(self, card: Card | None, amount: Money) -> Outcome | None:
+        since = None if self.rules.accept_historical else self.rules.live_from
+        return judge(card, amount, today=self._today(), universal_since=since)
+
+    def _find_earlier(
+        self, operation: Operation, charge: Charge, recent: Sequence[RecentRedemption]
+    ) -> RecentRedemption | None:
+        """The redemption that this one may repeat; judged while nobody else can touch the card."""
+        asked = charge.asked
+        if asked.is_confirmed or asked.is_approved or operation.is_released:
+            return None
+        like_it = alike(
+            recent, operation=operation.key, store_id=asked.store.id, amount=charge.amount
+        )
+        charged = [one for one in like_it if one.was_refused or self._may_be_charged(one)]
+        window = timedelta(seconds=self.rules.duplicate_seconds)
+        return earlier_filing(charged, now=self.clock(), window=window)
+
+    def _may_be_charged(self, earlier: RecentRedemption) -> bool:
+        """Whether an earlier redemption went through, or nobody knows yet that it did not."""
+        operation = self.journal.load(earlier.operation)
+        if operation is None or operation.result is None:
+            return True
+        return operation.result.outcome == Outcome.REDEEMED
+
+    def _refuse_duplicate(
+        self,
+        operation: Operation,
+        charge: Charge,
+        earlier: RecentRedemption,
+        recent: Sequence[RecentRedemption],
+        *,
+        lock: Lease,
+    ) -> Operation:
+        """Refuse what was filed twice, naming the first; a third filing then goes through."""
+        now = self.clock()
+        refused = charge.remembered(operation, now, was_refused=True)
+        self.cards.leave_recent(lock, [*recent, refused])
+        at = earlier.at.astimezone(ZoneInfo(self.facts.time_zone))
+        reason = (
+            f"the same amount was filed for this card at {at:%H:%M}, receipt {earlier.operation}#1"
+        )
+        return self._commit(operation, charge, Outcome.POSSIBLE_DUPLICATE, reason=reason)
+
+    def _answer_miss(self, asked: Asked, code: Code) -> Operation | None:
+        """No card has this code: look again if it may be brand-new, else say so.
+
+        A store with many misses within minutes is mistyping badly or guessing: its further misses
+        wait for the office, and nobody learns from them which codes exist.
+        """
+        now = self.clock()
+        young = timedelta(seconds=self.rules.look_again_seconds)
+        if now - asked.row_created_at < young and self.shopify.sold_lately(code, now=now):
+            return None
+        tried = 1 + len(look_alikes(code))
+        misses = self.misses.note(asked.store.id, count=tried, now=now)
+        if misses > self.rules.most_misses and not asked.is_approved:
+            return self._hold(asked, reason=TOO_MANY_MISSES)
+        return self._refuse(asked, Outcome.CODE_NOT_FOUND)
+
+    def _is_too_old(self, asked: Asked) -> bool:
+        patience = timedelta(seconds=self.rules.patience_seconds)
+        return self.clock() - asked.row_created_at > patience
+
+    def _hold_claim(self, operation: Operation, charge: Charge) -> Operation:
+        """A claim that waited too long: the customer has paid otherwise or left."""
+        self._hold(charge.asked, reason=TOO_OLD)
+        self.journal.hold(operation)
+        return self.journal.load(operation.key) or operation
+
+    def _hold(self, asked: Asked, *, reason: str) -> Operation:
+        """Let a row wait for the office, and say so to store and office, once."""
+        now = self.clock()
+        key = held_key(asked.row_id)
+        message = explain(Outcome.HELD, reason)
+        result = Result(
+            outcome=Outcome.HELD,
+            decided_at=now,
+            reason=reason,
+            row=RowWrite(
+                table="Redemptions",
+                record_id=asked.row_id,
+                cells={"Status": ROW_IS_HELD, "Outcome": str(Outcome.HELD), "Message": message},
+            ),
+            mail_to=asked.store.email,
+        )
+        held = self.journal.record(
+            key,
+            kind=HELD_KIND,
+            snapshot=asked.pack(),
+            result=result,
+            due_at=self._look_again_at(now),
+        )
+        if held.state is State.COMMITTED:
+            self.follow_up.hand_over(held)
+        return held
 
     def _refuse(self, asked: Asked, outcome: Outcome, *, reason: str | None = None) -> Operation:
         """Answer without having touched any card: claim and outcome are one write."""
@@ -413,7 +632,7 @@ class Redeem:
 
     def _latest_send(self, lock: Lease, deadline: datetime) -> datetime:
         """The last moment to send a debit: its reply must come while lock and function live."""
-        reserve = timedelta(seconds=self.http_timeout_seconds + CLOCK_SKEW_SECONDS)
+        reserve = timedelta(seconds=self.rules.http_timeout_seconds + CLOCK_SKEW_SECONDS)
         return min(lock.until - reserve, deadline - reserve)
 
     def _look_again_at(self, now: datetime) -> datetime:
@@ -433,18 +652,26 @@ def read_amount(typed: str | None, *, currency: str) -> Money:
     return amount
 
 
-def judge(card: Card | None, amount: Money, *, today: date) -> Outcome | None:
+def judge(
+    card: Card | None, amount: Money, *, today: date, universal_since: datetime | None
+) -> Outcome | None:
     """Why a card may not be charged, or `None` where it may.
 
+    Cards made before `universal_since` are good on the web only; `None` accepts them all.
     `enabled` stays true on an expired card (Shopify), so the day decides; a card is good until its
     last day is over in the shop's time zone.
     """
     if card is None:
         return Outcome.CODE_NOT_FOUND
-    if card.deactivated_at is not None or not card.enabled:
-        return Outcome.CARD_DISABLED
-    if card.expires_on is not None and card.expires_on < today:
-        return Outcome.CARD_EXPIRED
-    if card.balance < amount:
-        return Outcome.INSUFFICIENT_BALANCE
-    return None
+    too_old = universal_since is not None and card.created_at < universal_since
+    reasons = (
+        (card.deactivated_at is not None or not card.enabled, Outcome.CARD_DISABLED),
+        (card.expires_on is not None and card.expires_on < today, Outcome.CARD_EXPIRED),
+        (too_old, Outcome.CARD_ONLINE_ONLY),
+        # The shop changed its currency after the card was made.
+        (card.balance.currency != amount.currency, Outcome.NOT_CHARGED),
+    )
+    for applies, outcome in reasons:
+        if applies:
+            return outcome
+    return Outcome.INSUFFICIENT_BALANCE if card.balance < amount else None

@@ -1,31 +1,56 @@
 """Serve the stores: answer every waiting row of the redemption table, oldest first."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from aws_lambda_powertools import Logger
 
 from giftcards.clients.airtable import Airtable
-from giftcards.domain.outcomes import RedemptionRow
-from giftcards.errors import AccessRefused, GiftCardError, JournalConflict
+from giftcards.domain.codes import Code, clean
+from giftcards.domain.hiding import hide_codes
+from giftcards.domain.outcomes import RedemptionRow, Store
+from giftcards.errors import (
+    AccessRefused,
+    GiftCardError,
+    JournalConflict,
+    TryAgain,
+    VendorSurprise,
+)
 from giftcards.flows.follow_up import FollowUp
-from giftcards.flows.redeem import Redeem, operation_key
+from giftcards.flows.park import Park
+from giftcards.flows.redeem import Asked, Redeem, operation_key
 from giftcards.flows.store_book import StoreBook
 from giftcards.logs import hiding
+from giftcards.store.attempts import NEVER_BEGUN, Attempts
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
 from giftcards.store.table import pack_moment
 
 NOTICE_KIND = "notice"
+INTERIM_KIND = "interim"
 
-# A redemption alone takes up to three calls of Shopify and a handful of DynamoDB: with less time
-# than that left, the row waits for the next tick rather than being cut off in the middle.
-CALLS_PER_ROW = 3
+# With less time left than one call of a vendor may take, a row waits for the next tick. (Being cut
+# off in the middle would harm nobody, and no debit is sent that late: `redeem` looks at the clock.)
+CALLS_TO_HAVE_TIME_FOR = 1
+
+# How soon somebody looks after a note whose worker died before handing it over.
+LOOK_AGAIN_SECONDS = 15
 
 # A settled row leaves the waiting list as soon as `write_airtable` has written it. One that is
 # still there after this long was missed, or somebody emptied its Status: it is written again.
 WRITE_AGAIN_SECONDS = 600
+
+# So many cards are served side by side: a hundred, at two calls of Shopify each and half a second a
+# call, take ten seconds, which is less than a tick.
+WORKERS = 10
+
+# A row that killed its worker this often is served last, and this often not at all any more.
+DEATHS_TO_GO_LAST = 3
+DEATHS_TO_BE_PARKED = 6
+
+Served = Literal["answered", "waiting", "unknown"]
 
 
 @dataclass(slots=True)
@@ -35,6 +60,7 @@ class Tally:
     answered: int = 0
     waiting: int = 0
     failed: int = 0
+    unknown: int = 0
     first_error: Exception | None = None
 
     def raise_if_all_failed(self) -> None:
@@ -42,8 +68,12 @@ class Tally:
 
         One bad row among good ones is that row's matter: it stays waiting, and the log names it.
         """
-        if self.first_error is not None and not self.answered:
+        if self.answered:
+            return
+        if self.first_error is not None:
             raise self.first_error
+        if self.unknown:
+            raise TryAgain("Shopify did not say what became of what it was sent")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +83,8 @@ class ServeStores:
     airtable: Airtable
     stores: StoreBook
     journal: Journal
+    attempts: Attempts
+    park: Park
     redeem: Redeem
     follow_up: FollowUp
     logger: Logger
@@ -63,54 +95,168 @@ class ServeStores:
     http_timeout_seconds: int
 
     def run(self, deadline: datetime) -> Tally:
-        """Serve what waits until `deadline` nears; one row's trouble never stops the others."""
+        """Serve what waits until `deadline` nears; one row's trouble never stops the others.
+
+        Redemptions of one card run one after the other, of different cards side by side. Every
+        thread has ended when this returns: one that Lambda froze would go on in another run.
+        """
         tally = Tally()
-        rows = self.airtable.waiting_redemptions(since=self.live_from, limit=self.rows_per_run)
-        if not rows:
+        listed = self.airtable.waiting_redemptions(since=self.live_from)
+        if not listed:
             return tally
-        operations = self.journal.load_many(operation_key(row.id) for row in rows)
-        reserve = timedelta(seconds=CALLS_PER_ROW * self.http_timeout_seconds)
-        for place, row in enumerate(rows):
+        operations = self.journal.load_many(operation_key(row.id) for row in listed)
+        rows = self._rows_to_serve(listed, operations)
+        tally.waiting += len(listed) - len(rows)
+        healthy, deadly = self._sort_out(rows, tally)
+        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+            futures = [
+                pool.submit(self._serve_line, line, operations, deadline)
+                for line in _lines(healthy)
+            ]
+        for future in futures:
+            _add_up(tally, future.result())
+        for row in deadly:  # each alone and after all others, so that it takes nobody with it
+            _add_up(tally, self._serve_line([row], operations, deadline))
+        return tally
+
+    def _rows_to_serve(
+        self, listed: Sequence[RedemptionRow], operations: Mapping[str, Operation]
+    ) -> list[RedemptionRow]:
+        """The rows that this run can do something for, the oldest first, at most `rows_per_run`.
+
+        What is answered already, or waits for the office, must not stand in anybody's way.
+        """
+        rows = []
+        strays = []
+        for row in listed:
+            operation = operations.get(operation_key(row.id))
+            if operation is not None and operation.state is State.SETTLED:
+                self._write_again(operation)
+            elif operation is None and self._store_of(row) is None:
+                strays.append(row)
+            else:
+                rows.append(row)
+        self._ask_office(strays)
+        return rows[: self.rows_per_run]
+
+    def _store_of(self, row: RedemptionRow) -> Store | None:
+        return self.stores.find(row.store, read=self.airtable.stores)
+
+    def _sort_out(
+        self, rows: Sequence[RedemptionRow], tally: Tally
+    ) -> tuple[list[RedemptionRow], list[RedemptionRow]]:
+        """Rows to be served first, and rows to be served last because workers died of them."""
+        attempts = self.attempts.of(row.id for row in rows)
+        healthy, deadly = [], []
+        for row in rows:
+            known = attempts.get(row.id, NEVER_BEGUN)
+            if known.unended < DEATHS_TO_GO_LAST:
+                healthy.append(row)
+            elif known.unended < DEATHS_TO_BE_PARKED:
+                deadly.append(row)
+            else:
+                tally.waiting += 1
+                if not known.is_parked:
+                    self.park.park_row(row.id)
+        return healthy, deadly
+
+    def _serve_line(
+        self,
+        line: Sequence[RedemptionRow],
+        operations: Mapping[str, Operation],
+        deadline: datetime,
+    ) -> Tally:
+        """Serve rows that name one code, in their order."""
+        tally = Tally()
+        reserve = timedelta(seconds=CALLS_TO_HAVE_TIME_FOR * self.http_timeout_seconds)
+        for row in line:
             if self.clock() + reserve >= deadline:
-                tally.waiting += len(rows) - place
-                break
+                tally.waiting += 1
+                continue
             try:
                 with hiding(row.typed_code):
-                    operation = self._serve(row, operations, deadline)
+                    served = self._serve(row, operations.get(operation_key(row.id)), deadline)
             except AccessRefused:
+                self._tell_to_wait(row, operations.get(operation_key(row.id)))
                 raise  # the next row would be refused the same way: somebody has to mend a token
             except Exception as error:  # noqa: BLE001 - the outer loop: other rows go on
                 self._note_failure(tally, row, error)
+                self._tell_to_wait(row, operations.get(operation_key(row.id)))
             else:
-                if operation is not None and operation.result is not None:
-                    tally.answered += 1
-                else:
-                    tally.waiting += 1
+                tally.answered += served == "answered"
+                tally.waiting += served != "answered"
+                if served == "unknown":
+                    tally.unknown += 1
+                    self._tell_to_wait(row, operations.get(operation_key(row.id)))
         return tally
 
-    def _serve(
-        self,
-        row: RedemptionRow,
-        operations: Mapping[str, Operation],
-        deadline: datetime,
-    ) -> Operation | None:
-        operation = operations.get(operation_key(row.id))
+    def _serve(self, row: RedemptionRow, operation: Operation | None, deadline: datetime) -> Served:
+        self.attempts.begin(row.id)
+        try:
+            operation = self._go_on(row, operation, deadline)
+        except GiftCardError:
+            self.attempts.end(row.id)  # an error we know harms nobody; any other one is counted
+            raise
+        self.attempts.end(row.id)
         if operation is None:
-            store = self.stores.find(row.store, read=self.airtable.stores)
+            return "waiting"
+        if operation.result is not None:
+            return "answered"
+        return "unknown" if operation.state is State.SENT else "waiting"
+
+    def _go_on(
+        self, row: RedemptionRow, operation: Operation | None, deadline: datetime
+    ) -> Operation | None:
+        if operation is None:
+            store = self._store_of(row)
             if store is None:
-                self._ask_office(row)
-                return None
-            try:
-                return self.redeem.serve(row, store=store, deadline=deadline)
-            except JournalConflict:
-                # Another worker saw the row before it was edited: his sight counts.
-                operation = self.journal.load(operation_key(row.id))
-                if operation is None:
-                    raise
-        if operation.state is State.SETTLED:
-            self._write_again(operation)
-            return operation
-        return self.redeem.finish(operation, deadline=deadline)
+                return None  # the store was taken out of the book a moment ago
+            return self._begin(row, store, deadline)
+        if operation.state is State.HELD and row.is_approved:
+            return self.redeem.release(operation, deadline=deadline)
+        return self._finish(operation, deadline)
+
+    def _begin(self, row: RedemptionRow, store: Store, deadline: datetime) -> Operation | None:
+        try:
+            return self.redeem.serve(row, store=store, deadline=deadline)
+        except JournalConflict:
+            # Another worker saw the row before it was edited: his sight counts.
+            operation = self.journal.load(operation_key(row.id))
+            if operation is None:
+                raise
+            return self.redeem.finish(operation, deadline=deadline)
+
+    def _finish(self, operation: Operation, deadline: datetime) -> Operation:
+        try:
+            return self.redeem.finish(operation, deadline=deadline)
+        except VendorSurprise as error:
+            self.park.count_failure(operation, error)
+            raise
+
+    def _tell_to_wait(self, row: RedemptionRow, operation: Operation | None) -> None:
+        """Nobody knows yet: the store is told so, once; the final answer follows."""
+        if operation is not None:
+            store: Store | None = Asked.unpack(operation.snapshot).store
+        else:
+            store = self.stores.remembered(row.store)
+        if store is None:
+            return  # the base could not be read: who asked is not known yet
+        now = self.clock()
+        interim = self.journal.record(
+            interim_key(row.id),
+            kind=INTERIM_KIND,
+            snapshot={
+                "row_id": row.id,
+                "row_created_at": pack_moment(row.created_at),
+                "store": {"id": store.id, "name": store.name, "email": store.email},
+                "employee": hide_codes(row.employee, known=[row.typed_code]),
+                "time_zone": self.redeem.facts.time_zone,
+            },
+            result=Result(outcome="NOT_CONFIRMED_YET", decided_at=now, mail_to=store.email),
+            due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
+        )
+        if interim.state is State.COMMITTED:
+            self.follow_up.hand_over(interim)
 
     def _write_again(self, operation: Operation) -> None:
         """A row that was answered still waits in Airtable: have it written once more."""
@@ -122,10 +268,16 @@ class ServeStores:
         self.journal.note_written_again(operation, now=now)
         self.follow_up.queues.write_operation(operation.key)
 
-    def _ask_office(self, row: RedemptionRow) -> None:
-        """A row without a store we know can't be answered: it waits; the office is told, once."""
+    def _ask_office(self, rows: Sequence[RedemptionRow]) -> None:
+        """Rows without a store we know can't be answered: they wait; the office is told, once."""
+        noted = self.journal.load_many(notice_key(row.id) for row in rows)
+        for row in rows:
+            if notice_key(row.id) not in noted:
+                self._note_stray(row)
+
+    def _note_stray(self, row: RedemptionRow) -> None:
         named = (
-            "names a store that the Stores table does not know, or knows without a mail address"
+            "names a store that the Stores table does not know, or knows without one mail address"
             if row.store
             else "names no store"
         )
@@ -135,7 +287,7 @@ class ServeStores:
         )
         now = self.clock()
         operation = self.journal.record(
-            f"{NOTICE_KIND}#{row.id}#store",
+            notice_key(row.id),
             kind=NOTICE_KIND,
             snapshot={"row_id": row.id, "row_created_at": pack_moment(row.created_at)},
             result=Result(
@@ -145,7 +297,7 @@ class ServeStores:
                 row=RowWrite(table="Redemptions", record_id=row.id, cells={"Message": message}),
                 mail_to=self.office_email,
             ),
-            due_at=now + timedelta(seconds=WRITE_AGAIN_SECONDS),
+            due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
         )
         if operation.state is State.COMMITTED:
             self.follow_up.hand_over(operation)
@@ -156,3 +308,31 @@ class ServeStores:
         expected = isinstance(error, GiftCardError)
         details: dict[str, Any] = {"operation": operation_key(row.id), "reason": str(error)}
         self.logger.warning("a row could not be served now", exc_info=not expected, extra=details)
+
+
+def notice_key(row_id: str) -> str:
+    """The key under which it is noted that the office was told of a row without a store."""
+    return f"{NOTICE_KIND}#{row_id}#store"
+
+
+def interim_key(row_id: str) -> str:
+    """The key under which it is noted that a store was asked to wait."""
+    return f"{INTERIM_KIND}#{row_id}"
+
+
+def _lines(rows: Sequence[RedemptionRow]) -> list[list[RedemptionRow]]:
+    """The rows in lines: those that name one code stand in one, in their order."""
+    lines: dict[str, list[RedemptionRow]] = {}
+    for row in rows:
+        code = clean(row.typed_code)
+        name = code.value if isinstance(code, Code) else row.id
+        lines.setdefault(name, []).append(row)
+    return list(lines.values())
+
+
+def _add_up(total: Tally, part: Tally) -> None:
+    total.answered += part.answered
+    total.waiting += part.waiting
+    total.failed += part.failed
+    total.unknown += part.unknown
+    total.first_error = total.first_error or part.first_error

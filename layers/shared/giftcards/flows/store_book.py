@@ -1,7 +1,10 @@
 """Know the stores: read from Airtable now and then, not for every customer."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from threading import Lock
 
 from giftcards.domain.outcomes import Store
 
@@ -14,6 +17,10 @@ GOOD_FOR_SECONDS = 300
 UNKNOWN_AGAIN_SECONDS = 30
 
 
+# One address and nothing else; whether it reaches anybody, only a mail can tell.
+ONE_ADDRESS = r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+"
+
+
 class StoreBook:
     """The stores that have a mail address, by record id (a link's value) and by name (a text's)."""
 
@@ -21,17 +28,24 @@ class StoreBook:
         self._clock = clock
         self._stores: dict[str, Store] = {}
         self._read_at: datetime | None = None
+        self._turn = Lock()
 
     def find(self, name: str | None, *, read: Callable[[], Sequence[Store]]) -> Store | None:
         """The store a row names, or `None`; `read` fetches the stores where the book is too old."""
         wanted = _bare(name)
         if not wanted:
             return None
-        if self._is_older_than(GOOD_FOR_SECONDS):
-            self._fill(read())
-        if wanted not in self._stores and self._is_older_than(UNKNOWN_AGAIN_SECONDS):
-            self._fill(read())
-        return self._stores.get(wanted)
+        with self._turn:  # rows are served side by side; one of them reads for all
+            if self._is_older_than(GOOD_FOR_SECONDS):
+                self._fill(read())
+            if wanted not in self._stores and self._is_older_than(UNKNOWN_AGAIN_SECONDS):
+                self._fill(read())
+            return self._stores.get(wanted)
+
+    def remembered(self, name: str | None) -> Store | None:
+        """The store a row names if the book knows it, without asking anybody."""
+        with self._turn:
+            return self._stores.get(_bare(name))
 
     def _is_older_than(self, seconds: float) -> bool:
         if self._read_at is None:
@@ -39,10 +53,19 @@ class StoreBook:
         return self._clock() - self._read_at > timedelta(seconds=seconds)
 
     def _fill(self, stores: Sequence[Store]) -> None:
-        reachable = [store for store in stores if store.email]
-        self._stores = {_bare(store.name): store for store in reachable}
+        reachable = [store for store in stores if can_be_mailed(store)]
+        # A name that two stores have is nobody's: the answer might go to the wrong one.
+        names = Counter(_bare(store.name) for store in stores)
+        self._stores = {
+            _bare(store.name): store for store in reachable if names[_bare(store.name)] == 1
+        }
         self._stores |= {_bare(store.id): store for store in reachable}
         self._read_at = self._clock()
+
+
+def can_be_mailed(store: Store) -> bool:
+    """Whether the store has one mail address: a store that cannot be answered is not served."""
+    return re.fullmatch(ONE_ADDRESS, store.email) is not None
 
 
 def _bare(name: str | None) -> str:

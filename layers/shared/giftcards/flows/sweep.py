@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from aws_lambda_powertools import Logger
 
-from giftcards.errors import TryAgain
+from giftcards.errors import TryAgain, VendorSurprise
 from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.park import Park
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import Redeem
 from giftcards.store.control import Control
@@ -34,6 +35,7 @@ class Sweep:
     redeem: Callable[[], Redeem]
     logger: Logger
     clock: Callable[[], datetime]
+    park: Park
 
     def run(self, deadline: datetime) -> int:
         """Finish what can be finished until `deadline`; return how many operations moved on.
@@ -42,6 +44,7 @@ class Sweep:
         found out, answered and written.
         """
         finished = 0
+        trouble: Exception | None = None
         running = self.control.switch().is_running
         for operation in self.journal.due(now=self.clock(), limit=OPERATIONS_PER_SWEEP):
             if self.clock() >= deadline:
@@ -57,13 +60,16 @@ class Sweep:
                     extra={"operation": operation.key, "reason": str(error)},
                 )
                 self._look_later(operation)
-            except Exception:  # the outer loop: other operations go on
+            except Exception as error:  # the outer loop: other operations go on
                 self.logger.exception(
                     "an operation cannot be finished", extra={"operation": operation.key}
                 )
                 self._look_later(operation)
+                trouble = trouble or error
             else:
                 finished += 1
+        if trouble is not None:
+            raise trouble  # after all others: the alarm on this function's errors has to ring
         return finished
 
     def _look_later(self, operation: Operation) -> None:
@@ -75,4 +81,8 @@ class Sweep:
         if operation.state is State.COMMITTED:
             self.follow_up.hand_over(operation)
         elif operation.kind == REDEMPTION:
-            self.redeem().finish(operation, deadline=deadline)
+            try:
+                self.redeem().finish(operation, deadline=deadline)
+            except VendorSurprise as error:
+                self.park.count_failure(operation, error)
+                raise

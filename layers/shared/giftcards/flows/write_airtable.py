@@ -8,7 +8,7 @@ records of our own by the id we remember.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -18,12 +18,14 @@ from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import Card
 from giftcards.domain.codes import mask
 from giftcards.errors import NeedsAPerson
+from giftcards.flows.redeem import KIND as REDEMPTION
+from giftcards.flows.redeem import operation_key as redemption_key
 from giftcards.receipts import Receipt
 from giftcards.store.cards import Cards, MirrorState
 from giftcards.store.control import Control, ProngState
 from giftcards.store.journal import Journal, Operation, RowWrite
 from giftcards.store.records import Records
-from giftcards.store.table import pack_moment
+from giftcards.store.table import pack_moment, unpack_moment
 
 GIFT_CARDS = "Gift Cards"
 RECEIPTS = "Receipts"
@@ -56,9 +58,9 @@ class WriteAirtable:
             for operation in operations
             if operation.result is not None and operation.result.moved_card is not None
         )
-        rows = [op.result.row for op in operations if op.result and op.result.row]
+        rows = self._rows(operations)
         self._write_rows(rows)
-        self._write_receipts([r for op in operations if op.result for r in op.result.receipts])
+        self._write_receipts(operations)
         self._mirror_cards(list(card_ids))
         self._link_cards(rows)
         self._write_status(list(prongs))
@@ -70,11 +72,25 @@ class WriteAirtable:
             raise NeedsAPerson(f"not in the journal: {', '.join(missing)}")
         return [operations[key] for key in keys]
 
+    def _rows(self, operations: Sequence[Operation]) -> list[RowWrite]:
+        """What rows should read. A note about a row that comes after its outcome is dropped."""
+        notes = [op for op in operations if op.kind != REDEMPTION]
+        asked = self.journal.load_many(redemption_key(op.snapshot["row_id"]) for op in notes)
+        answered = {key for key, op in asked.items() if op.result is not None}
+        return [
+            operation.result.row
+            for operation in operations
+            if operation.result is not None and operation.result.row is not None
+            if operation.kind == REDEMPTION
+            or redemption_key(operation.snapshot["row_id"]) not in answered
+        ]
+
     def _write_rows(self, rows: Sequence[RowWrite]) -> None:
         """Outcome, mask and message of the rows, without their links: a link may have to wait."""
         by_table: dict[str, dict[str, Mapping[str, object]]] = {}
         for row in rows:
-            by_table.setdefault(row.table, {})[row.record_id] = row.cells
+            changes = by_table.setdefault(row.table, {})
+            changes[row.record_id] = dict(changes.get(row.record_id, {})) | dict(row.cells)
         for table, changes in by_table.items():
             self._update(table, changes)
 
@@ -95,10 +111,26 @@ class WriteAirtable:
             )
         return set(report.missing_rows)
 
-    def _write_receipts(self, receipts: Sequence[Receipt]) -> None:
-        """Receipts are written once and never changed, so one that has a record is left alone."""
-        known = self.records.known(RECEIPTS, [receipt.id for receipt in receipts])
-        fresh = {r.id: _receipt_cells(r) for r in receipts if known.get(r.id) is None}
+    def _write_receipts(self, operations: Sequence[Operation]) -> None:
+        """Receipts are written once and never changed, so one that has a record is left alone.
+
+        A receipt tells how long the store waited for its answer, so it is written after that:
+        `answer_store` sends for us again.
+        """
+        due = {
+            receipt.id: (receipt, waited)
+            for operation in operations
+            if operation.result is not None
+            for waited in [_waited(operation)]
+            if waited is not None or operation.result.mail_to is None
+            for receipt in operation.result.receipts
+        }
+        known = self.records.known(RECEIPTS, due)
+        fresh = {
+            name: _receipt_cells(receipt, waited)
+            for name, (receipt, waited) in due.items()
+            if known.get(name) is None
+        }
         self._create(RECEIPTS, fresh, begun={name for name in known if name in fresh})
 
     def _create(
@@ -172,7 +204,17 @@ class WriteAirtable:
             self._put(STATUS, {state.prong: _status_cells(state) for state in states})
 
 
-def _receipt_cells(receipt: Receipt) -> dict[str, object]:
+def _waited(operation: Operation) -> timedelta | None:
+    """From the row's creation to the answer's handing to SES; `None` before that."""
+    if operation.answered_at is None:
+        return None
+    return operation.answered_at - unpack_moment(operation.snapshot["row_created_at"])
+
+
+def _receipt_cells(receipt: Receipt, waited: timedelta | None) -> dict[str, object]:
+    details = receipt.details
+    if waited is not None:
+        details += f" Answered after {waited.total_seconds():.0f} s."
     cells: dict[str, object] = {
         "Receipt": receipt.id,
         "At": pack_moment(receipt.at),
@@ -180,7 +222,7 @@ def _receipt_cells(receipt: Receipt) -> dict[str, object]:
         "Actor": receipt.actor,
         "Outcome": str(receipt.outcome),
         "Operation": receipt.operation,
-        "Details": receipt.details,
+        "Details": details,
     }
     if receipt.card is not None:
         cells["Gift Card"] = receipt.card

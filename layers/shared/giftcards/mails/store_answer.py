@@ -9,7 +9,7 @@ from giftcards.domain.codes import mask
 from giftcards.domain.money import Money
 from giftcards.domain.outcomes import Outcome
 from giftcards.mails.mail import Mail, one_line, typed_line
-from giftcards.mails.rendering import Letter, Tone, read_words, render
+from giftcards.mails.rendering import Letter, Tone, Words, read_words, render
 
 LONGEST_NAME: Final = 80  # of an employee or a store: what fits two lines of a phone
 LONGEST_TYPED_AMOUNT: Final = 30
@@ -44,10 +44,11 @@ def compose_store_answer(answer: StoreAnswer, *, to: str) -> Mail:
 
     Raises `NeedsAPerson` where `to` is not one mail address.
     """
+    words = read_words(f"store_answer/{answer.outcome.lower()}.words", _values(answer))
     letter = Letter(
-        subject=f"{_says(answer)}{_about(answer)}",
+        subject=_subject(answer, words),
         tone=_tone(answer.outcome),
-        words=read_words(f"store_answer/{answer.outcome.lower()}.words", _values(answer)),
+        words=words,
         figures=_figures(answer),
         facts=_facts(answer),
         small_print=(f"Outcome: {answer.outcome}", f"Reference: {one_line(answer.reference)}"),
@@ -55,28 +56,11 @@ def compose_store_answer(answer: StoreAnswer, *, to: str) -> Mail:
     return render(letter, to=to)
 
 
-def _says(answer: StoreAnswer) -> str:
-    """The outcome in a few words: the beginning of the subject, which is all a phone shows."""
-    match answer.outcome:
-        case Outcome.REDEEMED:
-            says = f"Paid: {answer.amount}" if answer.amount else "Paid"
-        case Outcome.CODE_FORMAT_INCORRECT:
-            says = "Not paid: this is not a card code"
-        case Outcome.CODE_NOT_FOUND:
-            says = "Not paid: no card has this code"
-        case Outcome.INSUFFICIENT_BALANCE:
-            says = "Not paid: not enough money on the card"
-        case Outcome.AMOUNT_INVALID:
-            says = "Not paid: this amount cannot be charged"
-        case Outcome.CARD_EXPIRED:
-            says = "Not paid: the card has expired"
-        case Outcome.CARD_DISABLED:
-            says = "Not paid: the card is deactivated"
-        case Outcome.NOT_CHARGED:
-            says = "Not paid: no money was taken"
-        case _:
-            assert_never(answer.outcome)
-    return says
+def _subject(answer: StoreAnswer, words: Words) -> str:
+    """The headline first, because a phone shows little more, and then which request it was."""
+    charged = answer.amount if answer.outcome.is_success else None
+    says = words.headline if charged is None else f"{words.headline}: {charged}"
+    return f"{says}{_about(answer)}"
 
 
 def _about(answer: StoreAnswer) -> str:
@@ -91,10 +75,17 @@ def _tone(outcome: Outcome) -> Tone:
     match outcome:
         case Outcome.REDEEMED:
             return Tone.GOOD
-        case Outcome.CODE_FORMAT_INCORRECT | Outcome.CODE_NOT_FOUND | Outcome.AMOUNT_INVALID:
+        case (
+            Outcome.CODE_FORMAT_INCORRECT
+            | Outcome.CODE_NOT_FOUND
+            | Outcome.AMOUNT_INVALID
+            | Outcome.POSSIBLE_DUPLICATE
+        ):
             return Tone.MEND
         case (
             Outcome.INSUFFICIENT_BALANCE
+            | Outcome.CARD_ONLINE_ONLY
+            | Outcome.HELD
             | Outcome.CARD_EXPIRED
             | Outcome.CARD_DISABLED
             | Outcome.NOT_CHARGED
@@ -114,9 +105,15 @@ def _values(answer: StoreAnswer) -> dict[str, object]:
             return {"balance": answer.balance, "rest": _rest(answer)}
         case Outcome.CODE_NOT_FOUND:
             return {"card": _card(answer)}
-        case Outcome.CODE_FORMAT_INCORRECT | Outcome.AMOUNT_INVALID | Outcome.NOT_CHARGED:
+        case (
+            Outcome.CODE_FORMAT_INCORRECT
+            | Outcome.AMOUNT_INVALID
+            | Outcome.POSSIBLE_DUPLICATE
+            | Outcome.HELD
+            | Outcome.NOT_CHARGED
+        ):
             return {"reason": reason}
-        case Outcome.CARD_EXPIRED | Outcome.CARD_DISABLED:
+        case Outcome.CARD_EXPIRED | Outcome.CARD_DISABLED | Outcome.CARD_ONLINE_ONLY:
             return {}
         case _:
             assert_never(answer.outcome)
@@ -135,6 +132,9 @@ def _figures(answer: StoreAnswer) -> list[tuple[str, str]]:
             | Outcome.AMOUNT_INVALID
             | Outcome.CARD_EXPIRED
             | Outcome.CARD_DISABLED
+            | Outcome.CARD_ONLINE_ONLY
+            | Outcome.POSSIBLE_DUPLICATE
+            | Outcome.HELD
             | Outcome.NOT_CHARGED
         ):
             figures = [("Not charged", answer.amount)]
@@ -153,8 +153,8 @@ def _facts(answer: StoreAnswer) -> list[tuple[str, str]]:
         ("Amount", typed),
         ("Store", one_line(answer.store_name, longest=LONGEST_NAME)),
         ("Filed by", typed_line(answer.employee, longest=LONGEST_NAME)),
-        ("Filed", _moment(answer.asked_at, answer.time_zone)),
-        ("Answered", _moment(answer.answered_at, answer.time_zone)),
+        ("Filed", show_moment(answer.asked_at, answer.time_zone)),
+        ("Answered", show_moment(answer.answered_at, answer.time_zone)),
     ]
     return [(label, value) for label, value in facts if value]
 
@@ -174,7 +174,7 @@ def _rest(answer: StoreAnswer) -> Money | None:
     return answer.amount - answer.balance
 
 
-def _moment(moment: datetime, time_zone: str) -> str:
+def show_moment(moment: datetime, time_zone: str) -> str:
     """A time as the shop's clocks show it: `Mon 23 Nov 2026, 14:05:12 EST`."""
     return f"{moment.astimezone(ZoneInfo(time_zone)):%a %d %b %Y, %H:%M:%S %Z}"
 

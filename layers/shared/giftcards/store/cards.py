@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from giftcards.store.table import Table
+from giftcards.domain.duplicates import RecentRedemption
+from giftcards.domain.money import Money
+from giftcards.store.leases import Lease
+from giftcards.store.table import Item, Table, pack_moment, unpack_moment
 
 CARD_PREFIX = "card#"
 CODE_PREFIX = "code#"
@@ -28,6 +31,35 @@ class MirrorState:
         return self.synced < self.wanted
 
 
+def recent_of(lock: Lease) -> list[RecentRedemption]:
+    """The card's recent redemptions as they stood when its lock was given."""
+    return [
+        RecentRedemption(
+            operation=one["operation"],
+            store_id=one["store_id"],
+            amount=Money(int(one["minor"]), one["currency"]),
+            at=unpack_moment(one["at"]),
+            was_refused=one["refused"],
+        )
+        for one in lock.seen.get("recent", [])
+    ]
+
+
+def pack_recent(recent: Iterable[RecentRedemption]) -> list[Item]:
+    """Recent redemptions as they stand in a card's item."""
+    return [
+        {
+            "operation": one.operation,
+            "store_id": one.store_id,
+            "minor": one.amount.minor,
+            "currency": one.amount.currency,
+            "at": pack_moment(one.at),
+            "refused": one.was_refused,
+        }
+        for one in recent
+    ]
+
+
 class Cards:
     """The index of codes, and the bookkeeping of the mirror in Airtable."""
 
@@ -45,6 +77,19 @@ class Cards:
     def remember(self, fingerprint: str, *, card_id: str) -> None:
         """Enter a code into the index. A code belongs to one card for ever (Shopify)."""
         self._table.put_if_absent({"key": CODE_PREFIX + fingerprint, "card_id": card_id})
+
+    def leave_recent(self, lock: Lease, recent: Iterable[RecentRedemption]) -> None:
+        """Remember a card's recent redemptions. Condition: its lock is still ours."""
+        self._table.update(
+            lock.key,
+            "SET #recent = :recent",
+            condition="#lease_owner = :owner AND #lease_fence = :fence",
+            values={
+                "recent": pack_recent(recent),
+                "owner": lock.owner,
+                "fence": lock.fence,
+            },
+        )
 
     def note_move(self, card_id: str) -> None:
         """The card's balance moved: its mirror is behind now. Once too often is harmless."""

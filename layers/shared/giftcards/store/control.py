@@ -8,10 +8,12 @@ thrown for, so that a journal restored under another name is paused too.
 from dataclasses import dataclass
 from datetime import datetime
 
+from giftcards.domain.cards import ShopFacts
 from giftcards.store.table import Item, Table, pack_moment, unpack_moment
 
 CONTROL_KEY = "control"
 LAYOUT_KEY = "layout"
+FACTS_KEY = "facts"
 PRONG_PREFIX = "prong#"
 
 
@@ -65,6 +67,24 @@ class Control:
                 "table": self._table.name,
                 "since": pack_moment(now),
                 "by": by,
+            }
+        )
+
+    def facts(self) -> ShopFacts | None:
+        """What Shopify said of the shop when `resume` asked, or `None` before."""
+        item = self._table.get(FACTS_KEY)
+        if item is None:
+            return None
+        return ShopFacts(name=item["name"], currency=item["currency"], time_zone=item["time_zone"])
+
+    def keep_facts(self, facts: ShopFacts) -> None:
+        """Keep the shop's facts, so that a cold start can work while Shopify is away."""
+        self._table.put(
+            {
+                "key": FACTS_KEY,
+                "name": facts.name,
+                "currency": facts.currency,
+                "time_zone": facts.time_zone,
             }
         )
 

@@ -3,9 +3,9 @@
 An operation goes one way:
 
     CLAIMED ──► SENT ──► COMMITTED ──► SETTLED
-       │          ▲ │         ▲
-       │   not run│ │         │
-       │          └─┘         │
+       │  ▲       │           ▲
+       │  └───────┘           │       HELD     a claim that waits for the office's word
+       │   did not run        │       PARKED   what nobody but a person can finish
        └── no debit needed ───┘
 
     CLAIMED    the request is ours, its snapshot is kept for ever          put, key does not exist
@@ -14,11 +14,13 @@ An operation goes one way:
     COMMITTED  the outcome is final; receipt, mail, row and sync stand     no outcome yet
                in the same item: the item is the outbox
     SETTLED    everything that follows was handed to its queue             state is COMMITTED
+    HELD       the row grew too old to be charged unasked                  state is CLAIMED
+    PARKED     the alarm has rung; `ops park` shows and decides it         no outcome yet
 
 Each line's right half is the condition of its write. Money operations are never deleted.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +32,8 @@ from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.leases import Lease
 from giftcards.store.table import (
     OPEN_QUEUE,
+    PARKED_QUEUE,
+    Change,
     Item,
     Table,
     epoch_milliseconds,
@@ -49,6 +53,8 @@ class State(StrEnum):
     SENT = "SENT"
     COMMITTED = "COMMITTED"
     SETTLED = "SETTLED"
+    HELD = "HELD"
+    PARKED = "PARKED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,10 @@ class Operation:
     answered_at: datetime | None = None
     settled_at: datetime | None = None
     written_again_at: datetime | None = None
+    failures: int = 0
+    is_released: bool = False
+    parked_in: State | None = None
+    parked_because: str | None = None
 
 
 class Journal:
@@ -117,12 +127,20 @@ class Journal:
         operations = map(_unpack, items.values())
         return {operation.key: operation for operation in operations}
 
+    def parked(self, *, now: datetime, limit: int) -> list[Operation]:
+        """Operations that wait for a person, the longest parked first."""
+        keys = self._table.queued(PARKED_QUEUE, until=now, limit=limit)
+        operations = [
+            _unpack(item)
+            for key, item in self._table.get_many(keys).items()
+            if key.startswith(OPERATION_PREFIX)
+        ]
+        return sorted(operations, key=lambda operation: operation.claimed_at)
+
     def due(self, *, now: datetime, limit: int) -> list[Operation]:
         """Unfinished operations whose time to be looked at has come."""
-        return [
-            _unpack(item)
-            for item in self._table.get_many(self._table.due(now=now, limit=limit)).values()
-        ]
+        keys = self._table.queued(OPEN_QUEUE, until=now, limit=limit)
+        return [_unpack(item) for item in self._table.get_many(keys).values()]
 
     def claim(
         self, key: str, *, kind: str, snapshot: Mapping[str, Any], now: datetime, due_at: datetime
@@ -163,34 +181,45 @@ class Journal:
         return _unpack(standing)
 
     def mark_sent(
-        self, operation: Operation, *, lock: Lease, now: datetime, due_at: datetime
+        self,
+        operation: Operation,
+        *,
+        lock: Lease,
+        recent: Sequence[Item],
+        now: datetime,
+        due_at: datetime,
     ) -> Operation | None:
         """Note that a debit may be at Shopify from now on; `None` where we may not send it.
 
         One transaction: the operation is CLAIMED, and the card's lock is ours (owner and fence) and
         lasts. `None` means that somebody else moved the operation or holds the card: look again.
+        The same transaction leaves `recent` on the card: its redemptions, this one included.
         """
         key = OPERATION_PREFIX + operation.key
-        marked = self._table.update_under(
-            key,
-            "SET #state = :sent, #sent_at = :now, #sent_by = :me, #due_at = :due",
-            condition="#state = :claimed",
-            values={
-                "sent": State.SENT,
-                "claimed": State.CLAIMED,
-                "now": pack_moment(now),
-                "me": lock.owner,
-                "due": _due(due_at),
-            },
-            other_key=lock.key,
-            other_condition=(
-                "#lease_owner = :owner AND #lease_fence = :fence AND #lease_until > :now"
+        marked = self._table.update_both(
+            Change(
+                key,
+                "SET #state = :sent, #sent_at = :now, #sent_by = :me, #due_at = :due",
+                condition="#state = :claimed",
+                values={
+                    "sent": State.SENT,
+                    "claimed": State.CLAIMED,
+                    "now": pack_moment(now),
+                    "me": lock.owner,
+                    "due": _due(due_at),
+                },
             ),
-            other_values={
-                "owner": lock.owner,
-                "fence": lock.fence,
-                "now": epoch_milliseconds(now),
-            },
+            Change(
+                lock.key,
+                "SET #recent = :recent",
+                condition="#lease_owner = :owner AND #lease_fence = :fence AND #lease_until > :now",
+                values={
+                    "recent": list(recent),
+                    "owner": lock.owner,
+                    "fence": lock.fence,
+                    "now": epoch_milliseconds(now),
+                },
+            ),
         )
         if marked:
             sent_at = unpack_moment(pack_moment(now))  # to the millisecond, as the item has it
@@ -229,6 +258,7 @@ class Journal:
         condition = "#state = :judged_in AND attribute_not_exists(#result)"
         values: dict[str, Any] = {
             "committed": State.COMMITTED,
+            "open": OPEN_QUEUE,
             "judged_in": operation.state,
             "result": _pack_result(result),
             "due": _due(due_at),
@@ -238,15 +268,11 @@ class Journal:
             values["sent_by"] = operation.sent_by
         item = self._table.update(
             OPERATION_PREFIX + operation.key,
-            "SET #state = :committed, #result = :result, #due_at = :due",
+            "SET #state = :committed, #result = :result, #queue = :open, #due_at = :due",
             condition=condition,
             values=values,
         )
-        if item is None:
-            item = self._table.get(OPERATION_PREFIX + operation.key)
-        if item is None:
-            raise JournalConflict(f"{operation.key} was deleted from the journal")
-        return _unpack(item)
+        return self._standing(operation.key, item)
 
     def settle(self, operation: Operation, *, now: datetime) -> None:
         """Note that everything that follows was handed over.
@@ -281,6 +307,84 @@ class Journal:
             condition="attribute_exists(#key) AND attribute_not_exists(#answered_at)",
             values={"now": pack_moment(now), "message_id": message_id},
         )
+
+    def hold(self, operation: Operation) -> None:
+        """Let a claim wait for the office's word. Condition: CLAIMED."""
+        self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #state = :held REMOVE #queue, #due_at",
+            condition="#state = :claimed",
+            values={"held": State.HELD, "claimed": State.CLAIMED},
+        )
+
+    def release(self, operation: Operation, *, due_at: datetime) -> Operation:
+        """The office's word is there: the claim goes on. Condition: HELD."""
+        item = self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #state = :claimed, #queue = :open, #due_at = :due, #released = :true",
+            condition="#state = :held",
+            values={
+                "true": True,
+                "held": State.HELD,
+                "claimed": State.CLAIMED,
+                "open": OPEN_QUEUE,
+                "due": _due(due_at),
+            },
+        )
+        return self._standing(operation.key, item)
+
+    def note_failure(self, operation: Operation, *, due_at: datetime) -> int:
+        """Note that an operation could not be finished; return how often that was by now."""
+        item = self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #due_at = :due ADD #failures :one",
+            condition="attribute_not_exists(#result) AND attribute_exists(#due_at)",
+            values={"due": _due(due_at), "one": 1},
+        )
+        return 0 if item is None else int(item["failures"])
+
+    def park(self, operation: Operation, *, because: str, now: datetime) -> None:
+        """Leave an operation to a person. Condition: it has not moved and has no outcome."""
+        self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #state = :parked, #parked_in = :state, #parked_because = :because,"
+            " #queue = :queue, #due_at = :now",
+            condition="#state = :state AND attribute_not_exists(#result)",
+            values={
+                "parked": State.PARKED,
+                "state": operation.state,
+                "because": because,
+                "queue": PARKED_QUEUE,
+                "now": _due(now),
+            },
+        )
+
+    def unpark(self, operation: Operation, *, due_at: datetime) -> Operation:
+        """A person has decided to have it tried again: it goes on where it was parked.
+
+        Condition: PARKED. Its failures are counted anew.
+        """
+        item = self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #state = :before, #queue = :open, #due_at = :due REMOVE #failures, #parked_in,"
+            " #parked_because",
+            condition="#state = :parked",
+            values={
+                "before": operation.parked_in,
+                "parked": State.PARKED,
+                "open": OPEN_QUEUE,
+                "due": _due(due_at),
+            },
+        )
+        return self._standing(operation.key, item)
+
+    def _standing(self, key: str, item: Item | None) -> Operation:
+        """The operation after a write: as the write left it, or as somebody else did."""
+        if item is None:
+            item = self._table.get(OPERATION_PREFIX + key)
+        if item is None:
+            raise JournalConflict(f"{key} was deleted from the journal: nothing may do that")
+        return _unpack(item)
 
     def note_written_again(self, operation: Operation, *, now: datetime) -> None:
         """Note that Airtable was asked once more to show a settled operation."""
@@ -322,6 +426,10 @@ def _unpack(item: Item) -> Operation:
         answered_at=answered_at,
         settled_at=settled_at,
         written_again_at=written_again_at,
+        failures=int(item.get("failures", 0)),
+        is_released=item.get("released", False),
+        parked_in=State(item["parked_in"]) if "parked_in" in item else None,
+        parked_because=item.get("parked_because"),
     )
 
 

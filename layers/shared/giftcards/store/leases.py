@@ -9,8 +9,10 @@ days late. The item is never deleted and its fence only grows, so a worker that 
 be told from the one that holds it, even when both believe in theirs.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from giftcards.store.table import Table, epoch_milliseconds
@@ -18,12 +20,16 @@ from giftcards.store.table import Table, epoch_milliseconds
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease that was given: on `key`, to `owner` (one attempt, not one worker), until `until`."""
+    """A lease that was given: on `key`, to `owner` (one attempt, not one worker), until `until`.
+
+    `seen` is the whole item as it stood when the lease was given; nobody else changes it meanwhile.
+    """
 
     key: str
     owner: str
     fence: int
     until: datetime
+    seen: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 class Leases:
@@ -56,7 +62,7 @@ class Leases:
             item = self._table.get(key)
             if item is None or item.get("lease_owner") != owner:
                 return None
-        return Lease(key=key, owner=owner, fence=int(item["lease_fence"]), until=until)
+        return Lease(key=key, owner=owner, fence=int(item["lease_fence"]), until=until, seen=item)
 
     def release(self, lease: Lease) -> None:
         """Give the lease back. Where it was lost meanwhile, the new holder's stays as it is."""

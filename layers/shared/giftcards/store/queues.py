@@ -5,6 +5,7 @@ knows, and a message that comes twice or late finds there what is still true.
 """
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -20,8 +21,12 @@ WRITER_GROUP = "airtable"
 MESSAGE_IS_GONE = {"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"}
 
 # How long a message that failed stays away: short at first, because a customer may be waiting.
-# SQS would otherwise let it wait for the whole visibility time-out, which is minutes.
-RETRY_SECONDS = (2, 5, 15, 30, 60, 120, 300, 900)
+# SQS would otherwise let it wait for the whole visibility time-out, which is minutes. With the
+# queues' `maxReceiveCount` a vendor may be away for more than an hour.
+ANSWER_RETRY_SECONDS = (2, 5, 15, 30, 60, 120, 300)
+
+# While a message of a FIFO group stays away, the whole group does: no outcome may wait for long.
+WRITE_RETRY_SECONDS = (2, 5, 15)
 
 
 class Queues:
@@ -70,20 +75,27 @@ class Queues:
 
         False where SQS does not know the message any more; it then comes back in its own time.
         """
-        return self._retry_soon(self._answer_store_url, receipt_handle, receive_count)
+        return self._retry_soon(
+            self._answer_store_url, receipt_handle, _wait(ANSWER_RETRY_SECONDS, receive_count)
+        )
 
     def retry_write_soon(self, receipt_handle: str, *, receive_count: int) -> bool:
         """Let a failed write come back after a wait that grows with each try; as above."""
-        return self._retry_soon(self._write_airtable_url, receipt_handle, receive_count)
+        return self._retry_soon(
+            self._write_airtable_url, receipt_handle, _wait(WRITE_RETRY_SECONDS, receive_count)
+        )
 
-    def _retry_soon(self, url: str, receipt_handle: str, receive_count: int) -> bool:
-        step = min(receive_count, len(RETRY_SECONDS)) - 1
+    def _retry_soon(self, url: str, receipt_handle: str, seconds: int) -> bool:
         try:
             self._client.change_message_visibility(
-                QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=RETRY_SECONDS[step]
+                QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
             )
         except ClientError as error:
             if error.response["Error"]["Code"] in MESSAGE_IS_GONE:
                 return False
             raise
         return True
+
+
+def _wait(steps: Sequence[int], receive_count: int) -> int:
+    return steps[min(receive_count, len(steps)) - 1]

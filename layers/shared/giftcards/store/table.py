@@ -10,12 +10,15 @@
                                  and what follows from it (the outbox)
     card#<Shopify's id>          lock (owner, until, fence), and how often   flows, through Cards
                                  its balance moved (wanted) and was
-                                 mirrored (synced)
+                                 mirrored (synced); its recent
+                                 redemptions, to notice a duplicate
     code#<fingerprint>           card id: our index of codes                 flows, through Cards
+    row#<record id>              how often work on a row was begun           the prong
+    misses#<store id>            when a store's codes were not found         the prong
     record#<table>#<our name>    the Airtable record we made for it          write_airtable
 
-    index `due`: queue = "open", due_at = epoch seconds. Only unfinished operations carry the two
-    attributes, so the index holds just what is left to do.
+    index `due`: queue = "open" or "parked", due_at = epoch seconds. Only unfinished and parked
+    items carry the two attributes, so the index holds just what is left to do.
 
 Every write is conditional, or harmless when it happens twice. boto3 retries a write whose reply was
 lost, so a condition that fails may have been met by our own first try: whoever gets "no" looks at
@@ -24,6 +27,7 @@ the item before believing it (`Journal.mark_sent`, `Leases.acquire`).
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import batched
 from typing import TYPE_CHECKING, Any
@@ -44,6 +48,7 @@ BATCH_GET_ROUNDS = 5
 
 DUE_INDEX = "due"
 OPEN_QUEUE = "open"
+PARKED_QUEUE = "parked"
 
 Item = dict[str, Any]
 
@@ -80,6 +85,16 @@ def pack_moment(moment: datetime) -> str:
 def unpack_moment(text: str) -> datetime:
     """The moment that `pack_moment` packed."""
     return datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A conditional change of one item, as `Table.update` takes it."""
+
+    key: str
+    change: str
+    condition: str
+    values: Mapping[str, Any]
 
 
 class Table:
@@ -149,28 +164,16 @@ class Table:
             raise
         return reply["Attributes"]
 
-    def update_under(  # both conditions hold at the same moment, or nothing is written
-        self,
-        key: str,
-        change: str,
-        *,
-        condition: str,
-        values: Mapping[str, Any],
-        other_key: str,
-        other_condition: str,
-        other_values: Mapping[str, Any],
-    ) -> bool:
-        """Change one item while another one meets its condition; False where either refuses."""
-        update = self._expression(key, change, condition, values)
-        check = self._expression(other_key, None, other_condition, other_values)
-        return self._succeeds(
-            lambda: self._client.transact_write_items(
-                TransactItems=[{"Update": update}, {"ConditionCheck": check}]
-            )
-        )
+    def update_both(self, first: Change, second: Change) -> bool:
+        """Change two items at the same moment, or neither; False where a condition refuses."""
+        changes: list[Any] = [
+            {"Update": self._expression(one.key, one.change, one.condition, one.values)}
+            for one in (first, second)
+        ]
+        return self._succeeds(lambda: self._client.transact_write_items(TransactItems=changes))
 
-    def due(self, *, now: datetime, limit: int) -> list[str]:
-        """Keys of unfinished operations whose time has come, the longest due first.
+    def queued(self, queue: str, *, until: datetime, limit: int) -> list[str]:
+        """Keys of the items in `queue` that are due at `until`, the longest due first.
 
         The index lags a little behind the table (DynamoDB: eventually consistent), so read the item
         itself before acting on it.
@@ -178,24 +181,23 @@ class Table:
         reply = self._client.query(
             TableName=self.name,
             IndexName=DUE_INDEX,
-            KeyConditionExpression="#queue = :open AND #due_at <= :now",
+            KeyConditionExpression="#queue = :queue AND #due_at <= :until",
             ExpressionAttributeNames={"#queue": "queue", "#due_at": "due_at"},
-            ExpressionAttributeValues={":open": OPEN_QUEUE, ":now": int(now.timestamp())},
+            ExpressionAttributeValues={":queue": queue, ":until": int(until.timestamp())},
             Limit=limit,
         )
         return [str(item["key"]) for item in reply["Items"]]
 
     def _expression(
-        self, key: str, change: str | None, condition: str | None, values: Mapping[str, Any] | None
-    ) -> Any:  # noqa: ANN401 - one shape serves UpdateItem and two kinds of transaction entry
+        self, key: str, change: str, condition: str | None, values: Mapping[str, Any] | None
+    ) -> Any:  # noqa: ANN401 - one shape serves UpdateItem and a transaction's entry
         names = set(re.findall(r"#(\w+)", f"{change} {condition}"))
         arguments: dict[str, Any] = {
             "TableName": self.name,
             "Key": {"key": key},
             "ExpressionAttributeNames": {f"#{name}": name for name in names},
+            "UpdateExpression": change,
         }
-        if change is not None:
-            arguments["UpdateExpression"] = change
         if condition is not None:
             arguments["ConditionExpression"] = condition
         if values:

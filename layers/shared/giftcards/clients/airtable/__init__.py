@@ -1,6 +1,6 @@
 """The shop's Airtable base, as our application reads and writes it."""
 
-from giftcards.clients.airtable.client import Airtable, UpdateReport, read_schema
+from giftcards.clients.airtable.client import ROW_IS_HELD, Airtable, UpdateReport, read_schema
 from giftcards.clients.airtable.connection import (
     AIRTABLE_REQUESTS_A_SECOND,
     OTHERS_REQUESTS_A_SECOND,
@@ -22,6 +22,7 @@ from giftcards.clients.airtable.layout import (
 __all__ = [
     "AIRTABLE_REQUESTS_A_SECOND",
     "OTHERS_REQUESTS_A_SECOND",
+    "ROW_IS_HELD",
     "STORES_PRONG_REQUESTS_A_SECOND",
     "WRITER_REQUESTS_A_SECOND",
     "Airtable",

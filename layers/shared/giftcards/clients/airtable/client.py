@@ -55,6 +55,10 @@ RECORDS_A_PAGE = 100
 # more stores or equally named records than that are a mistake.
 MOST_PAGES = 10
 
+# How much of the waiting rows is read in one run: each page costs a second of it. What is served
+# leaves the list, so the next run reads on.
+PAGES_OF_WAITING_ROWS = 3
+
 # A list that lost its place at Airtable is begun once more.
 LIST_ATTEMPTS = 2
 
@@ -64,6 +68,11 @@ VALUES_A_FORMULA = 50
 REDEMPTIONS = "Redemptions"
 STORES = "Stores"
 REDEMPTION_FIELDS = ("Store", "Employee", "Gift Card Code", "Amount")
+# Ticks that a shop's base may lack: a store that says it means it, and the office's word.
+REDEMPTION_TICKS = ("Confirm Duplicate", "Approved")
+
+# What stands in `Status` of a row that waits for the office.
+ROW_IS_HELD = "Held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +127,38 @@ class Airtable:
 
     # Reading.
 
-    def waiting_redemptions(self, *, since: datetime, limit: int) -> list[RedemptionRow]:
-        """Rows whose status is empty, made at `since` or later; oldest first, at most `limit`.
+    def waiting_redemptions(
+        self, *, since: datetime, most_pages: int = PAGES_OF_WAITING_ROWS
+    ) -> list[RedemptionRow]:
+        """Rows that wait, made at `since` or later; oldest first, at most `most_pages` hundreds.
+
+        A row waits while its status is empty, and again once it was held and the office approved.
 
         Airtable picks them, but cannot sort by creation: where more than a thousand wait, these are
         the oldest of the first thousand. Airtable knows creation times to the second.
         """
         status = formula.Field(self._layout.required_field_id(REDEMPTIONS, "Status"))
         too_old = formula.IS_BEFORE(formula.CREATED_TIME(), _parsed(since))
-        waiting = formula.AND(formula.EQ(status, ""), formula.NOT(too_old))
-        records = self._list(REDEMPTIONS, REDEMPTION_FIELDS, waiting, doing="reading waiting rows")
+        open_row: formula.Formula = formula.EQ(status, "")
+        approved = self._layout.field_id(REDEMPTIONS, "Approved")
+        if approved is not None:
+            released = formula.AND(formula.EQ(status, ROW_IS_HELD), formula.Field(approved))
+            open_row = formula.OR(open_row, released)
+        waiting = formula.AND(open_row, formula.NOT(too_old))
+        records = self._list(
+            REDEMPTIONS,
+            self._row_fields(),
+            waiting,
+            doing="reading waiting rows",
+            most_pages=most_pages,
+        )
         rows = [self._redemption_row(record) for record in records]
-        return sorted(rows, key=lambda row: (row.created_at, row.id))[:limit]
+        return sorted(rows, key=lambda row: (row.created_at, row.id))
 
     def redemption(self, record_id: str) -> RedemptionRow | None:
         """One row as it reads now, `None` if it was deleted."""
         this = formula.EQ(formula.RECORD_ID(), record_id)
-        records = self._list(REDEMPTIONS, REDEMPTION_FIELDS, this, doing="reading a row")
+        records = self._list(REDEMPTIONS, self._row_fields(), this, doing="reading a row")
         return self._redemption_row(records[0]) if records else None
 
     def stores(self) -> list[Store]:
@@ -233,12 +257,29 @@ class Airtable:
             employee=read_text(self._cell(REDEMPTIONS, "Employee", record)).strip(),
             typed_code=read_text(self._cell(REDEMPTIONS, "Gift Card Code", record)),
             typed_amount=read_amount(self._cell(REDEMPTIONS, "Amount", record)),
+            is_confirmed=self._is_ticked("Confirm Duplicate", record),
+            is_approved=self._is_ticked("Approved", record),
         )
 
+    def _row_fields(self) -> list[str]:
+        ticks = [f for f in REDEMPTION_TICKS if self._layout.field_id(REDEMPTIONS, f) is not None]
+        return [*REDEMPTION_FIELDS, *ticks]
+
+    def _is_ticked(self, field: str, record: RecordDict) -> bool:
+        """Whether a tick that the shop's base may lack is set; Airtable leaves empty ones out."""
+        field_id = self._layout.field_id(REDEMPTIONS, field)
+        return field_id is not None and record["fields"].get(field_id) is True
+
     def _list(
-        self, table: str, fields: Sequence[str], picked: formula.Formula | None, *, doing: str
+        self,
+        table: str,
+        fields: Sequence[str],
+        picked: formula.Formula | None,
+        *,
+        doing: str,
+        most_pages: int = MOST_PAGES,
     ) -> list[RecordDict]:
-        """The records a formula picks, with these fields, at most `MOST_PAGES` pages of them."""
+        """The records a formula picks, with these fields, at most `most_pages` pages of them."""
         call = Call(doing=doing, table=table, changes=False)
         options: dict[str, Any] = {
             "fields": [self._layout.required_field_id(table, field) for field in fields],
@@ -249,7 +290,7 @@ class Airtable:
         for attempt in range(1, LIST_ATTEMPTS + 1):
             try:
                 with refusals_caught(call, self._layout):
-                    pages = islice(self._table(table).iterate(**options), MOST_PAGES)
+                    pages = islice(self._table(table).iterate(**options), most_pages)
                     return [record for page in pages for record in page]
             except Refused as refused:
                 lost = refused.refusal.kind == "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"

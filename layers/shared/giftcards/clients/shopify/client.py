@@ -31,6 +31,12 @@ from giftcards.errors import Unconfirmed, VendorSurprise
 # cards cost a hundred.
 CARDS_PER_QUERY = 100
 
+# Search lags by tens of seconds; ten minutes is beyond all that was seen for gift cards.
+SEARCH_LAG = timedelta(minutes=10)
+
+# A shop that sells more cards than this within ten minutes finds some of them a moment later.
+NEWEST_CARDS = 50
+
 # A page of transactions costs its size in points; few cards have moved more often than this.
 MOVEMENTS_PER_PAGE = 100
 
@@ -109,6 +115,17 @@ class Shopify:
             return None
         card = replies.card(found[0])
         return card if card.last4 == code.last4 else None
+
+    def sold_lately(self, code: Code, *, now: datetime) -> bool:
+        """Whether a card with this code's last four was made so recently that search may lag.
+
+        Says nothing about whether it is that card: only that it is worth looking again.
+        """
+        answer = self._graphql.ask("newest_cards", {"count": NEWEST_CARDS})
+        cards = map(replies.card, replies.parts(replies.part(answer.data, "giftCards"), "nodes"))
+        return any(
+            card.last4 == code.last4 and now - card.created_at < SEARCH_LAG for card in cards
+        )
 
     def read_card(self, card_id: str) -> Card | None:
         """The card as it is now, by its id (this read does not lag); None if there is none."""

@@ -137,7 +137,9 @@ class GraphQL:
         token = self._tokens.token()
         reply = self._send(name, variables, token, unclear=unclear, attempts=attempts)
         if reply.status_code == UNAUTHORISED and self._tokens.renewed_after(token):
-            # 401: it did not run, so it may be sent again.
+            if unclear is Unconfirmed:
+                # It did not run. Whether there is still time to send it, the caller has to judge.
+                raise NotSent("Shopify refused an old access token; there is a new one now")
             token = self._tokens.token()
             reply = self._send(name, variables, token, unclear=unclear, attempts=attempts)
         self._compare_version(reply)

@@ -1,0 +1,66 @@
+"""How often work on a row was begun and never ended: a row that kills its worker is set aside."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from giftcards.store.table import PARKED_QUEUE, Table
+
+ROW_PREFIX = "row#"
+
+
+@dataclass(frozen=True, slots=True)
+class RowAttempts:
+    """How many attempts at a row were begun and not ended, and whether it waits for a person."""
+
+    unended: int
+    is_parked: bool
+
+
+NEVER_BEGUN = RowAttempts(unended=0, is_parked=False)
+
+
+class Attempts:
+    """Counts beginnings, and forgets those that came to an end; parks a row that never does."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def of(self, row_ids: Iterable[str]) -> dict[str, RowAttempts]:
+        """What is known of these rows' attempts; a row that was never begun is left out."""
+        items = self._table.get_many(ROW_PREFIX + row_id for row_id in row_ids)
+        return {
+            key.removeprefix(ROW_PREFIX): RowAttempts(
+                unended=int(item.get("begun", 0)), is_parked="queue" in item
+            )
+            for key, item in items.items()
+        }
+
+    def begin(self, row_id: str) -> None:
+        """Note that work on the row begins."""
+        self._table.update(ROW_PREFIX + row_id, "ADD #begun :one", values={"one": 1})
+
+    def end(self, row_id: str) -> None:
+        """The worker survived: all beginnings are forgotten."""
+        self._table.update(ROW_PREFIX + row_id, "SET #begun = :none", values={"none": 0})
+
+    def park(self, row_id: str, *, now: datetime) -> None:
+        """Leave the row to a person."""
+        self._table.update(
+            ROW_PREFIX + row_id,
+            "SET #queue = :queue, #due_at = :now",
+            values={"queue": PARKED_QUEUE, "now": int(now.timestamp())},
+        )
+
+    def parked(self, *, now: datetime, limit: int) -> list[str]:
+        """Ids of the rows that wait for a person."""
+        keys = self._table.queued(PARKED_QUEUE, until=now, limit=limit)
+        return [key.removeprefix(ROW_PREFIX) for key in keys if key.startswith(ROW_PREFIX)]
+
+    def unpark(self, row_id: str) -> None:
+        """A person wants it tried again: its beginnings are counted anew."""
+        self._table.update(
+            ROW_PREFIX + row_id,
+            "SET #begun = :none REMOVE #queue, #due_at",
+            values={"none": 0},
+        )
