@@ -81,6 +81,7 @@ class Effects:
     kill_on: dict[str, When] = field(default_factory=dict)
     watch: Callable[[str], None] | None = None
     dead: bool = False
+    deaths: int = 0
     turn: Lock = field(default_factory=Lock)
 
     def revive(self) -> None:
@@ -110,6 +111,7 @@ class Effects:
             del self.kill_on[word]
         if words or self.kill_at.get(place) == when:
             self.dead = True
+            self.deaths += 1
             raise WorkerKilled(f"{when} {name}")
 
 
@@ -260,11 +262,12 @@ class World:
     def come_to_rest(self) -> None:
         """Let time, ticks and sweeps pass until nothing is left to do."""
         for _ in range(ROUNDS_TO_QUIET):
+            deaths = self.effects.deaths
             self.advance(60)
             self.tick()
             self.sweep()
             self.drain()
-            if self._is_quiet():
+            if deaths == self.effects.deaths and self._is_quiet():
                 return
         raise AssertionError("the shop never came to rest")
 

@@ -5,11 +5,14 @@ once for each effect and each side of it, with the worker killed there. What com
 would come anyway: ticks, sweeps, and messages that become visible again.
 """
 
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
 
 from giftcards.domain.outcomes import Outcome
+from giftcards.errors import NeedsAPerson
+from sandbox.faults import Fault
 from tests.world import When, World, running_world
 
 pytestmark = pytest.mark.slow
@@ -96,3 +99,79 @@ def test_a_worker_dies_at_any_effect(story: str, when: When) -> None:
                 check(world, card_id, row_id, outcome_after(effects, place, when, outcome))
             except AssertionError as error:
                 raise AssertionError(f"killed {when} effect {place}, {name}: {error}") from error
+
+
+# ------------------------------------------------------------------------------- twice in a row
+
+
+# The second worker dies at every ninth of its effects, beginning one further for each effect of the
+# first: neighbours together meet all of them, in a ninth of the time.
+STRIDE = 9
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_worker_dies_between_claim_and_handing_over_and_so_does_the_next(part: int) -> None:
+    """The second one dies at its own effects, wherever the first one left off.
+
+    Dying after an effect is dying before the next one, so one side shows both.
+    """
+    effects = effects_of("redeemed")
+    begin = next(i for i, name in enumerate(effects) if "FindCard" in name)
+    end = next(i for i, name in enumerate(effects) if "SendEmail" in name)
+    twice = 0
+    for first in range(begin + part, end, 2):
+        second = first + 1 + first % STRIDE
+        while tell_with_deaths(first, second) > 1:
+            twice += 1
+            second += STRIDE
+    assert twice > end - begin
+
+
+def tell_with_deaths(first: int, second: int) -> int:
+    """Tell the story with workers dying before these effects; return how many did."""
+    with running_world() as world:
+        world.effects.kill_at = {first: "before", second: "before"}
+        card_id, row_id = tell(world, STORIES["redeemed"][0])
+        world.come_to_rest()
+        check_whatever_happened(world, card_id, row_id)
+        return world.effects.deaths
+
+
+# --------------------------------------------------------------- every accident at every question
+
+ACCIDENTS = [fault for fault in Fault if fault is not Fault.STALE_SEARCH]
+
+
+@pytest.mark.parametrize("accident", ACCIDENTS)
+@pytest.mark.parametrize("times", [1, 3])
+def test_shopify_has_an_accident_at_every_call(accident: Fault, times: int) -> None:
+    """Each kind of accident, once and three times in a row, at each call a redemption makes."""
+    seconds = 90.0 if accident is Fault.APPLY_LATE else 0.0
+    for operation in ("FindCard", "ReadCard", "giftCardDebit", "ReadCards"):
+        if accident is Fault.APPLY_LATE and operation != "giftCardDebit":
+            continue  # only a change can be applied later
+        with running_world() as world:
+            world.shop.faults.add(accident, operation=operation, times=times, seconds=seconds)
+            card_id, row_id = tell_through_errors(world)
+            assert [order.times for order in world.shop.faults.waiting()] != [times], operation
+            check_whatever_happened(world, card_id, row_id)
+
+
+def tell_through_errors(world: World) -> tuple[str, str]:
+    """The story of a redemption where runs may fail for want of a person."""
+    card = world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE, Amount=10)
+    for _ in range(5):
+        with suppress(NeedsAPerson):
+            world.tick()
+        world.drain()
+        world.advance(60)
+    world.come_to_rest()
+    return card.id, row_id
+
+
+def check_whatever_happened(world: World, card_id: str, row_id: str) -> None:
+    """The promises, with whatever outcome the story came to."""
+    outcome = Outcome(world.row(row_id)["Outcome"])
+    assert outcome in {Outcome.REDEEMED, Outcome.NOT_CHARGED}
+    check(world, card_id, row_id, outcome)

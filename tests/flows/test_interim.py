@@ -6,7 +6,7 @@ import pytest
 
 from giftcards.domain.outcomes import Outcome
 from sandbox.faults import Fault
-from tests.world import World
+from tests.world import WorkerKilled, World
 
 CODE = "wxyz2345abcd6789"
 
@@ -115,3 +115,21 @@ def test_ses_refusing_loses_nothing(world: World) -> None:
     assert [subject[:4] for subject in subjects(world)] == ["Paid"]
     (receipt,) = world.cells("Receipts")
     assert "Answered after" in receipt["Details"]
+
+
+def test_a_worker_that_dies_after_the_mail_leaves_no_receipt_behind(world: World) -> None:
+    """The writer was quicker than the mail, and found no answer to write a receipt about."""
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.tick()
+    world.app.write_airtable().write([{"operation": f"redemption#{row_id}"}])
+    assert world.cells("Receipts") == []
+    world.effects.kill_on = {"sqs SendMessage": "before"}
+    with pytest.raises(WorkerKilled):
+        world.app.answer_store().answer(f"redemption#{row_id}")
+    world.new_worker()
+    world.sqs.purge_queue(QueueUrl=world.queue_urls["WriteAirtableQueue"])
+    world.advance(60)
+    world.drain()
+    assert len(world.mails()) == 1
+    assert len(world.cells("Receipts")) == 1

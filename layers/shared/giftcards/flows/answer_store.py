@@ -56,7 +56,11 @@ class AnswerStore:
         operation = self.journal.load(operation_key)
         if operation is None or operation.result is None:
             raise NeedsAPerson(f"{operation_key} has no outcome in the journal to be mailed")
-        if operation.answered_at is not None or operation.result.mail_to is None:
+        if operation.result.mail_to is None:
+            return
+        if operation.answered_at is not None:
+            # Whoever sent it may have died before he sent for the writer.
+            self.queues.write_operation(operation.key)
             return
         if operation.kind == INTERIM_KIND:
             self._in_turn(operation.snapshot["row_id"], lambda: self._ask_to_wait(operation))
