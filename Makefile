@@ -50,7 +50,7 @@ setup: ## Make or refresh the environments (the other commands do it by themselv
 demo: setup ## Show the whole system at work on this machine, until Ctrl-C
 	@exec $(BIN)/python -m sandbox.demo
 
-check: setup _static _fast-tests ## What can be checked within a minute
+check: setup _static _fast-tests ## The quick part, for while you work
 
 test: setup _needs-chromium _static _template _locks _tests _stack-tests ## Everything
 	@printf '── all green\n'
