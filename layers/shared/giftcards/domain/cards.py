@@ -67,3 +67,45 @@ class Movement:
     amount: Money
     note: str | None
     processed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CardLimits:
+    """What a card may hold by the shop's own settings; `None` where Shopify names no limit.
+
+    `issue` bounds cards that are issued, `purchase` cards that customers buy on the web.
+    """
+
+    issue: Money | None
+    purchase: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotedCard:
+    """A card and the note it was made with: the note tells ours from anybody else's."""
+
+    card: Card
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The card was made, with the code we gave."""
+
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTaken:
+    """A card with this code exists, or existed: most likely our own, made by an earlier try."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRefused:
+    """The card was refused for another reason: Shopify's error code, and its message."""
+
+    code: str
+    message: str
+
+
+CreateReply = Created | CodeTaken | CreateRefused

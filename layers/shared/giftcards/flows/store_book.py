@@ -1,11 +1,11 @@
 """Know the stores: read from Airtable now and then, not for every customer."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from threading import Lock
 
+from giftcards.domain.addresses import is_one_address
 from giftcards.domain.outcomes import Store
 
 # A store's new mail address may take this long to be used. Reading the stores before each row would
@@ -15,10 +15,6 @@ GOOD_FOR_SECONDS = 300
 # A name that is not in the book may have been added just now; but one row with a wrong name must
 # not make every tick read the stores again.
 UNKNOWN_AGAIN_SECONDS = 30
-
-
-# One address and nothing else; whether it reaches anybody, only a mail can tell.
-ONE_ADDRESS = r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+"
 
 
 class StoreBook:
@@ -65,7 +61,7 @@ class StoreBook:
 
 def can_be_mailed(store: Store) -> bool:
     """Whether the store has one mail address: a store that cannot be answered is not served."""
-    return re.fullmatch(ONE_ADDRESS, store.email) is not None
+    return is_one_address(store.email)
 
 
 def _bare(name: str | None) -> str:

@@ -1,16 +1,13 @@
 """One mail, ready to be sent: to whom, its subject, and the same words as plain text and HTML."""
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from giftcards.domain.addresses import is_one_address
 from giftcards.domain.hiding import hide_codes
 from giftcards.errors import NeedsAPerson
 
-# One address and nothing else: a second one, a name or a line break never gets into a header.
-ONE_ADDRESS = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\]+")
-LONGEST_ADDRESS: Final = 320  # RFC 3696: 64 before the @, 255 behind it
 # A phone shows some 40 characters of a subject; whatever is longer than this was pasted.
 LONGEST_LINE: Final = 200
 
@@ -31,7 +28,8 @@ class Mail:
     html: str
 
     def __post_init__(self) -> None:
-        if len(self.to) > LONGEST_ADDRESS or not ONE_ADDRESS.fullmatch(self.to):
+        # A second address, a name or a line break never gets into a header.
+        if not is_one_address(self.to):
             raise NeedsAPerson(
                 "a mail can only be sent to one address such as store@example.com: look at the"
                 " store's Email in Stores, and at the office's address in the configuration"

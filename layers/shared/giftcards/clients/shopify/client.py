@@ -1,26 +1,29 @@
 """The shop's gift cards, as the rest of the application speaks of them.
 
-Balances are Shopify's: they are read here and nowhere reckoned. A debit is the one thing that
-changes anything, and it is not idempotent: `debit` sends it once, and `find_movement` tells
-afterwards whether it was applied.
+Balances are Shopify's: they are read here and nowhere reckoned. Two things change anything. A debit
+is not idempotent: `debit` sends it once, and `find_movement` tells afterwards whether it was
+applied. A card is made by `create_card`, which is safe to repeat with the same code (`creating`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import batched
 
 import requests
 
-from giftcards.clients.shopify import replies
+from giftcards.clients.shopify import creating, replies
 from giftcards.clients.shopify.graphql import API_VERSION, GraphQL, send_once
 from giftcards.clients.shopify.tokens import ClientCredentials, StaticToken, TokenKeeper
 from giftcards.domain.cards import (
     Card,
+    CardLimits,
+    CreateReply,
     Debited,
     DebitRefused,
     DebitReply,
     InsufficientFunds,
     Movement,
+    NotedCard,
     ShopFacts,
 )
 from giftcards.domain.codes import Code
@@ -58,7 +61,7 @@ class Shopify:
     its API than we were built for, which it does when it retires ours.
 
     Every method raises what the table in `graphql` says: `NotSent`, `AccessRefused`,
-    `ConfigurationError` and `VendorSurprise`; `debit` also `Unconfirmed`.
+    `ConfigurationError` and `VendorSurprise`; `debit` and `create_card` also `Unconfirmed`.
     """
 
     def __init__(
@@ -165,6 +168,38 @@ class Shopify:
             return _read_debit(payload, amount)
         except VendorSurprise as surprise:
             raise Unconfirmed(f"A debit's answer cannot be read: {surprise}") from surprise
+
+    def card_limits(self) -> CardLimits:
+        """The most that a card may hold, by the shop's own settings."""
+        return creating.read_limits(self._graphql)
+
+    def create_card(
+        self,
+        *,
+        code: Code,
+        amount: Money,
+        reference: str,
+        expires_on: date | None,
+        template_suffix: str | None = None,
+    ) -> CreateReply:
+        """Make a card of `amount` with our `code`, once, with `reference` as its note.
+
+        `expires_on` is the card's last day (None: it never expires); `template_suffix` picks the
+        theme of its page. Raises `Unconfirmed` when nobody knows whether it was made: the same call
+        with the same code is then the way to find out, as the table in `creating` has it.
+        """
+        return creating.create_card(
+            self._graphql,
+            code=code,
+            amount=amount,
+            reference=reference,
+            expires_on=expires_on,
+            template_suffix=template_suffix,
+        )
+
+    def find_created(self, code: Code) -> NotedCard | None:
+        """The card with exactly this code and its note, or None: the search lags behind."""
+        return creating.find_created(self._graphql, code)
 
     def find_movement(
         self, card_id: str, *, reference: str, amount: Money, since: datetime
