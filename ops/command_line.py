@@ -69,6 +69,8 @@ def resume(app: Application, options: argparse.Namespace) -> int:
     _say(f"Airtable  base {app.config.airtable_base_id}: {len(stores)} stores")
     if silent:
         _say(f"          without one mail address, so their rows will wait: {', '.join(silent)}")
+    for part, tables in layout.parts_off().items():
+        _say(f"          off: {part}, because the base has no table {' and '.join(tables)}")
     rows = airtable.waiting_redemptions(since=app.config.live_from, most_pages=PAGES_TO_COUNT)
     count = f"{len(rows)} or more" if len(rows) >= PAGES_TO_COUNT * 100 else str(len(rows))
     _say(f"Live from {app.config.live_from.isoformat()}: older rows are never processed")

@@ -91,7 +91,7 @@ def _creation_requests(*, stores: str, cards: str) -> Sequence[FieldWish]:
         _text("Theme"),
         _day("Send On"),
         _text("Kind"),
-        _choice("Status", ["Processed"]),
+        _choice("Status", ["Processed", "Held", "In Progress"]),
         _text("Outcome"),
         _link("Gift Cards", cards),
         _moment("Processed At"),

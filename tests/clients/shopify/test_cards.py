@@ -46,9 +46,12 @@ def test_every_document_is_valid_against_shopifys_schema(name: str) -> None:
 
 def test_there_are_documents() -> None:
     assert documents() == [
+        "card_limits",
         "card_movements",
+        "create_card",
         "debit_card",
         "find_card",
+        "find_created",
         "newest_cards",
         "read_card",
         "read_cards",

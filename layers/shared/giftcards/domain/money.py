@@ -118,3 +118,13 @@ class Money:
 
     def __ge__(self, other: "Money") -> bool:
         return other <= self
+
+
+def read_amount(typed: str | None, *, currency: str) -> Money:
+    """The amount a store typed; raises `MoneyError` in words for the store where it is none."""
+    if typed is None or not typed.strip():
+        raise MoneyError("the amount is missing")
+    amount = Money.parse(typed.strip(), currency)
+    if amount <= Money.zero(currency):
+        raise MoneyError(f"the amount is {amount}; it has to be more than zero")
+    return amount

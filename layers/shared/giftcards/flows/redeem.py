@@ -36,7 +36,7 @@ from giftcards.domain.duplicates import (
     still_remembered,
 )
 from giftcards.domain.hiding import hide_codes
-from giftcards.domain.money import Money, MoneyError
+from giftcards.domain.money import Money, MoneyError, read_amount
 from giftcards.domain.outcomes import Outcome, RedemptionRow, Store, explain
 from giftcards.errors import AccessRefused, GiftCardError, NeedsAPerson, NotSent, Unconfirmed
 from giftcards.flows.follow_up import FollowUp
@@ -640,16 +640,6 @@ class Redeem:
 
     def _today(self) -> date:
         return self.clock().astimezone(ZoneInfo(self.facts.time_zone)).date()
-
-
-def read_amount(typed: str | None, *, currency: str) -> Money:
-    """The amount a store typed; raises `MoneyError` in words for the store where it is none."""
-    if typed is None or not typed.strip():
-        raise MoneyError("the amount is missing")
-    amount = Money.parse(typed.strip(), currency)
-    if amount <= Money.zero(currency):
-        raise MoneyError(f"the amount is {amount}; it has to be more than zero")
-    return amount
 
 
 def judge(

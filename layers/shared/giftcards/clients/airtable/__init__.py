@@ -1,6 +1,13 @@
 """The shop's Airtable base, as our application reads and writes it."""
 
-from giftcards.clients.airtable.client import ROW_IS_HELD, Airtable, UpdateReport, read_schema
+from giftcards.clients.airtable.client import (
+    ROW_IS_HELD,
+    ROW_IS_IN_PROGRESS,
+    Airtable,
+    ResendRow,
+    UpdateReport,
+    read_schema,
+)
 from giftcards.clients.airtable.connection import (
     AIRTABLE_REQUESTS_A_SECOND,
     OTHERS_REQUESTS_A_SECOND,
@@ -23,6 +30,7 @@ __all__ = [
     "AIRTABLE_REQUESTS_A_SECOND",
     "OTHERS_REQUESTS_A_SECOND",
     "ROW_IS_HELD",
+    "ROW_IS_IN_PROGRESS",
     "STORES_PRONG_REQUESTS_A_SECOND",
     "WRITER_REQUESTS_A_SECOND",
     "Airtable",
@@ -33,6 +41,7 @@ __all__ = [
     "Kind",
     "Layout",
     "Pace",
+    "ResendRow",
     "UpdateReport",
     "expected_tables",
     "read_schema",

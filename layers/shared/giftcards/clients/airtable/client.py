@@ -44,6 +44,8 @@ from giftcards.clients.airtable.refusals import (
     refusals_caught,
     refusals_translated,
 )
+from giftcards.domain.balance import BalanceRow
+from giftcards.domain.creation import CreationRow
 from giftcards.domain.outcomes import RedemptionRow, Store
 from giftcards.errors import BaseMismatch, TryAgain, Unconfirmed, VendorSurprise
 
@@ -66,13 +68,24 @@ LIST_ATTEMPTS = 2
 VALUES_A_FORMULA = 50
 
 REDEMPTIONS = "Redemptions"
+CREATION_REQUESTS = "Creation Requests"
+BALANCE_CHECKS = "Balance Checks"
+GIFT_CARDS = "Gift Cards"
 STORES = "Stores"
 REDEMPTION_FIELDS = ("Store", "Employee", "Gift Card Code", "Amount")
 # Ticks that a shop's base may lack: a store that says it means it, and the office's word.
 REDEMPTION_TICKS = ("Confirm Duplicate", "Approved")
 
-# What stands in `Status` of a row that waits for the office.
+CREATION_FIELDS = ("Store", "Employee", "Amount", "Recipient Name", "Recipient Email")
+# Fields of the form that a shop's base may lack; a missing one reads as an empty cell.
+OPTIONAL_CREATION_FIELDS = (
+    "Quantity", "Is Gift", "Purchaser Name", "Purchaser Email", "Gift Message", "Theme", "Send On",
+    "Kind", "Approved",
+)  # fmt: skip
+
+# What stands in `Status` of a row that waits for the office, and of one whose cards are being made.
 ROW_IS_HELD = "Held"
+ROW_IS_IN_PROGRESS = "In Progress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,18 @@ class UpdateReport:
             self.missing_fields | other.missing_fields,
             self.missing_links | other.missing_links,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ResendRow:
+    """A card that the office wants mailed again.
+
+    `id` is the record's, `card_id` Shopify's; `to` is a corrected address, `None` for the old one.
+    """
+
+    id: str
+    card_id: str
+    to: str | None
 
 
 class Airtable:
@@ -137,23 +162,93 @@ class Airtable:
         Airtable picks them, but cannot sort by creation: where more than a thousand wait, these are
         the oldest of the first thousand. Airtable knows creation times to the second.
         """
-        status = formula.Field(self._layout.required_field_id(REDEMPTIONS, "Status"))
-        too_old = formula.IS_BEFORE(formula.CREATED_TIME(), _parsed(since))
-        open_row: formula.Formula = formula.EQ(status, "")
-        approved = self._layout.field_id(REDEMPTIONS, "Approved")
-        if approved is not None:
-            released = formula.AND(formula.EQ(status, ROW_IS_HELD), formula.Field(approved))
-            open_row = formula.OR(open_row, released)
-        waiting = formula.AND(open_row, formula.NOT(too_old))
         records = self._list(
             REDEMPTIONS,
             self._row_fields(),
-            waiting,
+            self._waiting(REDEMPTIONS, since=since),
             doing="reading waiting rows",
             most_pages=most_pages,
         )
         rows = [self._redemption_row(record) for record in records]
         return sorted(rows, key=lambda row: (row.created_at, row.id))
+
+    def waiting_creations(
+        self, *, since: datetime, most_pages: int = PAGES_OF_WAITING_ROWS
+    ) -> list[CreationRow]:
+        """Requests for cards that wait, as `waiting_redemptions`; none where the table is absent.
+
+        A row waits while its status is empty, and again once it was held and the office approved.
+        """
+        if not self._layout.has(CREATION_REQUESTS):
+            return []
+        records = self._list(
+            CREATION_REQUESTS,
+            self._present(CREATION_REQUESTS, CREATION_FIELDS, OPTIONAL_CREATION_FIELDS),
+            self._waiting(CREATION_REQUESTS, since=since),
+            doing="reading waiting rows",
+            most_pages=most_pages,
+        )
+        rows = [self._creation_row(record) for record in records]
+        return sorted(rows, key=lambda row: (row.created_at, row.id))
+
+    def creation(self, record_id: str) -> CreationRow | None:
+        """One request for cards as it reads now, `None` if it was deleted."""
+        records = self._list(
+            CREATION_REQUESTS,
+            self._present(CREATION_REQUESTS, CREATION_FIELDS, OPTIONAL_CREATION_FIELDS),
+            formula.EQ(formula.RECORD_ID(), record_id),
+            doing="reading a row",
+        )
+        return self._creation_row(records[0]) if records else None
+
+    def waiting_balance_checks(
+        self, *, since: datetime, most_pages: int = PAGES_OF_WAITING_ROWS
+    ) -> list[BalanceRow]:
+        """Customers' questions that wait, oldest first; none where the table is absent."""
+        if not self._layout.has(BALANCE_CHECKS):
+            return []
+        records = self._list(
+            BALANCE_CHECKS,
+            ("Gift Card Code", "Email"),
+            self._waiting(BALANCE_CHECKS, since=since),
+            doing="reading waiting rows",
+            most_pages=most_pages,
+        )
+        rows = [
+            BalanceRow(
+                id=record["id"],
+                created_at=read_moment(record["createdTime"]),
+                typed_code=self._typed(BALANCE_CHECKS, "Gift Card Code", record),
+                email=self._typed(BALANCE_CHECKS, "Email", record).strip(),
+            )
+            for record in records
+        ]
+        return sorted(rows, key=lambda row: (row.created_at, row.id))
+
+    def cards_to_resend(self) -> list[ResendRow]:
+        """The cards whose `Resend` the office ticked, by record id; none where nobody can tick it.
+
+        Whoever mailed a card again empties the tick: until then the card stays in this list.
+        """
+        resend = self._layout.field_id(GIFT_CARDS, "Resend")
+        if resend is None:
+            return []
+        records = self._list(
+            GIFT_CARDS,
+            self._present(GIFT_CARDS, ("Shopify ID",), ("Resend To",)),
+            formula.Field(resend),
+            doing="reading cards to mail again",
+            most_pages=PAGES_OF_WAITING_ROWS,
+        )
+        rows = [
+            ResendRow(
+                id=record["id"],
+                card_id=self._typed(GIFT_CARDS, "Shopify ID", record).strip(),
+                to=self._typed(GIFT_CARDS, "Resend To", record).strip() or None,
+            )
+            for record in records
+        ]
+        return sorted(rows, key=lambda row: row.id)
 
     def redemption(self, record_id: str) -> RedemptionRow | None:
         """One row as it reads now, `None` if it was deleted."""
@@ -261,13 +356,67 @@ class Airtable:
             is_approved=self._is_ticked("Approved", record),
         )
 
+    def _waiting(self, table: str, *, since: datetime) -> formula.Formula:
+        """Picks rows made at `since` or later without a status, or held and then approved."""
+        status = formula.Field(self._layout.required_field_id(table, "Status"))
+        too_old = formula.IS_BEFORE(formula.CREATED_TIME(), _parsed(since))
+        open_row: formula.Formula = formula.EQ(status, "")
+        approved = self._optional_field_id(table, "Approved")
+        if approved is not None:
+            released = formula.AND(formula.EQ(status, ROW_IS_HELD), formula.Field(approved))
+            open_row = formula.OR(open_row, released)
+        return formula.AND(open_row, formula.NOT(too_old))
+
+    def _optional_field_id(self, table: str, field: str) -> str | None:
+        """As `Layout.field_id`; `None` for a field that the table never has, too."""
+        known = {expected.name for expected in expected_tables()[table].fields}
+        return self._layout.field_id(table, field) if field in known else None
+
+    def _present(self, table: str, fields: Sequence[str], optional: Sequence[str]) -> list[str]:
+        """The names of `fields` and of those `optional` ones that the shop's base has."""
+        there = [one for one in optional if self._layout.field_id(table, one) is not None]
+        return [*fields, *there]
+
+    def _typed(self, table: str, field: str, record: RecordDict) -> str:
+        """A cell as text; empty where the shop's base does not have the field."""
+        field_id = self._layout.field_id(table, field)
+        return "" if field_id is None else read_text(record["fields"].get(field_id))
+
+    def _creation_row(self, record: RecordDict) -> CreationRow:
+        def typed(field: str) -> str:
+            return self._typed(CREATION_REQUESTS, field, record)
+
+        return CreationRow(
+            id=record["id"],
+            created_at=read_moment(record["createdTime"]),
+            store=typed("Store").strip() or None,
+            employee=typed("Employee"),
+            amount=self._amount(CREATION_REQUESTS, "Amount", record),
+            quantity=self._amount(CREATION_REQUESTS, "Quantity", record),
+            recipient_name=typed("Recipient Name"),
+            recipient_email=typed("Recipient Email"),
+            is_gift=self._is_ticked("Is Gift", record, table=CREATION_REQUESTS),
+            purchaser_name=typed("Purchaser Name"),
+            purchaser_email=typed("Purchaser Email"),
+            message=typed("Gift Message"),
+            theme=typed("Theme"),
+            send_on=typed("Send On"),
+            kind=typed("Kind"),
+            is_approved=self._is_ticked("Approved", record, table=CREATION_REQUESTS),
+        )
+
+    def _amount(self, table: str, field: str, record: RecordDict) -> str | None:
+        """A typed number as text; `None` for an empty cell, or a field the base does not have."""
+        field_id = self._layout.field_id(table, field)
+        return None if field_id is None else read_amount(record["fields"].get(field_id))
+
     def _row_fields(self) -> list[str]:
         ticks = [f for f in REDEMPTION_TICKS if self._layout.field_id(REDEMPTIONS, f) is not None]
         return [*REDEMPTION_FIELDS, *ticks]
 
-    def _is_ticked(self, field: str, record: RecordDict) -> bool:
+    def _is_ticked(self, field: str, record: RecordDict, *, table: str = REDEMPTIONS) -> bool:
         """Whether a tick that the shop's base may lack is set; Airtable leaves empty ones out."""
-        field_id = self._layout.field_id(REDEMPTIONS, field)
+        field_id = self._layout.field_id(table, field)
         return field_id is not None and record["fields"].get(field_id) is True
 
     def _list(

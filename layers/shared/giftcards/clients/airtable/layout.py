@@ -16,6 +16,10 @@ from giftcards.errors import BaseMismatch, ConfigurationError
 # The key under which a shop's names hold the table's own name.
 TABLE_ITSELF = ""
 
+# What a shop may do without: its stores redeem cards all the same.
+SELLING = "selling cards in stores"
+ANSWERING_BALANCES = "balance checks"
+
 
 class Kind(Enum):
     """What a field has to be; the value says it in words, for people."""
@@ -55,10 +59,15 @@ class ExpectedField:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedTable:
-    """A table by our name for it, with the fields we read or write."""
+    """A table by our name for it, with the fields we read or write.
+
+    `part` names the part of the application that a base without this table does without; a table
+    of no such part has to be there.
+    """
 
     name: str
     fields: tuple[ExpectedField, ...]
+    part: str | None = None
 
     def field(self, name: str) -> ExpectedField:
         """The field of that name; raises `KeyError` for a name the design does not have."""
@@ -120,6 +129,56 @@ def expected_tables() -> Mapping[str, ExpectedTable]:
                 "Expires On": Kind.DAY,
                 "Last Synced": Kind.MOMENT,
             },
+            # What is known of cards that we issued; a shop that only redeems may lack all of it.
+            optional={
+                "Owner": text,
+                "Owner Email": typed,
+                "Source": choice,
+                "Store": typed,
+                "Theme": choice,
+                "Kind": choice,
+                "Resend": Kind.TICK,
+                "Resend To": typed,
+            },
+        ),
+        _table(
+            "Creation Requests",
+            {
+                "Store": typed,
+                "Employee": typed,
+                "Amount": typed,
+                "Recipient Name": typed,
+                "Recipient Email": typed,
+                "Status": choice,
+                "Outcome": choice,
+                "Gift Cards": Kind.LINK,
+                "Processed At": Kind.MOMENT,
+                "Message": text,
+            },
+            # A form without one of these asks for what its absence means: one card, no gift, the
+            # standard theme, now, paid. Without `Approved` nobody can release what a cap holds.
+            optional={
+                "Quantity": typed,
+                "Is Gift": typed,
+                "Purchaser Name": typed,
+                "Purchaser Email": typed,
+                "Gift Message": typed,
+                "Theme": typed,
+                "Send On": typed,
+                "Kind": typed,
+                "Approved": typed,
+            },
+            part=SELLING,
+        ),
+        _table(
+            "Balance Checks",
+            {
+                "Gift Card Code": text,  # it is masked once the row is done
+                "Email": typed,
+                "Status": choice,
+                "Processed At": Kind.MOMENT,
+            },
+            part=ANSWERING_BALANCES,
         ),
         _table(
             "Receipts",
@@ -151,13 +210,17 @@ def expected_tables() -> Mapping[str, ExpectedTable]:
 
 
 def _table(
-    name: str, required: Mapping[str, Kind], *, optional: Mapping[str, Kind] | None = None
+    name: str,
+    required: Mapping[str, Kind],
+    *,
+    optional: Mapping[str, Kind] | None = None,
+    part: str | None = None,
 ) -> ExpectedTable:
     fields = [ExpectedField(field, kind) for field, kind in required.items()]
     fields += [
         ExpectedField(field, kind, required=False) for field, kind in (optional or {}).items()
     ]
-    return ExpectedTable(name, tuple(fields))
+    return ExpectedTable(name, tuple(fields), part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +229,21 @@ class Layout:
 
     table_ids: Mapping[str, str]
     field_ids: Mapping[str, Mapping[str, str]]
+
+    def has(self, table: str) -> bool:
+        """Whether the shop's base has the table: one that a whole part needs may be absent."""
+        return table in self.table_ids
+
+    def parts_off(self) -> dict[str, list[str]]:
+        """The parts of the application that are off, each with the tables it lacks, by our names.
+
+        What `ops resume` tells: a base without them is one of a shop that does not want them yet.
+        """
+        off: dict[str, list[str]] = {}
+        for table in expected_tables().values():
+            if table.part is not None and not self.has(table.name):
+                off.setdefault(table.part, []).append(table.name)
+        return off
 
     def table_id(self, table: str) -> str:
         """The id of a table; raises `BaseMismatch` if it was not looked up yet."""
@@ -239,7 +317,9 @@ def resolve_layout(schema: Sequence[BaseTable], names: Mapping[str, Mapping[str,
 
     `names` holds what the shop calls them where it differs from our names: by our table name, then
     by our field name (`""` for the table itself); a name or an id of Airtable's.
-    Raises `BaseMismatch` naming at once everything that is missing or of the wrong kind.
+    Raises `BaseMismatch` naming at once everything that is missing or of the wrong kind. A table of
+    a part that a shop may do without is missed only where `names` mentions it; where it is there,
+    it has to fit.
     """
     tables = expected_tables()
     problems = list(_unknown_names(tables, names))
@@ -249,6 +329,8 @@ def resolve_layout(schema: Sequence[BaseTable], names: Mapping[str, Mapping[str,
         shop_names = names.get(table.name, {})
         wanted = shop_names.get(TABLE_ITSELF, table.name)
         found = next((there for there in schema if _is_called(there, wanted)), None)
+        if found is None and table.part is not None and table.name not in names:
+            continue
         if found is None:
             problems.append(
                 f"there is no table “{wanted}”: add it, or say in AirtableNames which table "
