@@ -3,11 +3,13 @@
     GiftCardError
     ├── TryAgain              nobody has to do anything; a later run may succeed
     │   ├── NotSent           the vendor did not run the call: sending it again is safe
+    │   ├── SafeToRepeat      it may have run, but the vendor takes the same call only once
     │   └── Unconfirmed       a change was sent and nobody knows whether it was applied
     └── NeedsAPerson          trying again changes nothing until somebody mends something
         ├── ConfigurationError   a setting or a secret is missing or malformed
         ├── AccessRefused        a vendor refused our token or a permission is missing
         ├── BaseMismatch         the Airtable base lacks a table or a field we need
+        ├── DeliveryRefused      a customer's mail cannot be sent as it is: mostly its address
         ├── VendorSurprise       a vendor answered something its documentation rules out
         └── JournalConflict      the same business key came back with other contents
 
@@ -21,11 +23,22 @@ class GiftCardError(Exception):
 
 
 class TryAgain(GiftCardError):
-    """Nobody has to do anything: a later run may succeed."""
+    """Nobody has to do anything: a later run may succeed.
+
+    `retry_after_seconds` is how long the vendor asked us to wait first, if it said so.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class NotSent(TryAgain):
     """The vendor did not run the call (no connection, 401, throttled): sending it again is safe."""
+
+
+class SafeToRepeat(TryAgain):
+    """Nobody knows whether it was applied, but the vendor takes the same call only once."""
 
 
 class Unconfirmed(TryAgain):
@@ -46,6 +59,18 @@ class AccessRefused(NeedsAPerson):
 
 class BaseMismatch(NeedsAPerson):
     """The Airtable base lacks a table or a field we need; the message names all of them."""
+
+
+class DeliveryRefused(NeedsAPerson):
+    """A customer's mail cannot be sent as it is; `pointers` name the parts that were refused.
+
+    They are JSON pointers into the request (`/data/attributes/profile/data/attributes/email`), with
+    names of ours only: never a value.
+    """
+
+    def __init__(self, message: str, *, pointers: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.pointers = pointers
 
 
 class VendorSurprise(NeedsAPerson):

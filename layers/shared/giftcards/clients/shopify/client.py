@@ -11,8 +11,9 @@ from itertools import batched
 
 import requests
 
+from giftcards.clients.sending import send_once
 from giftcards.clients.shopify import creating, replies
-from giftcards.clients.shopify.graphql import API_VERSION, GraphQL, send_once
+from giftcards.clients.shopify.graphql import API_VERSION, GraphQL
 from giftcards.clients.shopify.tokens import ClientCredentials, StaticToken, TokenKeeper
 from giftcards.domain.cards import (
     Card,

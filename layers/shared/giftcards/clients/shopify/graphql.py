@@ -29,11 +29,10 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
+from giftcards.clients.sending import in_all, never_connected
 from giftcards.clients.shopify.documents import document
-from giftcards.clients.shopify.tokens import TokenKeeper, in_all
+from giftcards.clients.shopify.tokens import TokenKeeper
 from giftcards.errors import (
     AccessRefused,
     ConfigurationError,
@@ -87,21 +86,6 @@ class Answer:
 
     data: Json
     search_warnings: tuple[str, ...]
-
-
-def send_once(session: requests.Session, base_url: str) -> None:
-    """Have `session` send each request for `base_url` once, whatever else is mounted on it.
-
-    A retry strategy mounted for another vendor (pyairtable's repeats POST) would debit twice.
-    Raises `ConfigurationError` where an adapter of another kind repeats requests.
-    """
-    adapter = session.get_adapter(base_url)
-    if type(adapter) is HTTPAdapter:
-        session.mount(base_url, HTTPAdapter(max_retries=0))
-    elif isinstance(adapter, HTTPAdapter) and adapter.max_retries.total != 0:
-        raise ConfigurationError(
-            f"The transport for {base_url} repeats requests by itself, which would debit twice"
-        )
 
 
 class GraphQL:
@@ -170,7 +154,7 @@ class GraphQL:
                 return self._send(name, variables, token, unclear=unclear, attempts=attempts - 1)
             # The cause is named, not chained: its request carries the token and maybe a code.
             kind = type(problem).__name__
-            if _never_connected(problem):
+            if never_connected(problem):
                 raise NotSent(f"No connection to Shopify ({kind})") from None
             raise unclear(f"Shopify did not answer ({kind})") from None
 
@@ -180,15 +164,6 @@ class GraphQL:
         if answered != API_VERSION and self._on_version_mismatch and not self._mismatch_told:
             self._mismatch_told = True
             self._on_version_mismatch(API_VERSION, answered)
-
-
-def _never_connected(problem: requests.RequestException) -> bool:
-    """Whether there was no connection yet, so that nothing can have been sent."""
-    if isinstance(problem, requests.exceptions.ConnectTimeout):
-        return True
-    cause = problem.args[0] if problem.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    return isinstance(reason, NewConnectionError | ConnectTimeoutError)
 
 
 def _check_status(status: int, unclear: type[TryAgain]) -> None:

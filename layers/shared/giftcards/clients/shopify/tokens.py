@@ -8,11 +8,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import cast
 
 import requests
-import urllib3
 
+from giftcards.clients.sending import in_all
 from giftcards.errors import AccessRefused, NotSent
 
 # A token lives 24 hours. Renewed this much earlier, none ends between a check and its use, and a
@@ -22,15 +21,6 @@ RENEW_EARLY = timedelta(hours=1)
 # What a token endpoint answers when the id or the secret is wrong, or the app is not installed.
 REFUSED_STATUSES = frozenset({400, 401, 403, 404})
 OK = 200
-
-
-def in_all(seconds: float) -> tuple[float, float]:
-    """A time-out for connecting, sending and waiting together.
-
-    `requests` counts connecting and waiting separately when it is given a number; urllib3's own
-    `Timeout(total=…)`, which it passes on, counts them together.
-    """
-    return cast("tuple[float, float]", urllib3.Timeout(total=seconds))
 
 
 @dataclass(frozen=True, slots=True)
