@@ -164,6 +164,7 @@ def _parameters(sandbox: Sandbox) -> dict[str, str]:
         "ShopifyUrl": sandbox.shopify_url,
         "AirtableUrl": sandbox.airtable_url,
         "AirtableBaseId": sandbox.base.id,
+        "KlaviyoUrl": sandbox.klaviyo_url,
         "MailFrom": MAIL_FROM,
         "OfficeEmail": OFFICE_EMAIL,
         "AlarmEmail": ALARM_EMAIL,
@@ -173,6 +174,7 @@ def _parameters(sandbox: Sandbox) -> dict[str, str]:
 def _put_secrets(aws: EmbeddedAws, prefix: str, sandbox: Sandbox) -> None:
     aws.put_secret(f"{prefix}/shopify-token", SHOPIFY_TOKEN)
     aws.put_secret(f"{prefix}/airtable-token", sandbox.base.token)
+    aws.put_secret(f"{prefix}/klaviyo-key", KLAVIYO_KEY)
     aws.put_secret(f"{prefix}/code-pepper", secrets.token_urlsafe(48))
 
 

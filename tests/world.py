@@ -35,6 +35,8 @@ from giftcards.logs import build_logger
 from giftcards.wiring import STORES_PRONG, Application, now
 from sandbox.airtable import Base, build_standard_base
 from sandbox.airtable import create_app as airtable_app
+from sandbox.klaviyo import Klaviyo as KlaviyoAccount
+from sandbox.klaviyo import create_app as klaviyo_app
 from sandbox.shopify import Shop
 from sandbox.shopify import create_app as shopify_app
 from sandbox.wsgi import WsgiAdapter
@@ -44,8 +46,10 @@ REGION = "us-east-1"
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 SHOP_URL = "https://shop.test"
 AIRTABLE_URL = "https://airtable.test"
+KLAVIYO_URL = "https://klaviyo.test"
 SHOP_TOKEN = "shpat_sandbox"
 AIRTABLE_TOKEN = "patSandbox"
+KLAVIYO_KEY = "pk_sandbox"
 BASE_ID = "appSandbox0000000"
 MAIL_FROM = "cards@shop.example"
 OFFICE = "office@shop.example"
@@ -149,9 +153,11 @@ class World:
         self.shop.add_static_token(SHOP_TOKEN)
         self.base = Base(clock=now, token=AIRTABLE_TOKEN, base_id=BASE_ID)
         build_standard_base(self.base)
+        self.klaviyo = KlaviyoAccount(clock=now, key=KLAVIYO_KEY)
         self.session = CountingSession(self.effects)
         self.session.mount(SHOP_URL, WsgiAdapter(shopify_app(self.shop)))
         self.session.mount(AIRTABLE_URL, WsgiAdapter(airtable_app(self.base)))
+        self.session.mount(KLAVIYO_URL, WsgiAdapter(klaviyo_app(self.klaviyo)))
         self.aws = _session()
         self.sqs = self.aws.client("sqs")
         self.dynamodb = self.aws.client("dynamodb")
@@ -173,6 +179,7 @@ class World:
                 shopify_client_id=None,
                 shopify_client_secret=None,
                 airtable_token=AIRTABLE_TOKEN,
+                klaviyo_key=KLAVIYO_KEY,
                 peppers=(PEPPER.encode(),),
             ),
             aws=aws,
@@ -413,6 +420,7 @@ def _config(queue_urls: Mapping[str, str], settings: Mapping[str, Any]) -> Confi
         "airtable_url": AIRTABLE_URL,
         "airtable_base_id": BASE_ID,
         "airtable_names": {},
+        "klaviyo_url": KLAVIYO_URL,
         "secrets_prefix": "/universal-gift-cards/test",
         "mail_from": MAIL_FROM,
         "office_email": OFFICE,

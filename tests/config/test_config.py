@@ -12,6 +12,7 @@ GOOD = {
     "SHOPIFY_URL": "https://shop.myshopify.com/",
     "AIRTABLE_URL": "https://api.airtable.com",
     "AIRTABLE_BASE_ID": "app00000000000000",
+    "KLAVIYO_URL": "https://a.klaviyo.com",
     "AIRTABLE_NAMES": '{"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}',
     "SECRETS_PREFIX": "/universal-gift-cards/prod/",
     "MAIL_FROM": "cards@shop.example",
@@ -86,7 +87,13 @@ def test_two_wrong_settings_are_named_in_one_error() -> None:
 
 def test_a_static_token_is_enough() -> None:
     secrets = Secrets.from_parameters(
-        {"shopify-token": "shpat_1", "airtable-token": "pat1", "code-pepper": PEPPER}, prefix="/x"
+        {
+            "shopify-token": "shpat_1",
+            "airtable-token": "pat1",
+            "klaviyo-key": "pk_1",
+            "code-pepper": PEPPER,
+        },
+        prefix="/x",
     )
     assert secrets.shopify_token == "shpat_1"
     assert secrets.peppers == (PEPPER.encode(),)
@@ -98,6 +105,7 @@ def test_client_credentials_are_enough_and_the_previous_pepper_is_tried_second()
             "shopify-client-id": "id",
             "shopify-client-secret": "secret",
             "airtable-token": "pat1",
+            "klaviyo-key": "pk_1",
             "code-pepper": PEPPER,
             "code-pepper-previous": "q" * 40,
         },
@@ -112,12 +120,18 @@ def test_missing_secrets_are_named_at_once() -> None:
         Secrets.from_parameters({"shopify-client-id": "id"}, prefix="/x")
     message = str(caught.value)
     assert "/x/airtable-token is missing" in message
+    assert "/x/klaviyo-key is missing" in message
     assert "/x/code-pepper is missing" in message
     assert "/x/shopify-token is missing" in message
 
 
 def test_a_short_pepper_is_refused_without_being_shown() -> None:
-    parameters = {"shopify-token": "t", "airtable-token": "pat1", "code-pepper": "short!"}
+    parameters = {
+        "shopify-token": "t",
+        "airtable-token": "pat1",
+        "klaviyo-key": "pk_1",
+        "code-pepper": "short!",
+    }
     with pytest.raises(ConfigurationError, match="shorter than 32") as caught:
         Secrets.from_parameters(parameters, prefix="/x")
     assert "short!" not in str(caught.value)
@@ -125,7 +139,13 @@ def test_a_short_pepper_is_refused_without_being_shown() -> None:
 
 def test_secrets_never_show_in_a_representation() -> None:
     secrets = Secrets.from_parameters(
-        {"shopify-token": "shpat_1", "airtable-token": "pat1", "code-pepper": PEPPER}, prefix="/x"
+        {
+            "shopify-token": "shpat_1",
+            "airtable-token": "pat1",
+            "klaviyo-key": "pk_1",
+            "code-pepper": PEPPER,
+        },
+        prefix="/x",
     )
     shown = json.dumps(repr(secrets))
-    assert not any(word in shown for word in ("shpat_1", "pat1", PEPPER))
+    assert not any(word in shown for word in ("shpat_1", "pat1", "pk_1", PEPPER))

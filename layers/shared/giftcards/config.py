@@ -36,6 +36,7 @@ class Config:
     airtable_url: str
     airtable_base_id: str
     airtable_names: Mapping[str, Mapping[str, str]]
+    klaviyo_url: str
     secrets_prefix: str
     mail_from: str
     office_email: str
@@ -67,6 +68,7 @@ class Config:
             airtable_url=reader.url("AIRTABLE_URL"),
             airtable_base_id=reader.text("AIRTABLE_BASE_ID"),
             airtable_names=reader.names("AIRTABLE_NAMES"),
+            klaviyo_url=reader.url("KLAVIYO_URL"),
             secrets_prefix=reader.text("SECRETS_PREFIX").rstrip("/"),
             mail_from=reader.address("MAIL_FROM"),
             office_email=reader.address("OFFICE_EMAIL"),
@@ -215,6 +217,7 @@ class Secrets:
     shopify_client_id: str | None
     shopify_client_secret: str | None = field(repr=False)
     airtable_token: str = field(repr=False)
+    klaviyo_key: str = field(repr=False)
     peppers: tuple[bytes, ...] = field(repr=False)
 
     @classmethod
@@ -222,7 +225,7 @@ class Secrets:
         """Sort the parameters found below `prefix` (names without it); name all that is missing."""
         wrong = [
             f"{prefix}/{name} is missing"
-            for name in ("airtable-token", "code-pepper")
+            for name in ("airtable-token", "klaviyo-key", "code-pepper")
             if not parameters.get(name)
         ]
         has_client = parameters.get("shopify-client-id") and parameters.get("shopify-client-secret")
@@ -251,5 +254,6 @@ class Secrets:
             shopify_client_id=parameters.get("shopify-client-id"),
             shopify_client_secret=parameters.get("shopify-client-secret"),
             airtable_token=parameters["airtable-token"],
+            klaviyo_key=parameters["klaviyo-key"],
             peppers=tuple(pepper.encode() for pepper in peppers),
         )

@@ -27,6 +27,7 @@ from giftcards.clients.airtable import (
     Layout,
     Pace,
 )
+from giftcards.clients.klaviyo import Klaviyo
 from giftcards.clients.mail import Mailer
 from giftcards.clients.shopify import ClientCredentials, Shopify, StaticToken
 from giftcards.config import Config, Secrets
@@ -148,6 +149,16 @@ class Application:
             namespace=METRICS_NAMESPACE,
         ):
             pass
+
+    @cached_property
+    def klaviyo(self) -> Klaviyo:
+        """The mail to customers."""
+        return Klaviyo(
+            self.secrets.klaviyo_key,
+            base_url=self.config.klaviyo_url,
+            session=self.vendors,
+            timeout_seconds=self.config.http_timeout_seconds,
+        )
 
     @cached_property
     def facts(self) -> ShopFacts:

@@ -1,4 +1,4 @@
-"""How a request leaves us, whoever the vendor: once, within its time; and whether it left at all."""
+"""How a request leaves us, whoever the vendor: once, in time; and whether it left at all."""
 
 from typing import cast
 
