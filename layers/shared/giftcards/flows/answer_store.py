@@ -9,7 +9,7 @@ from giftcards.clients.mail import Mailer
 from giftcards.domain.codes import mask
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import NeedsAPerson, NotSent
-from giftcards.flows.redeem import HELD_KIND, Asked
+from giftcards.flows.redeem import HELD_KIND, Asked, held_key
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key as operation_key_of
 from giftcards.flows.serve_stores import INTERIM_KIND, NOTICE_KIND, interim_key
@@ -29,7 +29,7 @@ from giftcards.store.table import unpack_moment
 # The lease under which mails about one row are sent one after the other.
 ANSWERING_PREFIX = "answering#"
 
-# What stands for the message id of a "please wait" that was not sent because the answer was there.
+# What stands for the message id of a mail that was not sent because a later word was there first.
 DROPPED = "dropped: the answer was there first"
 
 
@@ -40,8 +40,9 @@ class AnswerStore:
     SES takes no token that would make a second sending of the same mail harmless. A worker that
     dies between SES and our note sends the same answer twice: better than never.
 
-    A "please wait" must not arrive after the answer. Where both exist for one row, each is sent
-    under the row's own lease, and "please wait" looks for the answer once it has it.
+    A word that is not the last must not arrive after a later one: "please wait" after "held" or the
+    answer, "held" after the answer. Where there are several for one row, each is sent under the
+    row's own lease, and looks for a later one once it has it.
     """
 
     journal: Journal
@@ -56,23 +57,26 @@ class AnswerStore:
         operation = self.journal.load(operation_key)
         if operation is None or operation.result is None:
             raise NeedsAPerson(f"{operation_key} has no outcome in the journal to be mailed")
-        if operation.result.mail_to is None:
+        result = operation.result
+        if result.mail_to is None:
             return
         if operation.answered_at is not None:
             # Whoever sent it may have died before he sent for the writer.
             self.queues.write_operation(operation.key)
             return
         if operation.kind == INTERIM_KIND:
-            self._in_turn(operation.snapshot["row_id"], lambda: self._ask_to_wait(operation))
+            self._in_turn(operation.snapshot["row_id"], lambda: self._ask_to_wait(operation, result))
+        elif operation.kind == HELD_KIND:
+            self._in_turn(operation.snapshot["row_id"], lambda: self._tell_of_hold(operation, result))
         elif operation.kind == REDEMPTION:
-            self._answer_redemption(operation, operation.result)
+            self._answer_redemption(operation, result)
         else:
-            self._send(operation, self._compose(operation, operation.result))
+            self._send(operation, self._compose(operation, result))
 
     def _answer_redemption(self, operation: Operation, result: Result) -> None:
         row_id = operation.snapshot["row_id"]
-        if self.journal.load(interim_key(row_id)) is None:
-            # No "please wait" exists; one that is written from now on finds this outcome.
+        if not self.journal.load_many([interim_key(row_id), held_key(row_id)]):
+            # No earlier word exists; one that is written from now on finds this outcome.
             self._send(operation, self._compose(operation, result))
         else:
             self._in_turn(row_id, lambda: self._send(operation, self._compose(operation, result)))
@@ -91,9 +95,14 @@ class AnswerStore:
         finally:
             self.leases.release(lease)
 
-    def _ask_to_wait(self, interim: Operation) -> None:
-        asked = self.journal.load(operation_key_of(interim.snapshot["row_id"]))
-        if asked is not None and asked.result is not None:
+    def _ask_to_wait(self, interim: Operation, result: Result) -> None:
+        row_id = interim.snapshot["row_id"]
+        asked = self.journal.load(operation_key_of(row_id))
+        held = self.journal.load(held_key(row_id))
+        is_answered = asked is not None and asked.result is not None
+        # A hold of before was lifted by the office; then the store may well be asked to wait.
+        is_held = held is not None and held.claimed_at >= result.decided_at
+        if is_answered or is_held:
             self.journal.mark_answered(interim, message_id=DROPPED, now=self.clock())
             return
         store = interim.snapshot["store"]
@@ -102,7 +111,7 @@ class AnswerStore:
                 store_name=store["name"],
                 employee=interim.snapshot["employee"],
                 amount=None if asked is None else Asked.unpack(asked.snapshot).amount,
-                reference=operation_key_of(interim.snapshot["row_id"]),
+                reference=operation_key_of(row_id),
                 asked_at=unpack_moment(interim.snapshot["row_created_at"]),
                 told_at=self.clock(),
                 time_zone=interim.snapshot["time_zone"],
@@ -110,6 +119,13 @@ class AnswerStore:
             to=store["email"],
         )
         self._send(interim, mail)
+
+    def _tell_of_hold(self, held: Operation, result: Result) -> None:
+        asked = self.journal.load(operation_key_of(held.snapshot["row_id"]))
+        if asked is not None and asked.result is not None:
+            self.journal.mark_answered(held, message_id=DROPPED, now=self.clock())
+            return
+        self._send(held, self._compose(held, result))
 
     def _send(self, operation: Operation, mail: Mail) -> None:
         message_id = self.mailer.send(mail)

@@ -50,7 +50,19 @@ WORKERS = 10
 DEATHS_TO_GO_LAST = 3
 DEATHS_TO_BE_PARKED = 6
 
-Served = Literal["answered", "waiting", "unknown"]
+# A store is told within half a minute that nobody knows its answer yet. The next look is a tick of
+# 15 s away and takes some seconds to reach a row, so what is older than this is told now.
+TELL_AFTER_SECONDS = 10
+
+# A "please wait" that was handed over and not sent within the first of these was probably taken by a
+# mailer that died; SQS gives it back after minutes only, so it is handed over again. No longer than
+# the second: from then on it is SES that refuses, and each tick would add a message to the others.
+MAILER_IS_DEAD_SECONDS = 25
+SES_REFUSES_SECONDS = 60
+
+# How it went with a row: answered; put off until the next look; sent, and nobody knows what became
+# of it; or waiting for a person, which the store has been told.
+Served = Literal["answered", "delayed", "unknown", "waiting"]
 
 
 @dataclass(slots=True)
@@ -169,25 +181,30 @@ class ServeStores:
         """Serve rows that name one code, in their order."""
         tally = Tally()
         reserve = timedelta(seconds=CALLS_TO_HAVE_TIME_FOR * self.http_timeout_seconds)
-        for row in line:
+        for place, row in enumerate(line):
+            operation = operations.get(operation_key(row.id))
             if self.clock() + reserve >= deadline:
                 tally.waiting += 1
+                self._tell_if_late(row, operation)
                 continue
             try:
                 with hiding(row.typed_code):
-                    served = self._serve(row, operations.get(operation_key(row.id)), deadline)
+                    served = self._serve(row, operation, deadline)
             except AccessRefused:
-                self._tell_to_wait(row, operations.get(operation_key(row.id)))
+                for unserved in line[place:]:
+                    self._tell_to_wait(unserved, operations.get(operation_key(unserved.id)))
                 raise  # the next row would be refused the same way: somebody has to mend a token
             except Exception as error:  # noqa: BLE001 - the outer loop: other rows go on
                 self._note_failure(tally, row, error)
-                self._tell_to_wait(row, operations.get(operation_key(row.id)))
+                self._tell_to_wait(row, operation)
             else:
                 tally.answered += served == "answered"
                 tally.waiting += served != "answered"
                 if served == "unknown":
                     tally.unknown += 1
-                    self._tell_to_wait(row, operations.get(operation_key(row.id)))
+                    self._tell_to_wait(row, operation)
+                elif served == "delayed":
+                    self._tell_if_late(row, operation)
         return tally
 
     def _serve(self, row: RedemptionRow, operation: Operation | None, deadline: datetime) -> Served:
@@ -198,8 +215,8 @@ class ServeStores:
             self.attempts.end(row.id)  # an error we know harms nobody; any other one is counted
             raise
         self.attempts.end(row.id)
-        if operation is None:
-            return "waiting"
+        if operation is None or operation.state is State.CLAIMED:
+            return "delayed"
         if operation.result is not None:
             return "answered"
         return "unknown" if operation.state is State.SENT else "waiting"
@@ -233,6 +250,12 @@ class ServeStores:
             self.park.count_failure(operation, error)
             raise
 
+    def _tell_if_late(self, row: RedemptionRow, operation: Operation | None) -> None:
+        """The row has to wait for the next look: the store is told, unless that comes in time."""
+        is_open = operation is None or operation.state in {State.CLAIMED, State.SENT}
+        if is_open and self.clock() - row.created_at >= timedelta(seconds=TELL_AFTER_SECONDS):
+            self._tell_to_wait(row, operation)
+
     def _tell_to_wait(self, row: RedemptionRow, operation: Operation | None) -> None:
         """Nobody knows yet: the store is told so, once; the final answer follows."""
         if operation is not None:
@@ -257,6 +280,10 @@ class ServeStores:
         )
         if interim.state is State.COMMITTED:
             self.follow_up.hand_over(interim)
+        elif interim.answered_at is None and interim.settled_at is not None:
+            under_way = (now - interim.settled_at).total_seconds()
+            if MAILER_IS_DEAD_SECONDS <= under_way < SES_REFUSES_SECONDS:
+                self.follow_up.queues.answer_store(interim.key)
 
     def _write_again(self, operation: Operation) -> None:
         """A row that was answered still waits in Airtable: have it written once more."""
