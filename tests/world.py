@@ -1,4 +1,4 @@
-"""A whole shop in one process: the vendors in a box, AWS by moto, and a clock that obeys.
+"""A whole shop in one process: the vendors in a box, AWS in memory, and a clock that obeys.
 
 Nothing here stands in for our own code. A *worker* is what Lambda would start: it takes a tick, a
 message or a timer, and may be killed before or after any of its effects, that is every call it
@@ -7,24 +7,13 @@ makes to AWS or to a vendor.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from threading import Lock, get_ident
 from typing import Any, Literal
-from unittest.mock import patch
 from uuid import uuid4
 
-import boto3
-import botocore.loaders
-import botocore.session
 import requests
 import time_machine
-from moto import mock_aws
-from moto.core.botocore_stubber import BotocoreStubber
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.ses.models import ses_backends
-from moto.sqs.models import sqs_backends
 
 from giftcards.clients.airtable import read_schema, resolve_layout
 from giftcards.config import Config, Secrets
@@ -40,9 +29,12 @@ from sandbox.klaviyo import create_app as klaviyo_app
 from sandbox.shopify import Shop
 from sandbox.shopify import create_app as shopify_app
 from sandbox.wsgi import WsgiAdapter
-from tests.cloudformation import load_template
+from tests.accounts import AccountInMemory, AwsAccount, SentMail, moto_account
+from tests.effects import Effects, When, WorkerKilled
+from tests.template_resources import TABLE_NAME, create_journal, create_queues
 
-REGION = "us-east-1"
+__all__ = ["Effects", "When", "WorkerKilled", "World", "running_world"]
+
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 SHOP_URL = "https://shop.test"
 AIRTABLE_URL = "https://airtable.test"
@@ -58,65 +50,10 @@ PEPPER = "a pepper of more than thirty-two characters"
 # A worker's time, as in the template.
 WORKER_SECONDS = 20
 
-# Reading AWS's service descriptions takes longer than everything else in a world's beginning.
-SERVICE_DESCRIPTIONS = botocore.loaders.create_loader()
-
 # After this many rounds a shop that is not quiet never will be.
 ROUNDS_TO_QUIET = 100
 
-When = Literal["before", "after"]
-
-
-class WorkerKilled(BaseException):
-    """The worker's process is gone. Nothing of ours may catch this."""
-
-
-@dataclass
-class Effects:
-    """Counts every call a worker makes to the outside, and kills it at the chosen ones.
-
-    `kill_at` chooses by place, `kill_on` the next call whose name holds a word; `watch` is told of
-    each call before it happens. A dead worker has no effects: whatever its `finally` blocks still
-    try raises again.
-    """
-
-    seen: list[str] = field(default_factory=list)
-    kill_at: dict[int, When] = field(default_factory=dict)
-    kill_on: dict[str, When] = field(default_factory=dict)
-    watch: Callable[[str], None] | None = None
-    dead: bool = False
-    deaths: int = 0
-    turn: Lock = field(default_factory=Lock)
-
-    def revive(self) -> None:
-        """The next worker starts."""
-        self.dead = False
-
-    def begin(self, name: str) -> int:
-        """An effect is about to happen; returns its place among all of them."""
-        if self.dead:
-            raise WorkerKilled(name)
-        with self.turn:
-            place = len(self.seen)
-            self.seen.append(name)
-        if self.watch is not None:
-            self.watch(name)
-        self._kill_if_due(place, "before")
-        return place
-
-    def end(self, place: int) -> None:
-        """The effect has happened."""
-        self._kill_if_due(place, "after")
-
-    def _kill_if_due(self, place: int, when: When) -> None:
-        name = self.seen[place]
-        words = [word for word, at in self.kill_on.items() if at == when and word in name]
-        for word in words:
-            del self.kill_on[word]
-        if words or self.kill_at.get(place) == when:
-            self.dead = True
-            self.deaths += 1
-            raise WorkerKilled(f"{when} {name}")
+AccountKind = Literal["in memory", "moto"]
 
 
 class CountingSession(requests.Session):
@@ -145,8 +82,11 @@ def _describe(request: requests.PreparedRequest) -> str:
 class World:
     """The shop, its base, its AWS, and the workers that serve it."""
 
-    def __init__(self, traveller: time_machine.Traveller, **settings: Any) -> None:
+    def __init__(
+        self, traveller: time_machine.Traveller, account: AwsAccount, **settings: Any
+    ) -> None:
         self._traveller = traveller
+        self._account = account
         self.effects = Effects()
         self.alarms: list[Exception] = []
         self.shop = Shop(clock=now, currency="USD", time_zone="America/New_York")
@@ -158,10 +98,13 @@ class World:
         self.session.mount(SHOP_URL, WsgiAdapter(shopify_app(self.shop)))
         self.session.mount(AIRTABLE_URL, WsgiAdapter(airtable_app(self.base)))
         self.session.mount(KLAVIYO_URL, WsgiAdapter(klaviyo_app(self.klaviyo)))
-        self.aws = _session()
-        self.sqs = self.aws.client("sqs")
-        self.dynamodb = self.aws.client("dynamodb")
-        self.queue_urls = _create_resources(self.aws)
+        aws = account.session()
+        self.sqs = aws.client("sqs")
+        self.ses = aws.client("sesv2")
+        self.dynamodb = aws.resource("dynamodb").meta.client
+        create_journal(self.dynamodb)
+        self.queue_urls = create_queues(self.sqs)
+        self.ses.create_email_identity(EmailIdentity=MAIL_FROM)
         self.config = _config(self.queue_urls, settings)
         store = {"Name": "Main Street", "Email": "main@shop.example"}
         self.store_id = self.base.table("Stores").create(store)["id"]
@@ -169,8 +112,7 @@ class World:
 
     def new_worker(self) -> Application:
         """A cold start: nothing is left of the last worker but what it wrote."""
-        aws = _session()
-        _count_calls(aws, self.effects)
+        aws = self._account.session(self.effects)
         self.effects.revive()
         self.app = Application(
             config=self.config,
@@ -279,21 +221,12 @@ class World:
         raise AssertionError("the shop never came to rest")
 
     def _is_quiet(self) -> bool:
-        items = self.dynamodb.scan(TableName=self.config.table_name, ConsistentRead=True)["Items"]
-        unfinished = [item for item in items if "queue" in item]
-        in_flight = sum(
-            int(
-                self.sqs.get_queue_attributes(
-                    QueueUrl=self.queue_urls[name], AttributeNames=["All"]
-                )["Attributes"][attribute]
-            )
+        unfinished = any("queue" in item for item in self.items())
+        queued = any(
+            self._account.queued(self.queue_urls[name])
             for name in ("AnswerStoreQueue", "WriteAirtableQueue")
-            for attribute in (
-                "ApproximateNumberOfMessages",
-                "ApproximateNumberOfMessagesNotVisible",
-            )
         )
-        return not unfinished and not in_flight
+        return not unfinished and not queued
 
     def _answer(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
         flow = app.answer_store()
@@ -313,6 +246,7 @@ class World:
         )
 
     def _work[Result](self, work: Callable[[Application], Result]) -> Result | None:
+        self.effects.workers += 1
         try:
             return work(self.app)
         except WorkerKilled:
@@ -347,75 +281,47 @@ class World:
 
     # --------------------------------------------------------------------------- what people see
 
-    def mails(self) -> list[Any]:
+    def mails(self) -> list[SentMail]:
         """All mail SES has sent."""
-        return list(ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages)
+        return self._account.mails()
 
     def items(self) -> list[dict[str, Any]]:
         """Everything in the journal's table."""
-        table = self.aws.resource("dynamodb").Table(self.config.table_name)
-        return list(table.scan(ConsistentRead=True)["Items"])
+        return list(self.dynamodb.scan(TableName=TABLE_NAME, ConsistentRead=True)["Items"])
 
     def delayed_ticks(self) -> list[tuple[int, dict[str, Any]]]:
         """The ticks sent so far: delay in seconds and body."""
-        queue = sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues["StoreTicksQueue"]
         return [
-            (round(message.delayed_until / 1000 - now().timestamp()), json.loads(message.body))
-            for message in queue._messages  # noqa: SLF001 - moto shows them nowhere else
+            (round(visible_at - now().timestamp()), json.loads(body))
+            for body, visible_at in self._account.queued(self.queue_urls["StoreTicksQueue"])
         ]
 
     def queued_bodies(self) -> list[str]:
         """Every message body that is in a queue now."""
-        return [
-            message.body
-            for queue in sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues.values()
-            for message in queue._messages  # noqa: SLF001 - moto shows them nowhere else
-        ]
+        return [body for url in self.queue_urls.values() for body, _ in self._account.queued(url)]
 
 
 @contextmanager
-def _one_call_at_a_time() -> Iterator[None]:
-    """moto's tables are not made for several threads; the workers' own threads go on side by side.
-
-    What several writers do to one table at once is shown on the embedded AWS.
-    """
-    turn = Lock()
-    answer = BotocoreStubber.__call__
-
-    def in_turn(stubber: BotocoreStubber, *arguments: Any, **named: Any) -> Any:
-        with turn:
-            return answer(stubber, *arguments, **named)
-
-    with patch.object(BotocoreStubber, "__call__", in_turn):
-        yield
-
-
-@contextmanager
-def running_world(*, resumed: bool = True, **settings: Any) -> Iterator[World]:
+def running_world(
+    *, resumed: bool = True, account: AccountKind = "in memory", **settings: Any
+) -> Iterator[World]:
     """A world whose time stands still until it is told to pass, resumed unless told otherwise."""
-    with (
-        time_machine.travel(START, tick=False) as traveller,
-        mock_aws(),
-        _one_call_at_a_time(),
-    ):
-        world = World(traveller, **settings)
+    with ExitStack() as stack:
+        traveller = stack.enter_context(time_machine.travel(START, tick=False))
+        aws: AwsAccount = AccountInMemory(now)
+        if account == "moto":
+            aws = stack.enter_context(moto_account())
+        world = World(traveller, aws, **settings)
         if resumed:
             world.resume()
-        world.effects.seen.clear()
+        world.effects.forget()
         yield world
-
-
-def _session() -> boto3.session.Session:
-    """A session of its own that reads AWS's service descriptions once for all of them."""
-    inner = botocore.session.Session()
-    inner.register_component("data_loader", SERVICE_DESCRIPTIONS)
-    return boto3.session.Session(botocore_session=inner, region_name=REGION)
 
 
 def _config(queue_urls: Mapping[str, str], settings: Mapping[str, Any]) -> Config:
     values: dict[str, Any] = {
         "stage": "test",
-        "table_name": "journal",
+        "table_name": TABLE_NAME,
         "shopify_url": SHOP_URL,
         "airtable_url": AIRTABLE_URL,
         "airtable_base_id": BASE_ID,
@@ -442,51 +348,6 @@ def _config(queue_urls: Mapping[str, str], settings: Mapping[str, Any]) -> Confi
         "accept_historical": False,
     }
     return Config(**(values | dict(settings)))
-
-
-def _create_resources(aws: boto3.session.Session) -> dict[str, str]:
-    """Table and queues as the template has them; returns the queues' addresses."""
-    resources = load_template()["Resources"]
-    journal = resources["Journal"]["Properties"]
-    aws.client("dynamodb").create_table(
-        TableName="journal",
-        BillingMode=journal["BillingMode"],
-        KeySchema=journal["KeySchema"],
-        AttributeDefinitions=journal["AttributeDefinitions"],
-        GlobalSecondaryIndexes=journal["GlobalSecondaryIndexes"],
-    )
-    urls = {}
-    sqs = aws.client("sqs")
-    for name, resource in resources.items():
-        if resource["Type"] != "AWS::SQS::Queue":
-            continue
-        properties = resource["Properties"]
-        fifo = bool(properties.get("FifoQueue"))
-        attributes = {"VisibilityTimeout": str(properties.get("VisibilityTimeout", 30))}
-        if fifo:
-            attributes["FifoQueue"] = "true"
-        urls[name] = sqs.create_queue(
-            QueueName=f"{name}.fifo" if fifo else name,
-            Attributes=attributes,  # type: ignore[arg-type] # a dict of the same keys
-        )["QueueUrl"]
-    aws.client("sesv2").create_email_identity(EmailIdentity=MAIL_FROM)
-    return urls
-
-
-def _count_calls(aws: boto3.session.Session, effects: Effects) -> None:
-    """Make every call of this session's clients an effect."""
-
-    running: dict[int, int] = {}
-
-    def before(model: Any, **_: Any) -> None:
-        name = f"{model.service_model.service_name} {model.name}"
-        running[get_ident()] = effects.begin(name)
-
-    def after(**_: Any) -> None:
-        effects.end(running.pop(get_ident()))
-
-    aws.events.register("before-call", before)
-    aws.events.register("after-call", after)
 
 
 def _record(message: Mapping[str, Any]) -> dict[str, Any]:

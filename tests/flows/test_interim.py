@@ -105,12 +105,12 @@ def test_a_receipt_says_how_long_the_store_waited(world: World) -> None:
 def test_ses_refusing_loses_nothing(world: World) -> None:
     world.shop.issue_card(code=CODE, amount=50)
     row_id = world.ask(Gift_Card_Code=CODE)
-    world.aws.client("sesv2").delete_email_identity(EmailIdentity="cards@shop.example")
+    world.ses.delete_email_identity(EmailIdentity="cards@shop.example")
     world.serve()
     assert world.row(row_id)["Outcome"] == Outcome.REDEEMED  # Airtable waits for no mail
     assert world.mails() == []
     assert world.cells("Receipts") == []
-    world.aws.client("sesv2").create_email_identity(EmailIdentity="cards@shop.example")
+    world.ses.create_email_identity(EmailIdentity="cards@shop.example")
     world.come_to_rest()
     assert [subject[:4] for subject in subjects(world)] == ["Paid"]
     (receipt,) = world.cells("Receipts")

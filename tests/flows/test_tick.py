@@ -68,7 +68,7 @@ def test_a_new_stack_is_paused(world: World) -> None:
     world.app.table.update("control", "REMOVE #running", values=None)
     item = world.app.table.get("control")
     assert item is not None
-    world.aws.resource("dynamodb").Table("journal").delete_item(Key={"key": "control"})
+    world.dynamodb.delete_item(TableName="journal", Key={"key": "control"})
     row_id = world.ask(Gift_Card_Code="WXYZ")
     assert world.tick() is TickEnd.PAUSED
     assert "Status" not in world.row(row_id)

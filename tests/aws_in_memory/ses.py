@@ -1,0 +1,89 @@
+"""SES in memory: mail is sent from addresses it knows, and kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from tests.aws_in_memory.errors import known_only, refusal
+from tests.aws_in_memory.sqs import REGION
+
+
+@dataclass(frozen=True, slots=True)
+class SentMail:
+    """One mail that SES took; `body` is the HTML one, `text` the other."""
+
+    id: str
+    source: str
+    destinations: dict[str, list[str]]
+    subject: str
+    body: str
+    text: str
+
+
+class Ses:
+    """The SESv2 client."""
+
+    def __init__(self) -> None:
+        self._identities: set[str] = set()
+        self._sent: list[SentMail] = []
+        self._lock = Lock()
+
+    def sent(self) -> list[SentMail]:
+        """All mail so far, the oldest first."""
+        with self._lock:
+            return list(self._sent)
+
+    def create_email_identity(self, *, EmailIdentity: str) -> dict[str, Any]:
+        """Know an address or a domain; the click that verifies it is taken as done."""
+        with self._lock:
+            if EmailIdentity in self._identities:
+                message = f"Email identity {EmailIdentity} already exist."
+                raise refusal("CreateEmailIdentity", "AlreadyExistsException", message)
+            self._identities.add(EmailIdentity)
+        kind = "EMAIL_ADDRESS" if "@" in EmailIdentity else "DOMAIN"
+        return {"IdentityType": kind, "VerifiedForSendingStatus": True}
+
+    def delete_email_identity(self, *, EmailIdentity: str) -> dict[str, Any]:
+        """Forget an address or a domain."""
+        with self._lock:
+            if EmailIdentity not in self._identities:
+                message = f"Email identity {EmailIdentity} does not exist."
+                raise refusal("DeleteEmailIdentity", "NotFoundException", message, status=404)
+            self._identities.remove(EmailIdentity)
+        return {}
+
+    def send_email(
+        self,
+        *,
+        FromEmailAddress: str,
+        Destination: Mapping[str, list[str]],
+        Content: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Send a mail with a text and an HTML body."""
+        known_only(Destination, {"ToAddresses"}, "SendEmail")
+        known_only(Content, {"Simple"}, "SendEmail")
+        simple = Content["Simple"]
+        known_only(simple, {"Subject", "Body"}, "SendEmail")
+        known_only(simple["Body"], {"Text", "Html"}, "SendEmail")
+        for part in (simple["Subject"], *simple["Body"].values()):
+            known_only(part, {"Data", "Charset"}, "SendEmail")
+        with self._lock:
+            _, _, domain = FromEmailAddress.rpartition("@")
+            if not self._identities & {FromEmailAddress, domain}:
+                raise refusal(
+                    "SendEmail",
+                    "MessageRejected",
+                    "Email address is not verified. The following identities failed the check"
+                    f" in region {REGION.upper()}: {FromEmailAddress}",
+                )
+            mail = SentMail(
+                id=f"{len(self._sent) + 1:016x}-000000",
+                source=FromEmailAddress,
+                destinations={name: list(to) for name, to in Destination.items()},
+                subject=simple["Subject"]["Data"],
+                body=simple["Body"]["Html"]["Data"],
+                text=simple["Body"]["Text"]["Data"],
+            )
+            self._sent.append(mail)
+            return {"MessageId": mail.id}

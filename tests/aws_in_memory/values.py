@@ -1,0 +1,47 @@
+"""Values as a boto3 resource translates them: into what DynamoDB holds, and back as fresh copies.
+
+Held are `str`, `Decimal`, `bool`, `None`, and dicts and lists of them. A float is refused as boto3
+refuses it. Bytes and sets exist in DynamoDB too; our table has none.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import DYNAMODB_CONTEXT
+
+from tests.aws_in_memory.errors import UnknownHereError
+
+type Value = Any
+
+
+def to_dynamodb(value: Value) -> Value:
+    """A copy of `value` as DynamoDB holds it."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)  # of an enumeration, too, only the text is kept
+    if isinstance(value, int | Decimal):
+        return DYNAMODB_CONTEXT.create_decimal(value)
+    if isinstance(value, Mapping):
+        return {_name(name): to_dynamodb(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_dynamodb(part) for part in value]
+    if isinstance(value, float):
+        raise TypeError("Float types are not supported. Use Decimal types instead.")
+    raise UnknownHereError(f"a {type(value).__name__} in an item")
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"an attribute is called by a text, not by {name!r}")
+    return str.__str__(name)
+
+
+def from_dynamodb(value: Value) -> Value:
+    """A copy of what is held: whoever changes it changes nothing here."""
+    if isinstance(value, dict):
+        return {name: from_dynamodb(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [from_dynamodb(part) for part in value]
+    return value

@@ -1,0 +1,68 @@
+"""Every call a worker makes to the outside, counted, and deadly where a test wants it so."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Literal
+
+When = Literal["before", "after"]
+
+
+class WorkerKilled(BaseException):
+    """The worker's process is gone. Nothing of ours may catch this."""
+
+
+@dataclass
+class Effects:
+    """Counts every call a worker makes to the outside, and kills it at the chosen ones.
+
+    `kill_at` chooses by place, `kill_on` the next call whose name holds a word; `watch` is told of
+    each call before it happens. A dead worker has no effects: whatever its `finally` blocks still
+    try raises again. `worker_of` says for each effect which worker's it was.
+    """
+
+    seen: list[str] = field(default_factory=list)
+    worker_of: list[int] = field(default_factory=list)
+    kill_at: dict[int, When] = field(default_factory=dict)
+    kill_on: dict[str, When] = field(default_factory=dict)
+    watch: Callable[[str], None] | None = None
+    dead: bool = False
+    deaths: int = 0
+    workers: int = 0
+    turn: Lock = field(default_factory=Lock)
+
+    def forget(self) -> None:
+        """Count anew from here."""
+        self.seen.clear()
+        self.worker_of.clear()
+
+    def revive(self) -> None:
+        """The next worker starts."""
+        self.dead = False
+
+    def begin(self, name: str) -> int:
+        """An effect is about to happen; returns its place among all of them."""
+        if self.dead:
+            raise WorkerKilled(name)
+        with self.turn:
+            place = len(self.seen)
+            self.seen.append(name)
+            self.worker_of.append(self.workers)
+        if self.watch is not None:
+            self.watch(name)
+        self._kill_if_due(place, "before")
+        return place
+
+    def end(self, place: int) -> None:
+        """The effect has happened."""
+        self._kill_if_due(place, "after")
+
+    def _kill_if_due(self, place: int, when: When) -> None:
+        name = self.seen[place]
+        words = [word for word, at in self.kill_on.items() if at == when and word in name]
+        for word in words:
+            del self.kill_on[word]
+        if words or self.kill_at.get(place) == when:
+            self.dead = True
+            self.deaths += 1
+            raise WorkerKilled(f"{when} {name}")
