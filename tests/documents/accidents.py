@@ -176,7 +176,7 @@ def _airtable_goes_away_after_the_debit(shop: Shop) -> None:
 
 def _ses_refuses(seconds: int) -> Callable[[Shop], None]:
     def story(shop: Shop) -> None:
-        ses = shop.world.aws.client("sesv2")
+        ses = shop.world.ses
         ses.delete_email_identity(EmailIdentity=MAIL_FROM)
         shop.day.pass_by(seconds)
         ses.create_email_identity(EmailIdentity=MAIL_FROM)

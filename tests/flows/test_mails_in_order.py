@@ -21,7 +21,7 @@ def code_of(number: int) -> str:
 
 def test_please_wait_is_dropped_where_the_row_was_held_meanwhile(world: World) -> None:
     """SES takes nothing for a quarter of an hour; the younger mail is tried again sooner."""
-    ses = world.aws.client("sesv2")
+    ses = world.ses
     day = Day(world)
     world.shop.issue_card(code=CODE, amount=50)
     world.ask(Gift_Card_Code=CODE)
@@ -35,7 +35,7 @@ def test_please_wait_is_dropped_where_the_row_was_held_meanwhile(world: World) -
 
 def test_held_is_dropped_where_the_office_was_quicker_than_the_mail(world: World) -> None:
     """Nobody may read "not paid" behind "paid" for the same form."""
-    ses = world.aws.client("sesv2")
+    ses = world.ses
     day = Day(world)
     world.shop.issue_card(code=CODE, amount=50)
     row_id = world.ask(Gift_Card_Code=CODE)
