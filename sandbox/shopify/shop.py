@@ -210,6 +210,8 @@ class Shop:
         self.issue_limit = issue_limit
         self.purchase_limit = purchase_limit
         self.checkout_in_transactions = checkout_in_transactions
+        # Live stores were seen to name no code with a taken code, though the schema lists TAKEN.
+        self.taken_has_a_code = False
         # The oldest version still answered: an older one asked for falls forward to it.
         self.oldest_api_version = "2026-10"
         self.faults = Faults(supported=SUPPORTED_FAULTS)
@@ -376,8 +378,8 @@ class Shop:
                 )
             normalised = self._new_code() if code is None else self._normalise(code)
             if normalised in self._codes:
-                # Recorded on live stores: no code with it, although the schema lists TAKEN.
-                raise Refusal(None, "Code has already been taken", ["input", "code"])
+                kind = "TAKEN" if self.taken_has_a_code else None
+                raise Refusal(kind, "Code has already been taken", ["input", "code"])
             moment = (created_at or self.now()).astimezone(UTC)
             number = FIRST_CARD_NUMBER + len(self._cards)
             card = GiftCard(

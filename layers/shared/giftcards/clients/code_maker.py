@@ -27,9 +27,10 @@ from botocore.exceptions import (
     ParamValidationError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
 from giftcards.domain.codes import Code
-from giftcards.domain.derived_codes import code_message, derive_code
+from giftcards.domain.derived_codes import DIGEST_BYTES, code_message, derive_code
 from giftcards.errors import (
     AccessRefused,
     ConfigurationError,
@@ -124,7 +125,10 @@ class CodeMaker:
         message = code_message(
             stage=self._stage, shop=self._shop, operation=operation, counter=counter
         )
-        return derive_code(self._mac(key_id, message))
+        mac = self._mac(key_id, message)
+        if len(mac) != DIGEST_BYTES:
+            raise VendorSurprise(f"KMS answered a digest of {len(mac)} bytes")
+        return derive_code(mac)
 
     def _mac(self, key_id: str, message: bytes) -> bytes:
         try:
@@ -139,16 +143,12 @@ class CodeMaker:
             ) from error
         except ParamValidationError as error:
             raise VendorSurprise("boto3 does not take a request for KMS of ours") from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             # Named and not chained: an answer that cannot be read stands in its message.
             raise NotSent(f"KMS did not answer ({type(error).__name__})") from None
         if key_version(reply["KeyId"]) != key_version(key_id):
             raise VendorSurprise(f"KMS used another key than {key_id}")
-        try:
-            mac = bytes(reply["Mac"])
-        finally:
-            del reply  # nobody who looks at this frame afterwards finds the digest in it
-        return mac
+        return bytes(reply["Mac"])
 
     @staticmethod
     def _translate_answer(key_id: str, error: ClientError) -> Never:

@@ -14,6 +14,9 @@ other, none is left, so whoever reads one of ours has nothing to mix up:
     a e               with them, codes would spell words, and some of those are insults; without a
                       vowel they spell no label either ("card", "gift"), which cleaning might drop
 
+What rhymes in English (c, d, p, t, 3) had to stay; whoever mishears one of these has no other card,
+because of 2**81 codes next to none is a card's.
+
 **The length** is 20, the most that Shopify takes: five groups of four, as cards print them. 17
 characters hold 4.09 bits each, so a code holds 81.7 bits; at least 80 are wanted, because those who
 guess try millions an hour. 19 would hold 77.7. (Sixteen characters could not hold 80 bits without
