@@ -3,6 +3,7 @@
 import json
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import requests
@@ -61,7 +62,7 @@ def only_card(counter: Counter) -> GiftCard:
 
 
 def answer(
-    counter: Counter, *, code: str | None = CODE, refusal: object = None, **card: object
+    counter: Counter, *, code: str | None = CODE, refusal: object = None, **card: Any
 ) -> None:
     """Put an answer in the shop's mouth: a card, or why there is none."""
     payload = {
@@ -278,7 +279,7 @@ def test_a_missing_permission_to_make_cards_is_for_a_person(counter: Counter) ->
     ],
 )
 def test_a_card_other_than_we_asked_for_is_for_a_person(
-    counter: Counter, card: dict[str, object]
+    counter: Counter, card: dict[str, Any]
 ) -> None:
     answer(counter, **card)
     with pytest.raises(VendorSurprise, match="gid://shopify/GiftCard/1") as caught:

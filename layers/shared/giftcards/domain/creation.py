@@ -368,7 +368,7 @@ class _Reader:
             if typed == _bare(kind):
                 return kind
         if typed:
-            self._wrong("CardKind", f"Choose {' or '.join(CardKind)}, or leave it empty for Paid.")
+            self._wrong("Kind", f"Choose {' or '.join(CardKind)}, or leave it empty for Paid.")
         return CardKind.PAID
 
 

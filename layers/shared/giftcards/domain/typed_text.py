@@ -13,8 +13,8 @@ from typing import Final
 from giftcards.domain.hiding import hide_codes
 
 JOINERS: Final = frozenset("\u200c\u200d")
-_BECOMES_A_BLANK: Final = frozenset({"Cc", "Zs", "Zl", "Zp"})  # control characters, blanks, ends
-_VANISHES: Final = frozenset({"Cf", "Cs", "Co", "Cn"})  # invisible, halves, private, unassigned
+# Unicode's categories: control characters, invisible ones, halves, private ones, unassigned ones.
+_VANISHES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _LINE_ENDS: Final = str.maketrans(dict.fromkeys("\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", "\n"))
 
 
@@ -40,7 +40,6 @@ def _visible(text: str) -> str:
 def _see(character: str) -> str:
     if character in JOINERS:
         return character
-    category = unicodedata.category(character)
-    if category in _BECOMES_A_BLANK:
+    if character.isspace():  # a tab and a line's end are control characters, too
         return " "
-    return "" if category in _VANISHES else character
+    return "" if unicodedata.category(character) in _VANISHES else character
