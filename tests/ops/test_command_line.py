@@ -71,6 +71,16 @@ def test_resume_names_stores_that_cannot_be_answered(
     assert "Silent Street" in capsys.readouterr().out
 
 
+def test_resume_names_what_is_off_for_want_of_a_table(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.base.delete_table("Creation Requests")
+    assert resume(world.app, YES) == 0
+    told = capsys.readouterr().out
+    assert "off: selling cards in stores, because the base has no table Creation Requests" in told
+    assert "balance checks" not in told
+
+
 def test_pause_holds_new_work_until_it_is_resumed(world: World) -> None:
     resume(world.app, YES)
     assert world.tick() is TickEnd.RAN
