@@ -38,7 +38,7 @@ endef
 FAST := not sockets and not deployed and not browser and not slow
 STACK := deployed or browser
 
-.PHONY: help setup demo test check format lock screenshots clean \
+.PHONY: help setup demo test check format lock templates screenshots clean \
 	_static _template _locks _fast-tests _tests _stack-tests _needs-chromium
 
 help: ## List the commands
@@ -61,6 +61,9 @@ format: setup ## Format the code, and mend what the linter can mend
 lock: ## Lock the dependencies anew, and write the layer's requirements from the lock
 	$(call phase,uv.lock and the environments,./bootstrap.sh --lock)
 	$(call phase,the layer's requirements,$(EXPORT) --output-file layers/shared/requirements.txt >/dev/null)
+
+templates: setup ## Make Klaviyo's templates anew from klaviyo/layouts and klaviyo/themes.toml
+	$(call phase,klaviyo/templates,$(BIN)/python -m ops.klaviyo_templates)
 
 screenshots: setup _needs-chromium ## Take the pictures of the README anew
 	$(call phase,screenshots,$(BIN)/python -m sandbox.screenshots)

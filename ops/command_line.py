@@ -1,10 +1,11 @@
-"""The engineer's commands: `ops status`, `ops resume`, `ops pause`, `ops park`.
+"""The engineer's commands: `ops status`, `ops resume`, `ops pause`, `ops park`, `ops setup`.
 
     ops status --stack universal-gift-cards
     ops resume --stack universal-gift-cards        shows what it would process, then asks
     ops pause  --stack universal-gift-cards        no new debit from the next tick on
     ops park list   --stack universal-gift-cards   what only a person can finish, and why
     ops park decide KEY retry|charged|not-charged --stack universal-gift-cards
+    ops setup klaviyo --stack universal-gift-cards  the customers' mails; run it after each update
 
 Exit code 0: done. 1: something has to be mended first; the message says what. 2: wrong usage.
 """
@@ -25,6 +26,7 @@ from giftcards.store.control import ProngState, Switch
 from giftcards.store.journal import State
 from giftcards.wiring import STORES_PRONG, Application
 from ops.deployment import open_deployment
+from ops.setup_klaviyo import CHECKLIST, branches, introduce_metrics, upload_templates
 
 PRONGS = (STORES_PRONG,)
 
@@ -145,6 +147,18 @@ def park_decide(app: Application, options: argparse.Namespace) -> int:
     return 0
 
 
+def setup_klaviyo(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
+    """Bring the customers' mails to Klaviyo, and say what only a person can do there."""
+    for metric in introduce_metrics(app):
+        _say(f"Metric    {metric}: Klaviyo knows it, by a test event of {app.config.office_email}")
+    for name, change in upload_templates(app):
+        _say(f"Template  {name}: {change}")
+    _say(CHECKLIST)
+    for line in branches():
+        _say(line)
+    return 0
+
+
 def _describe_switch(switch: Switch) -> str:
     if switch.since is None:
         return "Paused: never resumed. `ops resume` shows what it would process."
@@ -168,12 +182,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True)
     park = commands.add_parser("park", help="What only a person can finish")
     parked = park.add_subparsers(title="commands", required=True)
+    setup = commands.add_parser("setup", help="What a vendor needs before the first use")
+    vendors = setup.add_subparsers(title="vendors", required=True)
     for where, name, command in (
         (commands, "status", status),
         (commands, "resume", resume),
         (commands, "pause", pause),
         (parked, "list", park_list),
         (parked, "decide", park_decide),
+        (vendors, "klaviyo", setup_klaviyo),
     ):
         words = (command.__doc__ or "").strip()
         sub = where.add_parser(name, help=words.splitlines()[0], description=words)

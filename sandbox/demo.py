@@ -139,7 +139,7 @@ def _open_vendors(stack: ExitStack, aws: EmbeddedAws) -> Sandbox:
     base = airtable.Base()
     airtable.build_standard_base(base)
     mailer = klaviyo.Klaviyo(key=KLAVIYO_KEY)
-    inbox = Inbox(aws.url)
+    inbox = Inbox(aws.url, klaviyo=mailer)
     people = pages.create_app(shop=shop, base=base, klaviyo=mailer, inbox=inbox)
     return Sandbox(
         aws=aws,

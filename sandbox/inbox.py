@@ -1,4 +1,6 @@
-"""The stores' mail boxes: every mail the embedded AWS was asked to send, newest first.
+"""The mail boxes of stores, office and customers: every mail that was sent, newest first.
+
+Stores and office get theirs by SES, customers most of theirs by Klaviyo.
 
 The embedded AWS (ministack) keeps what SES sent and shows it at `GET /_ministack/ses/messages`:
 
@@ -17,6 +19,8 @@ from datetime import UTC, datetime
 
 import requests
 
+from sandbox.klaviyo import CustomerMail, Klaviyo
+
 # The AWS stands on the same machine: a reply that takes longer than this is not coming, and the
 # page that asked should not hang with it.
 TIMEOUT_SECONDS = 2.0
@@ -31,7 +35,8 @@ _MESSAGES_PATH = "/_ministack/ses/messages"
 class ReceivedMail:
     """One mail in one addressee's box. `at` is aware (UTC); `html` is empty if it was plain text.
 
-    `id` is SES's message id and the addressee's place among the mail's addressees.
+    `channel` is `ses` or `klaviyo`. `id` is SES's message id and the addressee's place among the
+    mail's addressees, or Klaviyo's own.
     """
 
     id: str
@@ -57,7 +62,9 @@ class ReceivedMail:
 
 
 class Inbox:
-    """Reads the mails the embedded AWS at `aws_url` has sent. Safe to use from several threads.
+    """Reads the mails the embedded AWS at `aws_url` and `klaviyo`, if given, have sent.
+
+    Safe to use from several threads.
 
     `monotonic_seconds` is the clock that says when a reading is no longer fresh.
     """
@@ -66,11 +73,13 @@ class Inbox:
         self,
         aws_url: str,
         *,
+        klaviyo: Klaviyo | None = None,
         session: requests.Session | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
         monotonic_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = aws_url.rstrip("/") + _MESSAGES_PATH
+        self._klaviyo = klaviyo
         self._session = requests.Session() if session is None else session
         self._timeout_seconds = timeout_seconds
         self._monotonic_seconds = monotonic_seconds
@@ -95,9 +104,12 @@ class Inbox:
     def mails(self, to: str | None = None) -> list[ReceivedMail]:
         """The mails, newest first: all, or those to the address `to` (capitals do not matter)."""
         self._refresh()
+        sent_by_klaviyo = [] if self._klaviyo is None else self._klaviyo.mails
+        everything = [*self._mails, *map(_from_klaviyo, sent_by_klaviyo)]
+        everything.sort(key=lambda mail: mail.at, reverse=True)
         if to is None:
-            return list(self._mails)
-        return [mail for mail in self._mails if mail.to.casefold() == to.casefold()]
+            return everything
+        return [mail for mail in everything if mail.to.casefold() == to.casefold()]
 
     def _refresh(self) -> None:
         with self._lock:
@@ -114,9 +126,22 @@ class Inbox:
                     " mails already read are shown."
                 )
             else:
-                self._mails = tuple(sorted(mails, key=lambda mail: mail.at, reverse=True))
+                self._mails = tuple(mails)
                 self._problem = None
             self._read_at = self._monotonic_seconds()
+
+
+def _from_klaviyo(mail: CustomerMail) -> ReceivedMail:
+    return ReceivedMail(
+        id=mail.id,
+        to=mail.to,
+        sender=mail.sender,
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
+        channel="klaviyo",
+        at=mail.at,
+    )
 
 
 def _read_mails(reply: dict[str, dict[str, list[dict[str, object]]]]) -> list[ReceivedMail]:

@@ -39,13 +39,9 @@ HEADINGS = {
 }
 
 
-def create_app(*, shop: Shop, base: Base, inbox: Inbox, klaviyo: Klaviyo | None = None) -> Flask:
-    """The pages on these vendors.
-
-    `klaviyo` has no page: nothing writes to customers, so there would be nothing to see on it.
-    """
-    del klaviyo
-    vendors = Vendors(shop=shop, base=base, inbox=inbox)
+def create_app(*, shop: Shop, base: Base, inbox: Inbox, klaviyo: Klaviyo) -> Flask:
+    """The pages on these vendors. What Klaviyo's flows send is shown by the `inbox`."""
+    vendors = Vendors(shop=shop, base=base, inbox=inbox, klaviyo=klaviyo)
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     for build in (

@@ -83,6 +83,13 @@ AIRTABLE_PRESETS = (
     Preset("Too fast: throttle the next call", Fault.THROTTLE),
     Preset("Refuse the token until cleared", Fault.REFUSE_TOKEN, times=""),
 )
+KLAVIYO_PRESETS = (
+    Preset("Lose the reply to the next event", Fault.DROP_REPLY, "event"),
+    Preset("Fail the next three events", Fault.FAIL_BEFORE, "event", times="3"),
+    Preset("Too fast: throttle the next event", Fault.THROTTLE, "event"),
+    Preset("No connection until cleared", Fault.REFUSE_CONNECTION, times=""),
+    Preset("Refuse the key until cleared", Fault.REFUSE_TOKEN, times=""),
+)
 
 
 def _look_at_order(order: FaultOrder) -> OrderView:
@@ -114,6 +121,14 @@ def faults_pages(vendors: Vendors) -> Blueprint:
                 presets=AIRTABLE_PRESETS,
                 operation_help="Otherwise list, get, create, update or delete, alone or with a"
                 " table behind it: create Receipts.",
+            ),
+            Switchboard(
+                slug="klaviyo",
+                name="Klaviyo",
+                faults=vendors.klaviyo.faults,
+                presets=KLAVIYO_PRESETS,
+                operation_help="Otherwise event, list templates, create template or update"
+                " template.",
             ),
         )
     }

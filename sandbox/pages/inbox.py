@@ -1,4 +1,4 @@
-"""The stores' mail boxes, as pages and as `/inbox.json`."""
+"""The mail boxes of stores, office and customers, as pages and as `/inbox.json`."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Box:
 
 
 def boxes_of(vendors: Vendors) -> list[Box]:
-    """The stores' boxes first, then those of everybody else who got mail (the office)."""
+    """The stores' boxes first, then those of everybody else who got mail: office, customers."""
     counts: dict[str, int] = {}
     for mail in vendors.inbox.mails():
         address = mail.to.casefold()

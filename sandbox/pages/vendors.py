@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sandbox.airtable import Base
 from sandbox.inbox import Inbox
+from sandbox.klaviyo import Klaviyo
 from sandbox.shopify import Shop
 
 
@@ -15,11 +16,16 @@ class Vendors:
     shop: Shop
     base: Base
     inbox: Inbox
+    klaviyo: Klaviyo
 
     @property
     def version(self) -> str:
         """Differs whenever anything a page shows differs; pages compare it once a second."""
         self.base.settle()
-        orders = [*self.base.faults.waiting(), *self.shop.faults.waiting()]
+        orders = [
+            *self.base.faults.waiting(),
+            *self.shop.faults.waiting(),
+            *self.klaviyo.faults.waiting(),
+        ]
         accidents = zlib.crc32(repr(orders).encode())
         return f"{self.base.version}.{self.shop.version}.{self.inbox.version}.{accidents:x}"

@@ -12,6 +12,7 @@ from flask.wrappers import Response
 
 from sandbox.airtable import Base, build_standard_base
 from sandbox.inbox import Inbox
+from sandbox.klaviyo import Klaviyo
 from sandbox.pages import create_app
 from sandbox.seed import Day, seed_a_day
 from sandbox.shopify import Shop
@@ -27,6 +28,7 @@ class LittleShop:
 
     shop: Shop
     base: Base
+    klaviyo: Klaviyo
     day: Day
     app: Flask
     client: FlaskClient
@@ -84,7 +86,8 @@ def open_little_shop(clock: Callable[[], datetime] = lambda: NOON) -> Iterator[L
 
     with requests.Session() as session:
         session.mount(AWS, WsgiAdapter(aws))
-        inbox = Inbox(AWS, session=session, monotonic_seconds=Watch())
-        app = create_app(shop=shop, base=base, inbox=inbox)
+        klaviyo = Klaviyo(clock=clock)
+        inbox = Inbox(AWS, klaviyo=klaviyo, session=session, monotonic_seconds=Watch())
+        app = create_app(shop=shop, base=base, inbox=inbox, klaviyo=klaviyo)
         with app.test_client() as client:
-            yield LittleShop(shop, base, day, app, client, sent)
+            yield LittleShop(shop, base, klaviyo, day, app, client, sent)
