@@ -21,6 +21,10 @@ OUTCOMES = [
     "HELD",
 ]
 
+# What the form for selling a card offers.
+THEMES = ["Standard", "Birthday", "Wedding", "Holiday"]
+KINDS = ["Paid", "Promotional"]
+
 
 def build_standard_base(base: Base) -> None:
     """Make the tables of the gift cards in an empty base; links come after what they link to."""
@@ -88,9 +92,9 @@ def _creation_requests(*, stores: str, cards: str) -> Sequence[FieldWish]:
         _text("Purchaser Name"),
         _of("email", "Purchaser Email"),
         _of("multilineText", "Gift Message"),
-        _text("Theme"),
+        _choice("Theme", THEMES),
         _day("Send On"),
-        _text("Kind"),
+        _choice("Kind", KINDS),
         _choice("Status", ["Processed", "Held", "In Progress"]),
         _text("Outcome"),
         _link("Gift Cards", cards),

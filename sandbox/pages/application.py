@@ -14,13 +14,14 @@ from sandbox.pages.shopify import shopify_pages
 from sandbox.pages.start import start_pages
 from sandbox.pages.tables import tables_pages
 from sandbox.pages.vendors import Vendors
+from sandbox.pages.website import website_pages
 from sandbox.pages.wording import peek, write_moment
 from sandbox.shopify import Shop
 
 # First pages first; each endpoint's blueprint lights up its entry.
 NAVIGATION = (
     ("start.show", "Start"),
-    ("forms.redeem", "Form"),
+    ("forms.choose", "Forms"),
     ("tables.first", "Tables"),
     ("inbox.show_all", "Inbox"),
     ("shopify.show", "Shopify"),
@@ -47,6 +48,7 @@ def create_app(*, shop: Shop, base: Base, inbox: Inbox, klaviyo: Klaviyo) -> Fla
     for build in (
         start_pages,
         forms_pages,
+        website_pages,
         tables_pages,
         inbox_pages,
         shopify_pages,

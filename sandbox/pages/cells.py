@@ -32,15 +32,17 @@ GLYPHS = {
 
 # Names of choices that mean good or bad news; any other is shown in grey.
 TONES = {
-    **dict.fromkeys(("REDEEMED", "Done", "Active", "Executing", "Sent", "Delivered"), "good"),
+    **dict.fromkeys(("REDEEMED", "ISSUED", "Done", "Active"), "good"),
+    **dict.fromkeys(("Executing", "Sent", "Delivered"), "good"),
     **dict.fromkeys(("INSUFFICIENT_BALANCE", "NOT_CHARGED", "HELD", "POSSIBLE_DUPLICATE"), "warn"),
     **dict.fromkeys(("CODE_FORMAT_INCORRECT", "CODE_NOT_FOUND", "AMOUNT_INVALID"), "warn"),
     **dict.fromkeys(("CARD_EXPIRED", "CARD_DISABLED", "CARD_ONLINE_ONLY"), "warn"),
+    **dict.fromkeys(("REFUSED", "Held"), "warn"),
     **dict.fromkeys(("Failed", "Offline", "Disabled"), "bad"),
 }
 
 # Columns whose cells are words for people rather than values: they get room and several lines.
-WORDY = frozenset({"Message", "Details", "Last Error"})
+WORDY = frozenset({"Message", "Gift Message", "Details", "Last Error"})
 
 # Columns of text that read like a choice, whether or not the base made them one.
 LIKE_CHOICES = frozenset({"Status", "Outcome", "State"})
@@ -122,7 +124,11 @@ def write_number(field: Field, amount: Decimal, *, with_symbol: bool = True) -> 
 
 @dataclass(frozen=True, slots=True)
 class InputView:
-    """A field to fill in. `input` is area, choice, choices, tick, money, number, email or text."""
+    """A field to fill in.
+
+    `input` names its kind: area, choice, choices, tick,
+    money, number, email, day or text.
+    """
 
     name: str
     input: str
@@ -138,6 +144,7 @@ INPUTS = {
     "currency": "money",
     "number": "number",
     "email": "email",
+    "date": "day",
 }
 
 

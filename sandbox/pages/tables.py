@@ -38,14 +38,33 @@ WAS = "was:"
 ABOUT = {
     "Redemptions": "What the stores' form filed. An empty Status waits to be served;"
     " a served row holds its card's masked code.",
-    "Gift Cards": "A copy of what Shopify knows, refreshed whenever a card moves.",
+    "Creation Requests": "What the stores' form for selling cards filed. Approved, the office's tick,"
+    " lets a held request through.",
+    "Balance Checks": "What customers asked on the web site; the answers went by mail.",
+    "Gift Cards": "A copy of what Shopify knows, refreshed whenever a card moves. Resend, the office's tick,"
+    " mails a card again, to Resend To if that is filled in.",
     "Receipts": "The paper trail: one line for everything that was done, never changed.",
     "Status": "How each part of the application fares.",
     "Stores": "Who may redeem, and where the answers go.",
 }
 
 # The tables a visitor wants first; the others follow in the base's own order.
-FIRST_TABLES = ("Redemptions", "Gift Cards", "Receipts", "Status", "Stores")
+FIRST_TABLES = (
+    "Redemptions",
+    "Creation Requests",
+    "Balance Checks",
+    "Gift Cards",
+    "Receipts",
+    "Status",
+    "Stores",
+)
+
+# Where a row of the table is filed: an endpoint and what it takes.
+FORM_PAGES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "Redemptions": ("forms.show", {"slug": "redeem"}),
+    "Creation Requests": ("forms.show", {"slug": "sell"}),
+    "Balance Checks": ("website.balance", {}),
+}
 
 # Columns that only a person fills in, and rarely: they stand behind the others.
 LAST_COLUMNS = frozenset({"Confirm Duplicate", "Approved", "Reverse Amount", "Resend", "Resend To"})
@@ -210,6 +229,14 @@ def _find_table(base: Base, name: str) -> Table:
     return base.table(name) if has_table(base, name) else abort(404)
 
 
+def _form_address(name: str) -> str | None:
+    """Where a row of that table is filed, None where only the application writes."""
+    if name not in FORM_PAGES:
+        return None
+    endpoint, values = FORM_PAGES[name]
+    return url_for(endpoint, **values)
+
+
 def _add_grids(pages: Blueprint, vendors: Vendors) -> None:
     base = vendors.base
 
@@ -222,7 +249,11 @@ def _add_grids(pages: Blueprint, vendors: Vendors) -> None:
         table = _find_table(base, name)
         tabs = [Tab(each.name, len(each.records())) for each in ordered_tables(base)]
         return render_template(
-            "table.html", grid=look_at_table(table, vendors), tabs=tabs, about=ABOUT.get(name)
+            "table.html",
+            grid=look_at_table(table, vendors),
+            tabs=tabs,
+            about=ABOUT.get(name),
+            form_address=_form_address(name),
         )
 
 
