@@ -1,8 +1,9 @@
-"""A day in the life of a shop: stores, cards of every state, and redemptions as staff type them.
+"""A day in the life of a shop: stores, cards of every state, and forms as people fill them in.
 
 `seed_a_day(shop, base)` fills an empty shop and an empty base, always with the same contents, and
-returns what it made. Every waiting row says what has to become of it (`SeededRow.expected`), so
-whoever runs the application on it can compare.
+returns what it made: redemptions (`Day.rows`), requests to sell cards (`Day.sales`) and customers'
+questions for a balance (`Day.checks`). Every waiting row says what has to become of it
+(`expected`), so whoever runs the application on it can compare.
 
 The times are counted back from the shop's clock. Most rows are minutes old. One has waited so long
 that its customer is gone, and one is from before anybody thought of this application: whoever goes
@@ -10,10 +11,10 @@ live at `Day.live_from` holds the first for the office and leaves the second alo
 made before that moment are good in the web shop only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -29,6 +30,11 @@ FIRST_ROW_AGE = timedelta(minutes=6)
 BETWEEN_ROWS = timedelta(seconds=15)
 # Longer than any shop lets a customer wait (the application's patience is 15 minutes).
 FORGOTTEN_ROW_AGE = timedelta(minutes=50)
+
+# Far enough ahead that no demo lasts until then.
+SENT_LATER = timedelta(days=9)
+# Longer ago than any two time zones could differ.
+DAY_GONE_BY = timedelta(days=2)
 
 CARD_AGE = timedelta(days=18)
 HISTORICAL_CARD_AGE = timedelta(days=200)
@@ -64,6 +70,22 @@ class Expected(StrEnum):
         return self.is_outcome and self is not Expected.HELD
 
 
+class ExpectedOfSale(StrEnum):
+    """What has to become of a seeded request to sell cards."""
+
+    ISSUED = "ISSUED"
+    REFUSED = "REFUSED"
+    HELD = "HELD"
+    NEVER_TOUCHED = "older than the go-live: never read, never changed"
+
+
+class ExpectedOfCheck(StrEnum):
+    """What a customer who asked for a balance has to be mailed."""
+
+    BALANCE_SENT = "the balance"
+    NO_BALANCE = "no balance, in the same words whatever the reason"
+
+
 @dataclass(frozen=True, slots=True)
 class SeededStore:
     """A store: its row in `Stores`, and who works there."""
@@ -91,12 +113,46 @@ class SeededRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SeededSale:
+    """A row of `Creation Requests`: why it is there, and what has to become of it.
+
+    `amount` is what each of the `quantity` cards is worth; `recipient` and `purchaser` are mail
+    addresses, the latter None where nobody else pays. `mistakes` names the fields to mend.
+    """
+
+    id: str
+    why: str
+    store: SeededStore
+    amount: Decimal
+    quantity: int
+    recipient: str
+    purchaser: str | None
+    send_on: date | None
+    expected: ExpectedOfSale
+    mistakes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SeededCheck:
+    """A row of `Balance Checks`; `code` is the card that has it, None where no card does."""
+
+    id: str
+    why: str
+    typed: str = field(repr=False)
+    code: str | None = field(repr=False)
+    email: str
+    expected: ExpectedOfCheck
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     """What `seed_a_day` made. `cards` holds the full codes, by the name of the card's story."""
 
     stores: tuple[SeededStore, ...]
     cards: dict[str, GiftCard] = field(repr=False)
     rows: tuple[SeededRow, ...]
+    sales: tuple[SeededSale, ...]
+    checks: tuple[SeededCheck, ...]
     live_from: datetime
 
 
@@ -339,6 +395,140 @@ def _row_stories() -> tuple[_RowStory, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _SaleStory:
+    """A request to file. `gift` holds the cells that only a gift has, without the tick itself.
+
+    `sent_in` counts from today; `age` is given where it is not one of the minutes-old rows.
+    """
+
+    why: str
+    amount: str
+    recipient: tuple[str, str]
+    expected: ExpectedOfSale
+    gift: Mapping[str, str] | None = None
+    theme: str = "standard"
+    quantity: int = 1
+    sent_in: timedelta | None = None
+    mistakes: frozenset[str] = frozenset()
+    age: timedelta | None = None
+
+
+# Oldest first, each with what has to become of it. All addresses are reserved for examples.
+SALE_STORIES = (
+    _SaleStory(
+        "It was filed before the go-live: somebody has made the card by hand since.",
+        "40.00",
+        ("Walter Brandt", "walter.brandt@customers.example.com"),
+        ExpectedOfSale.NEVER_TOUCHED,
+        age=OLD_ROW_AGE,
+    ),
+    _SaleStory(
+        "A customer buys a card for herself.",
+        "50.00",
+        ("Elena Vasquez", "elena.vasquez@customers.example.com"),
+        ExpectedOfSale.ISSUED,
+    ),
+    _SaleStory(
+        "A wedding gift: somebody else pays, and has something to say.",
+        "120.00",
+        ("Aïcha & Tomás", "aicha.and.tomas@customers.example.com"),
+        ExpectedOfSale.ISSUED,
+        gift={
+            "Purchaser Name": "Ingrid Solberg",
+            "Purchaser Email": "ingrid.solberg@customers.example.com",
+            "Gift Message": "To many happy years, and a table big enough for all of us.\n"
+            "With love, Ingrid",
+        },
+        theme="wedding",
+    ),
+    _SaleStory(
+        "A birthday gift: its mail waits for the day.",
+        "35.00",
+        ("Noah Adeyemi", "noah.adeyemi@customers.example.com"),
+        ExpectedOfSale.ISSUED,
+        gift={
+            "Purchaser Name": "Ruth Adeyemi",
+            "Purchaser Email": "ruth.adeyemi@customers.example.com",
+            "Gift Message": "Happy birthday! 🎂 Buy yourself something useless.",
+        },
+        theme="birthday",
+        sent_in=SENT_LATER,
+    ),
+    _SaleStory(
+        "A dozen for a club: twelve cards, one address, one mail.",
+        "20.00",
+        ("Harbor Rowing Club", "office@rowing.example.com"),
+        ExpectedOfSale.ISSUED,
+        theme="holiday",
+        quantity=12,
+    ),
+    _SaleStory(
+        "Three mistakes at once: all of them are named in one mail.",
+        "-25.00",
+        ("Samir Haddad", "samir.haddad.customers.example.com"),
+        ExpectedOfSale.REFUSED,
+        sent_in=-DAY_GONE_BY,
+        mistakes=frozenset({"Amount", "Recipient Email", "Send On"}),
+    ),
+    _SaleStory(
+        # Shopify itself would make a card of up to 10,000.
+        "More than a store may sell by itself: the office has to approve it.",
+        "5000.00",
+        ("Victor Lindgren", "victor.lindgren@customers.example.com"),
+        ExpectedOfSale.HELD,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _CheckStory:
+    """A question to file; `card` is the story of the card that has the typed code, if one has."""
+
+    why: str
+    typed: str = field(repr=False)
+    email: str
+    expected: ExpectedOfCheck
+    card: str | None = None
+
+
+def _check_stories() -> tuple[_CheckStory, ...]:
+    """The questions, oldest first, each with what its customer has to be mailed."""
+    code = {story.name: story.code for story in CARD_STORIES}
+    good = code["partly spent"]
+    # Fingers slip: the last two letters in each other's place.
+    slipped = good[:-2] + good[-1] + good[-2]
+    return (
+        _CheckStory(
+            "A good card, typed as it is printed.",
+            good.upper(),
+            "lucia.moretti@customers.example.com",
+            ExpectedOfCheck.BALANCE_SENT,
+            card="partly spent",
+        ),
+        _CheckStory(
+            "A mistyped code: no card has it.",
+            slipped,
+            "peter.novak@customers.example.com",
+            ExpectedOfCheck.NO_BALANCE,
+        ),
+        _CheckStory(
+            "The card has expired.",
+            code["expired"],
+            "hannah.weiss@customers.example.com",
+            ExpectedOfCheck.NO_BALANCE,
+            card="expired",
+        ),
+        _CheckStory(
+            "The card was deactivated.",
+            code["deactivated"],
+            "omar.farouk@customers.example.com",
+            ExpectedOfCheck.NO_BALANCE,
+            card="deactivated",
+        ),
+    )
+
+
 def seed_a_day(shop: Shop, base: Base) -> Day:
     """Fill an empty shop and a base with the standard tables; return what was made."""
     now = shop.now()
@@ -360,7 +550,14 @@ def seed_a_day(shop: Shop, base: Base) -> Day:
         else:
             at = now - story.age
         rows.append(_file(base, story, store, employee=employee, at=at))
-    return Day(stores=stores, cards=cards, rows=tuple(rows), live_from=now - LIVE_SINCE)
+    return Day(
+        stores=stores,
+        cards=cards,
+        rows=tuple(rows),
+        sales=_file_sales(shop, base, stores),
+        checks=_file_checks(shop, base),
+        live_from=now - LIVE_SINCE,
+    )
 
 
 def _issue(shop: Shop, story: _CardStory) -> GiftCard:
@@ -420,3 +617,75 @@ def _file(
         amount=None if story.amount is None else Decimal(story.amount),
         expected=story.expected,
     )
+
+
+def _file_sales(shop: Shop, base: Base, stores: tuple[SeededStore, ...]) -> tuple[SeededSale, ...]:
+    """File the requests to sell cards, each store in its turn."""
+    now, sales = shop.now(), []
+    filed_at = now - FIRST_ROW_AGE
+    for place, story in enumerate(SALE_STORIES):
+        if story.age is None:
+            at, filed_at = filed_at, filed_at + BETWEEN_ROWS
+        else:
+            at = now - story.age
+        send_on = None if story.sent_in is None else shop.today() + story.sent_in
+        store = stores[place % len(stores)]
+        sales.append(_file_sale(base, story, store, send_on=send_on, at=at))
+    return tuple(sales)
+
+
+def _file_sale(
+    base: Base, story: _SaleStory, store: SeededStore, *, send_on: date | None, at: datetime
+) -> SeededSale:
+    name, email = story.recipient
+    cells: dict[str, object] = {
+        "Store": [store.id],
+        "Employee": store.staff[0],
+        "Amount": float(story.amount),
+        "Quantity": story.quantity,
+        "Recipient Name": name,
+        "Recipient Email": email,
+        "Theme": story.theme,
+        "Kind": "paid",
+    }
+    if story.gift is not None:
+        cells |= {"Is Gift": True, **story.gift}
+    if send_on is not None:
+        cells["Send On"] = send_on.isoformat()
+    with _clock_at(base, at):
+        row = base.table("Creation Requests").create(cells)
+    return SeededSale(
+        id=row["id"],
+        why=story.why,
+        store=store,
+        amount=Decimal(story.amount),
+        quantity=story.quantity,
+        recipient=email,
+        purchaser=None if story.gift is None else story.gift["Purchaser Email"],
+        send_on=send_on,
+        expected=story.expected,
+        mistakes=story.mistakes,
+    )
+
+
+def _file_checks(shop: Shop, base: Base) -> tuple[SeededCheck, ...]:
+    """File the customers' questions, as the web site does."""
+    code = {each.name: each.code for each in CARD_STORIES}
+    filed_at, checks = shop.now() - FIRST_ROW_AGE, []
+    for story in _check_stories():
+        with _clock_at(base, filed_at):
+            row = base.table("Balance Checks").create(
+                {"Gift Card Code": story.typed, "Email": story.email}
+            )
+        filed_at += BETWEEN_ROWS
+        checks.append(
+            SeededCheck(
+                id=row["id"],
+                why=story.why,
+                typed=story.typed,
+                code=None if story.card is None else code[story.card],
+                email=story.email,
+                expected=story.expected,
+            )
+        )
+    return tuple(checks)

@@ -1,4 +1,4 @@
-"""Pages for people: the stores' forms, the web site, the office's tables, the mail, the shop, the accidents."""
+"""Pages for people: forms, the web site, the office's tables, the mail, the shop, accidents."""
 
 from sandbox.pages.application import create_app
 

@@ -41,6 +41,9 @@ TONES = {
     **dict.fromkeys(("Failed", "Offline", "Disabled"), "bad"),
 }
 
+# Linked rows that a cell shows; of a large order, the others are only counted.
+LINKS_SHOWN = 3
+
 # Columns whose cells are words for people rather than values: they get room and several lines.
 WORDY = frozenset({"Message", "Gift Message", "Details", "Last Error"})
 
@@ -95,8 +98,16 @@ def look_at_cell(
         return pill(str(value))
     match field.type:
         case "multipleRecordLinks":
-            found = tuple(links.get(each, LinkView("a deleted row", None)) for each in value)
-            view = CellView("links", links=found)
+            found = tuple(
+                links.get(each, LinkView("a deleted row", None)) for each in value[:LINKS_SHOWN]
+            )
+            more = len(value) - len(found)
+            view = CellView(
+                "links",
+                f"and {more} more" if more else "",
+                css="several" if more else "",
+                links=found,
+            )
         case "checkbox":
             view = CellView("tick", "yes")
         case "dateTime":

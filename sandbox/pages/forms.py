@@ -14,7 +14,14 @@ from werkzeug.wrappers import Response
 
 from sandbox.airtable import AirtableError, Base, Field, RecordJson
 from sandbox.inbox import ReceivedMail
-from sandbox.pages.cells import CellView, InputView, NotAcceptedError, look_at_input, pill, read_cell
+from sandbox.pages.cells import (
+    CellView,
+    InputView,
+    NotAcceptedError,
+    look_at_input,
+    pill,
+    read_cell,
+)
 from sandbox.pages.shopify import NOT_DONE
 from sandbox.pages.tables import choices_of, find_row, stores_of
 from sandbox.pages.vendors import Vendors
@@ -89,9 +96,7 @@ SELL = Form(
         ),
         "Theme": Question("How the mail looks.", is_required=False, preset="standard"),
         "Send On": Question("Leave it empty to send it now.", is_required=False),
-        "Kind": Question(
-            "Promotional: nobody has paid for it.", is_required=False, preset="paid"
-        ),
+        "Kind": Question("Promotional: nobody has paid for it.", is_required=False, preset="paid"),
     },
 )
 

@@ -38,11 +38,11 @@ WAS = "was:"
 ABOUT = {
     "Redemptions": "What the stores' form filed. An empty Status waits to be served;"
     " a served row holds its card's masked code.",
-    "Creation Requests": "What the stores' form for selling cards filed. Approved, the office's tick,"
-    " lets a held request through.",
+    "Creation Requests": "What the stores' form for selling cards filed. Approved, the office's"
+    " tick, lets a held request through.",
     "Balance Checks": "What customers asked on the web site; the answers went by mail.",
-    "Gift Cards": "A copy of what Shopify knows, refreshed whenever a card moves. Resend, the office's tick,"
-    " mails a card again, to Resend To if that is filled in.",
+    "Gift Cards": "A copy of what Shopify knows, refreshed whenever a card moves. Resend, the"
+    " office's tick, mails a card again, to Resend To if that is filled in.",
     "Receipts": "The paper trail: one line for everything that was done, never changed.",
     "Status": "How each part of the application fares.",
     "Stores": "Who may redeem, and where the answers go.",
@@ -60,10 +60,25 @@ FIRST_TABLES = (
 )
 
 # Where a row of the table is filed: an endpoint and what it takes.
-FORM_PAGES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+FORM_PAGES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "Redemptions": ("forms.show", {"slug": "redeem"}),
     "Creation Requests": ("forms.show", {"slug": "sell"}),
     "Balance Checks": ("website.balance", {}),
+}
+
+# Where a table asks for much, what an office wants to see without scrolling stands in front.
+FIRST_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "Creation Requests": (
+        "Employee",
+        "Store",
+        "Amount",
+        "Quantity",
+        "Recipient Name",
+        "Status",
+        "Outcome",
+        "Gift Cards",
+        "Message",
+    ),
 }
 
 # Columns that only a person fills in, and rarely: they stand behind the others.
@@ -190,13 +205,24 @@ def _links_from(table: Table, base: Base) -> dict[str, LinkView]:
     }
 
 
+def _ordered_columns(table: Table) -> list[Field]:
+    """The table's fields as the office's view shows them; the primary field stays the first."""
+    first = {name: place for place, name in enumerate(FIRST_COLUMNS.get(table.name, ()))}
+
+    def place_of(field: Field) -> tuple[bool, int]:
+        return field.name in LAST_COLUMNS, first.get(field.name, len(first))
+
+    primary, *others = table.fields()
+    return [primary, *sorted(others, key=place_of)]
+
+
 def look_at_table(table: Table, vendors: Vendors) -> GridView:
     """A table in words: the newest rows, newest first."""
     links = _links_from(table, vendors.base)
     zone = vendors.shop.time_zone
     # Of two rows made in the same second, the one filed later stands first.
     newest = sorted(table.records(), key=created_at)[::-1]
-    fields = sorted(table.fields(), key=lambda field: field.name in LAST_COLUMNS)
+    fields = _ordered_columns(table)
     rows = [
         RowView(
             id=row["id"],

@@ -25,14 +25,16 @@ def website_pages(vendors: Vendors) -> Blueprint:
     pages = Blueprint("website", __name__)
     base = vendors.base
 
-    def page(typed: Mapping[str, str], wrong: Mapping[str, str], refused: str | None = None) -> str:
+    def page(
+        typed: Mapping[str, str], wrong: Mapping[str, str], *, is_refused: bool = False
+    ) -> str:
         return render_template(
             "balance.html",
             code_field=CODE_FIELD,
             email_field=EMAIL_FIELD,
             typed=typed,
             wrong=wrong,
-            refused=refused,
+            is_refused=is_refused,
         )
 
     @pages.get("/gift-card-balance")
@@ -46,9 +48,8 @@ def website_pages(vendors: Vendors) -> Blueprint:
             return page(request.form.to_dict(), wrong), NOT_DONE
         try:
             base.submit_form(TABLE, cells)
-        except AirtableError as refusal:
-            words = refusal.message or refusal.kind
-            return page(request.form.to_dict(), {}, words), NOT_DONE
+        except AirtableError:  # the base is full, which is nothing a customer can mend
+            return page(request.form.to_dict(), {}, is_refused=True), NOT_DONE
         return redirect(url_for("website.asked"), code=303)
 
     @pages.get("/gift-card-balance/asked")

@@ -32,8 +32,14 @@ def pages_of(little_shop: LittleShop) -> list[str]:
         "/",
         "/forms/redeem",
         f"/forms/redeem/thanks/{row.id}",
+        "/forms",
+        "/forms/sell",
+        f"/forms/sell/thanks/{little_shop.day.sales[2].id}",
+        "/gift-card-balance",
+        "/gift-card-balance/asked",
         *tables,
         f"/tables/Redemptions/{row.id}",
+        f"/tables/Creation Requests/{little_shop.day.sales[2].id}",
         "/inbox",
         f"/inbox/{store}",
         f"/inbox/{store}?mail=m0-0",
@@ -73,20 +79,15 @@ def test_a_filled_in_form_is_a_row_that_another_page_shows_by_itself(
     expect(page.get_by_label("Gift Card Code")).to_have_value("")
 
 
-def test_a_second_click_on_submit_while_the_first_is_on_its_way_does_nothing(
-    page: Page, little_shop: LittleShop, address: str
-) -> None:
-    before = len(little_shop.base.table("Redemptions").records())
-    page.goto(f"{address}/forms/redeem")
-    fill_in(page, store="Old Mill", code="7k2m4q8xw3r9hn5t", amount="1")
+def click_twice(page: Page, button: str, *, posts_to: str) -> int:
+    """Click a button twice while the first request is on its way; return how many were sent."""
     on_their_way: list[Route] = []
 
     def hold(route: Route) -> None:
         on_their_way.append(route)
 
-    page.route("**/forms/redeem", hold)
-    submit = page.get_by_role("button", name="Submit")
-    submit.evaluate(
+    page.route(f"**{posts_to}", hold)
+    page.get_by_role("button", name=button).evaluate(
         """async (button) => {
           button.click();
           await new Promise((resolve) => setTimeout(resolve, 50));
@@ -96,9 +97,97 @@ def test_a_second_click_on_submit_while_the_first_is_on_its_way_does_nothing(
     )
     for each in on_their_way:
         each.continue_()
-    expect(page.get_by_role("heading", name="Thank you for submitting the form!")).to_be_visible()
-    assert len(on_their_way) == 1
+    expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
+    return len(on_their_way)
+
+
+def test_a_second_click_on_submit_while_the_first_is_on_its_way_does_nothing(
+    page: Page, little_shop: LittleShop, address: str
+) -> None:
+    before = len(little_shop.base.table("Redemptions").records())
+    page.goto(f"{address}/forms/redeem")
+    fill_in(page, store="Old Mill", code="7k2m4q8xw3r9hn5t", amount="1")
+    assert click_twice(page, "Submit", posts_to="/forms/redeem") == 1
     assert len(little_shop.base.table("Redemptions").records()) == before + 1
+
+
+def test_a_store_sells_a_gift_however_often_it_clicks(
+    page: Page, browser: Browser, little_shop: LittleShop, address: str
+) -> None:
+    table = little_shop.base.table("Creation Requests")
+    before = len(table.records())
+    office = browser.new_page()
+    office.goto(f"{address}/tables/Creation Requests")
+
+    page.goto(address)
+    page.get_by_role("link", name="Sell a gift card").click()
+    page.get_by_label("Store").select_option(label="Harbor Street")
+    page.get_by_label("Employee").fill("Maya Ortiz")
+    page.get_by_label("Amount").fill("75.25")
+    page.get_by_label("Recipient Name").fill("Mei-Lin 陳")
+    page.get_by_label("Recipient Email").fill("meilin@customers.example.com")
+    for label in ("Purchaser Name", "Purchaser Email", "Gift Message"):
+        expect(page.get_by_label(label)).to_be_hidden()
+    page.get_by_label("Is Gift").check()
+    page.get_by_label("Purchaser Name").fill("Ingrid Solberg")
+    page.get_by_label("Purchaser Email").fill("ingrid@customers.example.com")
+    page.get_by_label("Gift Message").fill("To many happy years!")
+    page.get_by_label("Theme").select_option(label="wedding")
+    page.get_by_label("Send On").fill("2026-12-24")
+    assert click_twice(page, "Submit", posts_to="/forms/sell") == 1
+    expect(page.get_by_text("It waits for the next tick")).to_be_visible()
+
+    row = office.get_by_role("row").filter(has_text="Mei-Lin 陳")
+    expect(row).to_contain_text("$75.25")
+    assert len(table.records()) == before + 1
+    request = table.records()[-1]
+    assert request["fields"] == {
+        "Store": [little_shop.day.stores[0].id],
+        "Employee": "Maya Ortiz",
+        "Amount": 75.25,
+        "Quantity": 1,
+        "Recipient Name": "Mei-Lin 陳",
+        "Recipient Email": "meilin@customers.example.com",
+        "Is Gift": True,
+        "Purchaser Name": "Ingrid Solberg",
+        "Purchaser Email": "ingrid@customers.example.com",
+        "Gift Message": "To many happy years!",
+        "Theme": "wedding",
+        "Send On": "2026-12-24",
+        "Kind": "paid",
+    }
+
+    row.get_by_role("link").first.click()
+    office.get_by_label("Approved").check()
+    office.get_by_role("button", name="Save").click()
+    expect(office.get_by_role("heading", name="Creation Requests")).to_be_visible()
+    assert table.get(request["id"])["fields"] == request["fields"] | {"Approved": True}
+    office.close()
+
+
+def test_a_customer_asks_for_a_balance_however_often_she_clicks(
+    page: Page, little_shop: LittleShop, address: str
+) -> None:
+    table = little_shop.base.table("Balance Checks")
+    before = len(table.records())
+    page.goto(address)
+    page.get_by_role("link", name="Check a balance").click()
+    page.get_by_label("Gift card code").fill("7K2M-4Q8X-W3R9-HN5T")
+    page.get_by_role("button", name="Mail me the balance").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.get_by_label("Email").fill("lucia@customers.example.com")
+    assert click_twice(page, "Mail me the balance", posts_to="/gift-card-balance") == 1
+    assert "7K2M" not in page.url
+    assert [row["fields"] for row in table.records()[before:]] == [
+        {"Gift Card Code": "7K2M-4Q8X-W3R9-HN5T", "Email": "lucia@customers.example.com"}
+    ]
+
+
+def test_of_many_tabs_on_a_phone_the_open_one_is_in_sight(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": PHONE_WIDTH, "height": PHONE_HEIGHT})
+    page.goto(f"{address}/tables/Stores")
+    expect(page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=1)
+    page.close()
 
 
 def test_what_is_being_typed_survives_an_update(

@@ -151,6 +151,12 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 
+// Of a row of tabs that is wider than the screen, the one that is open is shown.
+const openTab = document.querySelector(".tabs [aria-current]");
+if (openTab) {
+  openTab.scrollIntoView({ block: "nearest", inline: "center" });
+}
+
 document.getElementById("pulse").hidden = false;
 writeTimesOfThisReader();
 window.setInterval(writeTimesOfThisReader, 5000);

@@ -11,6 +11,7 @@ from sandbox.airtable import RecordJson
 from tests.sandbox.pages.little_shop import LittleShop
 
 FORM = "/forms/redeem"
+FORMS = (FORM, "/forms/sell", "/gift-card-balance")
 
 
 def filled_in(little_shop: LittleShop, **changes: str) -> dict[str, str]:
@@ -191,7 +192,8 @@ def edited(little_shop: LittleShop, path: str, **changes: str) -> dict[str, list
     assert set(was) == {field.name for field in table.fields()}
     form = {f"was:{name}": [text] for name, text in was.items()}
     for name, text in was.items():
-        form[name] = text.split(",") if name in {"Store", "Gift Card"} and text else [text]
+        is_link = name in {"Store", "Gift Card", "Gift Cards"}
+        form[name] = text.split(",") if is_link and text else [text]
     return form | {name.replace("_", " "): [text] for name, text in changes.items()}
 
 
@@ -231,6 +233,74 @@ def test_the_office_chooses_a_store_ticks_a_box_and_empties_a_cell(little_shop: 
     assert cells["Approved"] is True
     assert cells["Status"] == "Processed"
     assert "Amount" not in cells
+
+
+def test_the_office_approves_a_request_to_sell_and_changes_nothing_else(
+    little_shop: LittleShop,
+) -> None:
+    table = little_shop.base.table("Creation Requests")
+    for sale in little_shop.day.sales:
+        path = f"/tables/Creation Requests/{sale.id}"
+        before = table.get(sale.id)["fields"]
+        form = edited(little_shop, path, Approved="yes")
+        assert little_shop.client.post(path, data=form).status_code == 303
+        assert table.get(sale.id)["fields"] == before | {"Approved": True}
+
+
+def test_the_office_has_a_card_sent_again_to_another_address(little_shop: LittleShop) -> None:
+    table = little_shop.base.table("Gift Cards")
+    cells = {"Card": "•••• 2b5a", "Balance": 20, "Expires On": "2031-11-23"}
+    card = table.create(cells)
+    path = f"/tables/Gift Cards/{card['id']}"
+    form = edited(little_shop, path, Resend="yes", Resend_To="right@customers.example.com")
+    assert little_shop.client.post(path, data=form).status_code == 303
+    assert table.get(card["id"])["fields"] == cells | {
+        "Resend": True,
+        "Resend To": "right@customers.example.com",
+    }
+    assert "right@customers.example.com" in little_shop.page("/tables/Gift Cards")
+
+
+def test_a_request_for_many_cards_shows_the_first_and_counts_the_others(
+    little_shop: LittleShop,
+) -> None:
+    cards = little_shop.base.table("Gift Cards")
+    ids = [cards.create({"Card": f"•••• k{number:03}"})["id"] for number in range(50)]
+    little_shop.base.table("Creation Requests").update(
+        little_shop.day.sales[-1].id, {"Status": "In Progress", "Gift Cards": ids}
+    )
+    shown = little_shop.page("/tables/Creation Requests")
+    assert shown.count("•••• k") == 3
+    assert "and 47 more" in shown
+
+
+def test_the_office_sees_what_became_of_a_request_without_scrolling(
+    little_shop: LittleShop,
+) -> None:
+    head = re.findall(
+        r'aria-hidden="true">.</span>([^<]+)</th>', little_shop.page("/tables/Creation Requests")
+    )
+    assert head[:7] == [
+        "Employee", "Store", "Amount", "Quantity", "Recipient Name", "Status", "Outcome"
+    ]  # fmt: skip
+    asked = {field.name for field in little_shop.base.table("Creation Requests").fields()}
+    assert set(head) == asked | {"Created"}
+
+
+@pytest.mark.parametrize(
+    ("table", "form"),
+    [
+        ("Redemptions", "/forms/redeem"),
+        ("Creation Requests", "/forms/sell"),
+        ("Balance Checks", "/gift-card-balance"),
+        ("Receipts", None),
+    ],
+)
+def test_a_table_leads_to_the_form_that_fills_it(
+    little_shop: LittleShop, table: str, form: str | None
+) -> None:
+    found = re.findall(r'href="([^"]+)">Fill in the form', little_shop.page(f"/tables/{table}"))
+    assert found == ([] if form is None else [form])
 
 
 def test_text_in_a_number_cell_is_refused_and_nothing_is_changed(little_shop: LittleShop) -> None:
@@ -419,7 +489,7 @@ def test_a_page_that_is_not_there_says_so_kindly(little_shop: LittleShop, path: 
 
 
 def test_pages_load_nothing_from_elsewhere(little_shop: LittleShop) -> None:
-    for path in ("/", FORM, "/tables/Redemptions", "/inbox", "/shopify", "/faults"):
+    for path in ("/", *FORMS, "/tables/Redemptions", "/inbox", "/shopify", "/faults"):
         reply = little_shop.client.get(path)
         assert "default-src 'self'" in reply.headers["Content-Security-Policy"]
         addresses = re.findall(r'(?:src|href)="([^"]+)"', reply.text)
@@ -429,7 +499,7 @@ def test_pages_load_nothing_from_elsewhere(little_shop: LittleShop) -> None:
 def test_every_input_has_a_label(little_shop: LittleShop) -> None:
     card = little_shop.day.cards["fresh"]
     row = little_shop.day.rows[1]
-    for path in (FORM, f"/tables/Redemptions/{row.id}", f"/shopify/{card.number}", "/faults"):
+    for path in (*FORMS, f"/tables/Redemptions/{row.id}", f"/shopify/{card.number}", "/faults"):
         shown = little_shop.page(path)
         visible = re.findall(r"<(?:input|select|textarea)\b(?![^>]*hidden)[^>]*>", shown)
         assert visible

@@ -10,7 +10,15 @@ from giftcards.domain.codes import Code, FormatIncorrect, clean, look_alikes
 from giftcards.domain.money import Money, MoneyError
 from giftcards.domain.outcomes import Outcome
 from sandbox.airtable import Base, build_standard_base
-from sandbox.seed import Day, Expected, SeededRow, seed_a_day
+from sandbox.seed import (
+    Day,
+    Expected,
+    ExpectedOfCheck,
+    ExpectedOfSale,
+    SeededRow,
+    SeededSale,
+    seed_a_day,
+)
 from sandbox.shopify import GiftCard, Shop
 from tests.sandbox.pages.little_shop import LittleShop
 
@@ -40,6 +48,10 @@ def test_it_is_the_same_day_every_time(little_shop: LittleShop) -> None:
     assert [(row.typed, row.amount, row.expected) for row in again.rows] == [
         (row.typed, row.amount, row.expected) for row in little_shop.day.rows
     ]
+    for table in ("Creation Requests", "Balance Checks"):
+        assert [row["createdTime"] for row in base.table(table).records()] == [
+            row["createdTime"] for row in little_shop.base.table(table).records()
+        ]
 
 
 def test_every_expected_outcome_is_one_the_application_has() -> None:
@@ -216,3 +228,129 @@ def test_what_was_seeded_does_not_show_codes_by_itself(day: Day) -> None:
     shown = repr(day) + "".join(repr(row) for row in day.rows)
     for card in day.cards.values():
         assert card.code not in shown
+
+
+# ---- cards to sell ----
+
+
+def sales_of(day: Day, expected: ExpectedOfSale) -> list[SeededSale]:
+    sales = [sale for sale in day.sales if sale.expected is expected]
+    assert sales
+    return sales
+
+
+def cells_of(little_shop: LittleShop, sale: SeededSale) -> dict[str, object]:
+    cells: dict[str, object] = little_shop.base.table("Creation Requests").get(sale.id)["fields"]
+    return cells
+
+
+def test_the_requests_in_the_base_hold_what_the_day_says(little_shop: LittleShop, day: Day) -> None:
+    assert [row["id"] for row in little_shop.base.table("Creation Requests").records()] == [
+        sale.id for sale in day.sales
+    ]
+    asked = {"Store", "Employee", "Amount", "Quantity", "Theme", "Kind"}
+    for sale in day.sales:
+        cells = cells_of(little_shop, sale)
+        assert set(cells) >= asked | {"Recipient Name", "Recipient Email"}
+        assert cells["Store"] == [sale.store.id]
+        assert cells["Employee"] in sale.store.staff
+        assert Decimal(str(cells["Amount"])) == sale.amount
+        assert cells["Quantity"] == sale.quantity
+        assert cells["Recipient Email"] == sale.recipient
+        assert cells.get("Purchaser Email") == sale.purchaser
+        assert cells.get("Is Gift", False) == (sale.purchaser is not None)
+        assert cells.get("Send On") == (None if sale.send_on is None else str(sale.send_on))
+        # What the form does not ask is the application's and the office's.
+        assert not {"Status", "Outcome", "Gift Cards", "Processed At", "Approved"} & set(cells)
+
+
+def test_the_sales_cover_what_a_store_sells(little_shop: LittleShop, day: Day) -> None:
+    issued = sales_of(day, ExpectedOfSale.ISSUED)
+    themes = [cells_of(little_shop, sale)["Theme"] for sale in issued]
+    assert sorted(map(str, themes)) == ["birthday", "holiday", "standard", "wedding"]
+    gifts = [sale for sale in issued if sale.purchaser is not None]
+    assert len(gifts) == 2
+    for sale in gifts:
+        assert sale.purchaser != sale.recipient
+        assert cells_of(little_shop, sale)["Gift Message"]
+    (later,) = [sale for sale in issued if sale.send_on is not None]
+    assert later.send_on is not None
+    assert later.send_on > little_shop.shop.today()
+    assert [sale.quantity for sale in issued if sale.quantity > 1] == [12]
+
+
+def test_a_request_is_refused_exactly_for_its_mistakes(little_shop: LittleShop, day: Day) -> None:
+    today = little_shop.shop.today()
+    for sale in day.sales:
+        mistakes = set()
+        if sale.amount <= 0:
+            mistakes.add("Amount")
+        if "@" not in sale.recipient:
+            mistakes.add("Recipient Email")
+        if sale.send_on is not None and sale.send_on < today:
+            mistakes.add("Send On")
+        assert mistakes == sale.mistakes, sale.why
+        assert bool(mistakes) == (sale.expected is ExpectedOfSale.REFUSED)
+    assert [len(sale.mistakes) for sale in sales_of(day, ExpectedOfSale.REFUSED)] == [3]
+
+
+def test_a_request_to_be_held_is_far_above_the_others_and_shopify_would_make_it(
+    little_shop: LittleShop, day: Day
+) -> None:
+    (held,) = sales_of(day, ExpectedOfSale.HELD)
+    most = max(sale.amount * sale.quantity for sale in sales_of(day, ExpectedOfSale.ISSUED))
+    assert held.amount >= 10 * most
+    assert held.amount <= little_shop.shop.issue_limit
+
+
+def test_one_request_is_older_than_the_go_live_and_the_others_are_new(
+    little_shop: LittleShop, day: Day
+) -> None:
+    created = {
+        row["id"]: datetime.fromisoformat(row["createdTime"])
+        for row in little_shop.base.table("Creation Requests").records()
+    }
+    (old,) = sales_of(day, ExpectedOfSale.NEVER_TOUCHED)
+    assert [sale.id for sale in day.sales if created[sale.id] < day.live_from] == [old.id]
+    moments = [created[sale.id] for sale in day.sales]
+    assert moments == sorted(moments)
+    now = little_shop.base.clock()
+    assert all(now - at < timedelta(minutes=7) for at in moments[1:])
+
+
+# ---- questions for a balance ----
+
+
+def test_a_balance_is_sent_for_a_living_card_and_for_no_other(
+    little_shop: LittleShop, day: Day
+) -> None:
+    cards = {card.code: card for card in day.cards.values()}
+    states = []
+    for check in day.checks:
+        cells = little_shop.base.table("Balance Checks").get(check.id)["fields"]
+        assert cells == {"Gift Card Code": check.typed, "Email": check.email}
+        read = clean(check.typed)
+        assert isinstance(read, Code), check.why
+        candidates = [read.value, *(other.value for other in look_alikes(read))]
+        found = [code for code in candidates if code in cards]
+        assert found == ([] if check.code is None else [check.code]), check.why
+        card = cards[found[0]] if found else None
+        alive = card is not None and card.enabled and not little_shop.shop.is_expired(card)
+        assert alive == (check.expected is ExpectedOfCheck.BALANCE_SENT), check.why
+        states.append((card is not None, card is not None and card.enabled, alive))
+    # Good, unknown, expired, deactivated.
+    assert sorted(states) == sorted(
+        [(True, True, True), (False, False, False), (True, True, False), (True, False, False)]
+    )
+    assert len({check.email for check in day.checks}) == len(day.checks)
+
+
+def test_no_redemption_moves_a_card_whose_balance_is_asked_for(day: Day) -> None:
+    redeemed = {row.code for row in day.rows if row.expected is Expected.REDEEMED}
+    assert not redeemed & {check.code for check in day.checks}
+
+
+def test_what_customers_typed_does_not_show_by_itself(day: Day) -> None:
+    shown = "".join(repr(check) for check in day.checks)
+    for check in day.checks:
+        assert check.typed not in shown
