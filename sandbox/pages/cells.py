@@ -41,8 +41,10 @@ TONES = {
     **dict.fromkeys(("Failed", "Offline", "Disabled"), "bad"),
 }
 
-# Linked rows that a cell shows; of a large order, the others are only counted.
+# Linked rows that a cell shows; of a large order, the others are only counted. An ordinary column
+# has room for two.
 LINKS_SHOWN = 3
+LINKS_IN_ORDINARY_COLUMN = 2
 
 # Columns whose cells are words for people rather than values: they get room and several lines.
 WORDY = frozenset({"Message", "Gift Message", "Details", "Last Error"})
@@ -105,7 +107,7 @@ def look_at_cell(
             view = CellView(
                 "links",
                 f"and {more} more" if more else "",
-                css="several" if more else "",
+                css="several" if len(value) > LINKS_IN_ORDINARY_COLUMN else "",
                 links=found,
             )
         case "checkbox":

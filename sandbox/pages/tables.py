@@ -40,7 +40,7 @@ ABOUT = {
     " a served row holds its card's masked code.",
     "Creation Requests": "What the stores' form for selling cards filed. Approved, the office's"
     " tick, lets a held request through.",
-    "Balance Checks": "What customers asked on the web site; the answers went by mail.",
+    "Balance Checks": "What customers ask on the web site; the answers go by mail.",
     "Gift Cards": "A copy of what Shopify knows, refreshed whenever a card moves. Resend, the"
     " office's tick, mails a card again, to Resend To if that is filled in.",
     "Receipts": "The paper trail: one line for everything that was done, never changed.",
@@ -76,8 +76,8 @@ FIRST_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "Recipient Name",
         "Status",
         "Outcome",
-        "Gift Cards",
         "Message",
+        "Gift Cards",
     ),
 }
 
