@@ -50,6 +50,9 @@ class AwsAccount(Protocol):
     def queued(self, url: str) -> list[tuple[str, float]]:
         """Every message in a queue: its body, and when it becomes visible, in epoch seconds."""
 
+    def parts(self) -> list[object]:
+        """The objects that hold all of the account's state."""
+
 
 class AccountInMemory:
     """The account that most worlds have."""
@@ -65,6 +68,9 @@ class AccountInMemory:
 
     def queued(self, url: str) -> list[tuple[str, float]]:
         return self._account.sqs.waiting(url)
+
+    def parts(self) -> list[object]:
+        return [*vars(self._account).values()]
 
 
 class MotoAccount:
@@ -88,6 +94,9 @@ class MotoAccount:
             (message.body, max(message.delayed_until, message.visible_at) / 1000)
             for message in queue._messages  # noqa: SLF001 - moto shows them nowhere else
         ]
+
+    def parts(self) -> list[object]:
+        raise NotImplementedError("moto's account cannot be kept")
 
 
 @contextmanager

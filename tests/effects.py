@@ -32,9 +32,13 @@ class Effects:
     turn: Lock = field(default_factory=Lock)
 
     def forget(self) -> None:
-        """Count anew from here."""
+        """Count anew from here, and kill nobody."""
         self.seen.clear()
         self.worker_of.clear()
+        self.kill_at.clear()
+        self.kill_on.clear()
+        self.watch = None
+        self.deaths = 0
 
     def revive(self) -> None:
         """The next worker starts."""

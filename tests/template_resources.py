@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from tests.cloudformation import load_template
@@ -45,6 +46,24 @@ def create_queues(client: Any, *, prefix: str = "") -> dict[str, str]:
         reply = client.create_queue(QueueName=f"{prefix}{name}{suffix}", Attributes=attributes)
         urls[name] = reply["QueueUrl"]
     return urls
+
+
+@cache
+def batch_size(queue: str) -> int:
+    """How many messages of a queue the template hands a function at most."""
+    functions = [
+        resource["Properties"]
+        for resource in load_template()["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    ]
+    sources = [event for one in functions for event in one.get("Events", {}).values()]
+    (found,) = [
+        int(source["Properties"]["BatchSize"])
+        for source in sources
+        if source["Type"] == "SQS"
+        and source["Properties"]["Queue"] == {"Fn::GetAtt": [queue, "Arn"]}
+    ]
+    return found
 
 
 def _redrive(client: Any, policy: Mapping[str, Any], urls: Mapping[str, str]) -> str:

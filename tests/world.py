@@ -8,7 +8,9 @@ makes to AWS or to a vendor.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -21,6 +23,8 @@ from giftcards.errors import NeedsAPerson
 from giftcards.flows.messages import take_each, take_together
 from giftcards.flows.tick import TickEnd
 from giftcards.logs import build_logger
+from giftcards.store.journal import Journal
+from giftcards.store.table import Table
 from giftcards.wiring import STORES_PRONG, Application, now
 from sandbox.airtable import Base, build_standard_base
 from sandbox.airtable import create_app as airtable_app
@@ -31,7 +35,8 @@ from sandbox.shopify import create_app as shopify_app
 from sandbox.wsgi import WsgiAdapter
 from tests.accounts import AccountInMemory, AwsAccount, SentMail, moto_account
 from tests.effects import Effects, When, WorkerKilled
-from tests.template_resources import TABLE_NAME, create_journal, create_queues
+from tests.snapshots import Snapshot
+from tests.template_resources import TABLE_NAME, batch_size, create_journal, create_queues
 
 __all__ = ["Effects", "When", "WorkerKilled", "World", "running_world"]
 
@@ -53,6 +58,9 @@ WORKER_SECONDS = 20
 # After this many rounds a shop that is not quiet never will be.
 ROUNDS_TO_QUIET = 100
 
+# The fullest test has a few hundred messages; one that goes round in circles ends here.
+BATCHES_TO_RUN_DRY = 500
+
 AccountKind = Literal["in memory", "moto"]
 
 
@@ -61,6 +69,7 @@ class CountingSession(requests.Session):
 
     def __init__(self, effects: Effects) -> None:
         super().__init__()
+        self.trust_env = False  # no proxy stands between us and ourselves
         self.effects = effects
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
@@ -79,6 +88,18 @@ def _describe(request: requests.PreparedRequest) -> str:
     return str(request.path_url).split("?")[0]
 
 
+class StoppedAtDeath(Exception):
+    """A worker died in a world that stops there."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMoment:
+    """A moment of a world that it can go back to."""
+
+    at: datetime
+    snapshot: Snapshot
+
+
 class World:
     """The shop, its base, its AWS, and the workers that serve it."""
 
@@ -89,9 +110,11 @@ class World:
         self._account = account
         self.effects = Effects()
         self.alarms: list[Exception] = []
+        self.stops_at_death = False
         self.shop = Shop(clock=now, currency="USD", time_zone="America/New_York")
         self.shop.add_static_token(SHOP_TOKEN)
-        self.base = Base(clock=now, token=AIRTABLE_TOKEN, base_id=BASE_ID)
+        chance = Random(BASE_ID)  # noqa: S311 - ids guard nothing, and are the same each time
+        self.base = Base(clock=now, token=AIRTABLE_TOKEN, base_id=BASE_ID, chance=chance)
         build_standard_base(self.base)
         self.klaviyo = KlaviyoAccount(clock=now, key=KLAVIYO_KEY)
         self.session = CountingSession(self.effects)
@@ -104,10 +127,26 @@ class World:
         self.dynamodb = aws.resource("dynamodb").meta.client
         create_journal(self.dynamodb)
         self.queue_urls = create_queues(self.sqs)
+        self.journal = Journal(Table(self.dynamodb, name=TABLE_NAME))  # looking has no effect
         self.ses.create_email_identity(EmailIdentity=MAIL_FROM)
         self.config = _config(self.queue_urls, settings)
         store = {"Name": "Main Street", "Email": "main@shop.example"}
         self.store_id = self.base.table("Stores").create(store)["id"]
+        self.logger = build_logger(f"tests-{uuid4().hex[:6]}")  # a logger keeps its first stdout
+        self.new_worker()
+
+    def keep(self) -> "KeptMoment":
+        """Keep this moment, to come back to it. No worker may be at work."""
+        anchors = [self.shop, self.base, *self._account.parts()]
+        return KeptMoment(at=now(), snapshot=Snapshot.of(anchors))
+
+    def go_back(self, kept: "KeptMoment") -> None:
+        """All is as it was at that moment, and a new worker starts; effects count from here."""
+        kept.snapshot.restore()
+        self._traveller.move_to(kept.at)
+        self.effects.forget()
+        self.alarms.clear()
+        self.stops_at_death = False
         self.new_worker()
 
     def new_worker(self) -> Application:
@@ -127,7 +166,7 @@ class World:
             aws=aws,
             vendors=self.session,
             clock=now,
-            logger=build_logger(f"tests-{uuid4().hex[:6]}"),  # a logger keeps its first stdout
+            logger=self.logger,
             sleep=self.advance,
             monotonic=lambda: now().timestamp(),
         )
@@ -170,7 +209,7 @@ class World:
 
     def tick(self) -> TickEnd | None:
         """EventBridge's minute reaches the stores' prong; `None` where its worker was killed."""
-        return self._work(lambda app: self._tick(app, {"source": "aws.events"}))
+        return self.work(lambda app: self._tick(app, {"source": "aws.events"}))
 
     def _tick(self, app: Application, event: dict[str, Any]) -> TickEnd:
         deadline = now() + timedelta(seconds=WORKER_SECONDS)
@@ -180,27 +219,23 @@ class World:
         """One of our own delayed messages arrives, later than it was meant to."""
         due = now() - timedelta(seconds=late_by_seconds)
         event = {"Records": [{"body": json.dumps({"due": due.isoformat()})}]}
-        return self._work(lambda app: self._tick(app, event))
+        return self.work(lambda app: self._tick(app, event))
 
     def sweep(self) -> int | None:
         """The sweep's timer; an error it ends with rings an alarm, and the next timer comes."""
         try:
-            return self._work(
-                lambda app: app.sweep().run(now() + timedelta(seconds=WORKER_SECONDS))
-            )
+            return self.work(lambda app: app.sweep().run(now() + timedelta(seconds=WORKER_SECONDS)))
         except NeedsAPerson as error:
             self.alarms.append(error)
             return None
 
     def drain(self) -> None:
         """The one-offs take their messages, batch after batch, until none is visible."""
-        for _ in range(ROUNDS_TO_QUIET):
-            answers = self._receive("AnswerStoreQueue", 10)
-            writes = self._receive("WriteAirtableQueue", 10)
-            if not answers and not writes:
+        for _ in range(BATCHES_TO_RUN_DRY):
+            if self._consume("AnswerStoreQueue", self._answer):
+                continue  # stores first
+            if not self._consume("WriteAirtableQueue", self._write):
                 return
-            self._consume("AnswerStoreQueue", answers, self._answer)
-            self._consume("WriteAirtableQueue", writes, self._write)
         raise AssertionError("the queues never ran dry")
 
     def serve(self) -> None:
@@ -222,10 +257,7 @@ class World:
 
     def _is_quiet(self) -> bool:
         unfinished = any("queue" in item for item in self.items())
-        queued = any(
-            self._account.queued(self.queue_urls[name])
-            for name in ("AnswerStoreQueue", "WriteAirtableQueue")
-        )
+        queued = self.queued_in("AnswerStoreQueue") + self.queued_in("WriteAirtableQueue")
         return not unfinished and not queued
 
     def _answer(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,39 +277,43 @@ class World:
             logger=app.logger,
         )
 
-    def _work[Result](self, work: Callable[[Application], Result]) -> Result | None:
+    def work[Result](self, work: Callable[[Application], Result]) -> Result | None:
+        """A worker does this; `None` where it was killed, and the next one starts cold.
+
+        Where a test stops at deaths, `StoppedAtDeath` ends the story there.
+        """
         self.effects.workers += 1
         try:
             return work(self.app)
         except WorkerKilled:
             self.new_worker()
+            if self.stops_at_death:
+                raise StoppedAtDeath from None
             return None
 
-    def _receive(self, queue: str, most: int) -> list[dict[str, Any]]:
-        reply = self.sqs.receive_message(
-            QueueUrl=self.queue_urls[queue], MaxNumberOfMessages=most, AttributeNames=["All"]
-        )
-        return [dict(message) for message in reply.get("Messages", [])]
-
     def _consume(
-        self,
-        queue: str,
-        messages: list[dict[str, Any]],
-        take: Callable[[Application, Mapping[str, Any]], dict[str, Any]],
-    ) -> None:
-        """What Lambda's event source does: invoke, then delete what did not fail."""
+        self, queue: str, take: Callable[[Application, Mapping[str, Any]], dict[str, Any]]
+    ) -> bool:
+        """What Lambda's event source does: take a batch, invoke, delete what did not fail.
+
+        False where no message was visible.
+        """
+        url = self.queue_urls[queue]
+        reply = self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=batch_size(queue), AttributeNames=["All"]
+        )
+        messages = reply.get("Messages", [])
         if not messages:
-            return
+            return False
         event = {"Records": [_record(message) for message in messages]}
-        report = self._work(lambda app: take(app, event))
+        report = self.work(lambda app: take(app, event))
         if report is None:
-            return
+            return True
         failed = {failure["itemIdentifier"] for failure in report["batchItemFailures"]}
         for message in messages:
             if message["MessageId"] not in failed:
-                self.sqs.delete_message(
-                    QueueUrl=self.queue_urls[queue], ReceiptHandle=message["ReceiptHandle"]
-                )
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return True
 
     # --------------------------------------------------------------------------- what people see
 
@@ -298,7 +334,11 @@ class World:
 
     def queued_bodies(self) -> list[str]:
         """Every message body that is in a queue now."""
-        return [body for url in self.queue_urls.values() for body, _ in self._account.queued(url)]
+        return [body for name in self.queue_urls for body in self.queued_in(name)]
+
+    def queued_in(self, queue: str) -> list[str]:
+        """The message bodies in one queue, visible or not."""
+        return [body for body, _ in self._account.queued(self.queue_urls[queue])]
 
 
 @contextmanager

@@ -8,7 +8,6 @@ is a plausible sentence.
 Amounts are `Decimal`s of major units, as Shopify speaks of them. Every change bumps `version`.
 """
 
-import itertools
 import random
 import re
 import threading
@@ -229,7 +228,7 @@ class Shop:
         self._random = random.Random(domain)  # noqa: S311 - codes of the sandbox open nothing
         self._search_lag = timedelta(0)
         self._transaction_lag = timedelta(0)
-        self._late_numbers = itertools.count()
+        self._late_number = 0
         self._late: list[tuple[datetime, int, Callable[[], object]]] = []
         self._tokens: dict[str, _Token] = {}
         self._apps: dict[str, _App] = {}
@@ -274,7 +273,8 @@ class Shop:
         """Have `change` happen `seconds` from now, whoever looks first after that moment."""
         with self._lock:
             due = self.now() + timedelta(seconds=seconds)
-            self._late.append((due, next(self._late_numbers), change))
+            self._late_number += 1
+            self._late.append((due, self._late_number, change))
 
     def _apply_what_is_due(self) -> None:
         if self._frozen_now is not None:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, Self
 
 from giftcards.errors import BaseMismatch, ConfigurationError
@@ -95,6 +96,7 @@ class BaseTable:
     fields: tuple[BaseField, ...]
 
 
+@cache
 def expected_tables() -> Mapping[str, ExpectedTable]:
     """The tables this application works with, by our names for them."""
     typed, text, choice, money = Kind.TYPED, Kind.TEXT, Kind.CHOICE, Kind.MONEY
