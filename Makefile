@@ -38,7 +38,7 @@ endef
 FAST := not sockets and not deployed and not browser and not slow
 STACK := deployed or browser
 
-.PHONY: help setup demo test check format lock templates screenshots clean \
+.PHONY: help setup demo test check mutants format lock templates screenshots clean \
 	_static _template _locks _fast-tests _tests _stack-tests _needs-chromium
 
 help: ## List the commands
@@ -54,6 +54,9 @@ check: setup _static _fast-tests ## The quick part, for while you work
 
 test: setup _needs-chromium _static _template _locks _tests _stack-tests ## Everything
 	@printf '── all green\n'
+
+mutants: setup ## Break each guard of a redemption once and see a test go red (ONLY=name: one)
+	@$(BIN)/python -m mutants --only "$(ONLY)"
 
 format: setup ## Format the code, and mend what the linter can mend
 	$(call phase,format,$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format .)
@@ -71,7 +74,7 @@ screenshots: setup _needs-chromium ## Take the pictures of the README anew
 clean: ## Remove what builds and runs leave behind (environments stay)
 	rm -rf .aws-sam .sandbox test-results .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
-	find functions layers ops sandbox tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find functions layers mutants ops sandbox tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 _static:
 	$(call phase,format: ruff format --check,$(BIN)/ruff format --quiet --check .)

@@ -118,6 +118,25 @@ def test_a_lower_fence_does_not_send(journal: Journal, lock: Lease) -> None:
     assert journal.mark_sent(claim(journal), lock=stale, recent=[], now=NOW, due_at=LATER) is None
 
 
+def test_another_owner_of_the_same_fence_does_not_send(journal: Journal, lock: Lease) -> None:
+    other = Lease(key=lock.key, owner="somebody else", fence=lock.fence, until=lock.until)
+    assert journal.mark_sent(claim(journal), lock=other, recent=[], now=NOW, due_at=LATER) is None
+
+
+def test_what_is_sent_is_not_marked_again_by_the_next_holder_of_the_lock(
+    journal: Journal, table: Table, lock: Lease
+) -> None:
+    operation = claim(journal)
+    sent = send(journal, operation, lock)
+    late = NOW + timedelta(seconds=31)
+    heir = Leases(table, seconds=30).acquire(lock.key, now=late)
+    assert heir is not None
+    assert journal.mark_sent(operation, lock=heir, recent=[], now=late, due_at=LATER) is None
+    standing = journal.load(KEY)
+    assert standing is not None
+    assert (standing.sent_by, standing.sent_at) == (lock.owner, sent.sent_at)
+
+
 def test_a_mark_whose_reply_was_lost_is_recognised_as_ours(journal: Journal, lock: Lease) -> None:
     operation = claim(journal)
     send(journal, operation, lock)
@@ -169,6 +188,21 @@ def test_what_was_judged_before_a_debit_was_sent_is_not_committed_after(
     standing = journal.commit(operation, NOT_CHARGED, due_at=LATER)
     assert standing.state is State.SENT
     assert standing.result is None
+
+
+def test_an_outcome_judged_under_another_mark_is_not_committed(
+    journal: Journal, table: Table, lock: Lease
+) -> None:
+    """The first mark was taken back, and another worker's debit is on its way."""
+    operation = claim(journal)
+    first = send(journal, operation, lock)
+    journal.take_back_sent(first, due_at=LATER)
+    late = NOW + timedelta(seconds=31)
+    heir = Leases(table, seconds=30).acquire(lock.key, now=late)
+    assert heir is not None
+    assert journal.mark_sent(operation, lock=heir, recent=[], now=late, due_at=LATER) is not None
+    standing = journal.commit(first, NOT_CHARGED, due_at=LATER)
+    assert (standing.state, standing.sent_by, standing.result) == (State.SENT, heir.owner, None)
 
 
 def test_a_refusal_without_a_card_is_claimed_and_committed_at_once(journal: Journal) -> None:

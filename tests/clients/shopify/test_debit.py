@@ -315,6 +315,14 @@ def test_debits_of_long_before_are_not_looked_at_but_clocks_may_differ(counter: 
     assert find(counter, card.id, ago=1) is not None
 
 
+def test_a_backdated_transaction_hides_no_debit(counter: Counter) -> None:
+    card = counter.card("25")
+    counter.shop.debit(card.id, amount=THREE.decimal(), note=REFERENCE)
+    long_ago = counter.now - timedelta(days=1)
+    counter.shop.debit(card.id, amount=THREE.decimal(), processed_at=long_ago)
+    assert find(counter, card.id) is not None
+
+
 def test_a_card_that_is_gone_is_a_surprise_not_a_no(counter: Counter) -> None:
     with pytest.raises(VendorSurprise, match="giftCard"):
         find(counter, "gid://shopify/GiftCard/1")

@@ -1,0 +1,16 @@
+"""All mutants, and the rule that each name is given once."""
+
+from mutants.before_the_debit import MUTANTS as BEFORE_THE_DEBIT
+from mutants.finding_out import MUTANTS as FINDING_OUT
+from mutants.lock_and_fence import MUTANTS as LOCK_AND_FENCE
+from mutants.mutant import Mutant
+from mutants.sending import MUTANTS as SENDING
+from mutants.telling import MUTANTS as TELLING
+
+MUTANTS: tuple[Mutant, ...] = (
+    *BEFORE_THE_DEBIT,
+    *LOCK_AND_FENCE,
+    *SENDING,
+    *FINDING_OUT,
+    *TELLING,
+)

@@ -1,0 +1,62 @@
+"""What a mutant is: one guard, what was done to it, and the tests that have to notice."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+
+
+class Guard(StrEnum):
+    """The guards of a redemption, in the order in which it meets them."""
+
+    SEARCH = "strict search rule"
+    CLAIM = "claim"
+    LOCK = "card lock"
+    DUPLICATES = "duplicate rule under the lock"
+    FENCE = "fence"
+    SENT = "SENT mark"
+    DEADLINE = "deadline check"
+    NO_RETRY = "no client retry"
+    COMMIT = "commit on condition"
+    BALANCE_LAST = "transactions before balance"
+    ALL_PAGES = "all pages"
+    REFERENCE_AND_AMOUNT = "reference *and* amount"
+    SETTLING = "settling time"
+    OUTBOX = "follow-ups in the commit"
+    INTERIM = "interim check"
+
+
+def named(file: str, *tests: str) -> tuple[str, ...]:
+    """Pytest's ids of these tests, which stand in one file below `tests/`."""
+    return tuple(f"tests/{file}::{test}" for test in tests)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """One guard broken in one way.
+
+    `breaks` says in a sentence what no longer holds. `old` occurs exactly once in `file` (a path
+    inside the project) and is replaced by `new`. Each of `tests` (pytest's ids, without
+    parameters) has to go red. `may_hang`: a run that does not end counts as noticed.
+    """
+
+    name: str
+    guard: Guard
+    breaks: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    may_hang: bool = False
+
+    def apply(self, tree: Path) -> None:
+        """Break the guard in a copy of the project; raises `ValueError` where the list is stale."""
+        file = tree / self.file
+        text = file.read_text(encoding="utf-8")
+        if text.count(self.old) != 1:
+            raise ValueError(
+                f"{self.name}: its old text occurs {text.count(self.old)} times in {self.file},"
+                " not once: bring the list up to date"
+            )
+        file.write_text(text.replace(self.old, self.new), encoding="utf-8")

@@ -1,0 +1,143 @@
+"""Guards of what follows from an outcome: nothing is lost, and "please wait" never comes late."""
+
+from mutants.mutant import Guard, Mutant, named
+
+ANSWER_STORE = "layers/shared/giftcards/flows/answer_store.py"
+FOLLOW_UP = "layers/shared/giftcards/flows/follow_up.py"
+JOURNAL = "layers/shared/giftcards/store/journal.py"
+QUEUES = "layers/shared/giftcards/store/queues.py"
+SWEEP = "layers/shared/giftcards/flows/sweep.py"
+
+
+MUTANTS = (
+    Mutant(
+        name="outbox-without-receipts",
+        guard=Guard.OUTBOX,
+        breaks="The commit leaves out the receipts.",
+        file=JOURNAL,
+        old='"receipts": [_pack_receipt(receipt) for receipt in result.receipts],',
+        new='"receipts": [],',
+        tests=(
+            *named("store/test_journal.py", "test_a_commit_holds_everything_that_follows"),
+            *named("flows/test_redeem.py", "test_a_card_is_redeemed_and_everybody_knows"),
+        ),
+    ),
+    Mutant(
+        name="outbox-without-mail",
+        guard=Guard.OUTBOX,
+        breaks="The commit leaves out whom to answer.",
+        file=JOURNAL,
+        old='"mail_to": result.mail_to,',
+        new='"mail_to": None,',
+        tests=(
+            *named("store/test_journal.py", "test_a_commit_holds_everything_that_follows"),
+            *named("flows/test_redeem.py", "test_a_card_is_redeemed_and_everybody_knows"),
+        ),
+    ),
+    Mutant(
+        name="outbox-settled-first",
+        guard=Guard.OUTBOX,
+        breaks="SETTLED is marked before the follow-ups are handed over.",
+        file=FOLLOW_UP,
+        old="        if operation.result.mail_to is not None:\n",
+        new=(
+            "        self.journal.settle(operation, now=self.clock())\n"
+            "        if operation.result.mail_to is not None:\n"
+        ),
+        tests=named(
+            "flows/test_sweep.py", "test_an_outcome_that_was_not_handed_over_is_handed_over"
+        ),
+    ),
+    Mutant(
+        name="outbox-settled-uncommitted",
+        guard=Guard.OUTBOX,
+        breaks="What has no outcome yet can be marked SETTLED.",
+        file=JOURNAL,
+        old='condition="#state = :committed",',
+        new='condition="#state = :committed OR attribute_exists(#state)",',
+        tests=named("store/test_journal.py", "test_nothing_settles_before_it_is_committed"),
+    ),
+    Mutant(
+        name="outbox-not-swept",
+        guard=Guard.OUTBOX,
+        breaks="Nobody hands over what a dead worker left committed.",
+        file=SWEEP,
+        old=(
+            "        if operation.state is State.COMMITTED:\n"
+            "            self.follow_up.hand_over(operation)\n"
+        ),
+        new="        if operation.state is State.COMMITTED:\n            pass\n",
+        tests=named(
+            "flows/test_sweep.py", "test_an_outcome_that_was_not_handed_over_is_handed_over"
+        ),
+    ),
+    Mutant(
+        name="outbox-same-deduplication-id",
+        guard=Guard.OUTBOX,
+        breaks="Two messages to the writer that look alike count as one.",
+        file=QUEUES,
+        old="MessageDeduplicationId=uuid4().hex,",
+        new="MessageDeduplicationId=json.dumps(body).encode().hex()[:128],",
+        tests=named(
+            "store/test_queues.py", "test_two_messages_that_look_alike_are_two_things_that_happened"
+        ),
+    ),
+    Mutant(
+        name="interim-without-looking",
+        guard=Guard.INTERIM,
+        breaks='"Please wait" is sent without looking for the outcome.',
+        file=ANSWER_STORE,
+        old="if asked is not None and asked.result is not None:",
+        new="if asked is not None and asked.result is not None and not asked.result.outcome:",
+        tests=named(
+            "flows/test_interim.py", "test_please_wait_is_dropped_where_the_answer_is_known"
+        ),
+    ),
+    Mutant(
+        name="interim-out-of-turn",
+        guard=Guard.INTERIM,
+        breaks='"Please wait" is sent without the row\'s lease.',
+        file=ANSWER_STORE,
+        old='self._in_turn(operation.snapshot["row_id"], lambda: self._ask_to_wait(operation))',
+        new="self._ask_to_wait(operation)",
+        tests=named(
+            "flows/test_interim.py", "test_the_answer_waits_while_please_wait_is_on_its_way"
+        ),
+    ),
+    Mutant(
+        name="interim-overtaken-by-the-answer",
+        guard=Guard.INTERIM,
+        breaks='The answer does not wait for a "please wait" that is on its way.',
+        file=ANSWER_STORE,
+        old=(
+            "self._in_turn(row_id, lambda: self._send(operation, self._compose(operation, result)))"
+        ),
+        new="self._send(operation, self._compose(operation, result))",
+        tests=named(
+            "flows/test_interim.py", "test_the_answer_waits_while_please_wait_is_on_its_way"
+        ),
+    ),
+    Mutant(
+        name="interim-lease-not-respected",
+        guard=Guard.INTERIM,
+        breaks="A mail about the row is sent although another one is on its way.",
+        file=ANSWER_STORE,
+        old='            raise NotSent(f"another mail about row {row_id} is on its way")',
+        new="            return send()",
+        tests=named(
+            "flows/test_interim.py", "test_the_answer_waits_while_please_wait_is_on_its_way"
+        ),
+    ),
+    Mutant(
+        name="interim-answered-again",
+        guard=Guard.INTERIM,
+        breaks="A message that comes twice is mailed twice.",
+        file=ANSWER_STORE,
+        old="if operation.answered_at is not None:",
+        new="if operation.answered_at is not None and operation.result is None:",
+        tests=named(
+            "flows/test_interim.py",
+            "test_a_worker_that_dies_after_the_mail_leaves_no_receipt_behind",
+        ),
+    ),
+)
