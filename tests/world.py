@@ -108,6 +108,8 @@ class World:
     ) -> None:
         self._traveller = traveller
         self._account = account
+        self._clock_read: dict[int, float] = {}
+        self._sleeping = Lock()
         self.effects = Effects()
         self.alarms: list[Exception] = []
         self.stops_at_death = False
@@ -167,8 +169,8 @@ class World:
             vendors=self.session,
             clock=now,
             logger=self.logger,
-            sleep=self.advance,
-            monotonic=lambda: now().timestamp(),
+            sleep=self._sleep,
+            monotonic=self._read_clock,
         )
         return self.app
 
@@ -189,6 +191,17 @@ class World:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self._traveller.shift(timedelta(seconds=seconds))
+
+    def _read_clock(self) -> float:
+        """The clock of a worker's thread; what it reads is where its next sleep begins."""
+        self._clock_read[get_ident()] = now().timestamp()
+        return self._clock_read[get_ident()]
+
+    def _sleep(self, seconds: float) -> None:
+        """Threads sleep side by side: time passes until the last of them wakes, not for each."""
+        wakes_at = self._clock_read[get_ident()] + seconds
+        with self._sleeping:
+            self.advance(max(0.0, wakes_at - now().timestamp()))
 
     def ask(self, **cells: object) -> str:
         """A store files a redemption; returns the row's id. Field names with underscores."""

@@ -1,8 +1,10 @@
 """What a question costs in points, before it is answered and after.
 
-Shopify publishes the shape of the sum (an object 1, a mutation 10, a list as many times its
-contents as were asked for, a connection 2 more) and not every number in it. These weights give what
-was recorded on live stores: a debit 11, four aliased debits without their transactions 40.
+Shopify publishes the shape of the sum ("GraphQL Admin API rate limits"): scalars nothing, an object
+1, a mutation 10, a list by the size that was asked for; and that a field may have a price of its
+own. Which fields do is not published, so theirs come from what was recorded on live stores:
+`giftCard(id)` 9, a debit with its transaction and the card's balance 11, four aliased debits
+without their transactions 40.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,8 +33,18 @@ OBJECT_POINTS = 1
 CONNECTION_POINTS = 2
 LARGEST_QUERY = 1_000
 
+# What fields with a price of their own cost, the plain objects in them included; lists are on top.
+FIELD_POINTS = {
+    ("QueryRoot", "giftCard"): 9,
+    # The card that a transaction belongs to was loaded with it.
+    ("GiftCardTransaction", "giftCard"): 0,
+    ("GiftCardCashOutTransaction", "giftCard"): 0,
+    ("GiftCardCreditTransaction", "giftCard"): 0,
+    ("GiftCardDebitTransaction", "giftCard"): 0,
+}
+
 # Values that are part of the object they stand in, not objects of their own.
-FREE_TYPES = frozenset({"MoneyV2", "PageInfo", "Shop"})
+FREE_TYPES = frozenset({"MoneyV2", "PageInfo"})
 FREE_ENDINGS = ("Payload", "UserError")
 
 
@@ -102,6 +114,9 @@ class Pricing:
         if named.name.endswith("Connection"):
             asked = arguments.get("first") or arguments.get("last") or 0
             return CONNECTION_POINTS + self._connection(node, named, found, asked)
+        fixed = FIELD_POINTS.get((parent.name, node.name.value))
+        if fixed is not None:
+            return fixed + self._selected(node.selection_set, named, found)
         return self._objects(node, named, found, len(arguments.get("ids", ["one"])))
 
     def _connection(

@@ -86,7 +86,14 @@ def open_counter(
 ) -> Counter:
     """A shop with a static token and an app; the client uses the token unless told otherwise."""
     moments = [START]
-    shop = Shop(**{"clock": lambda: moments[0], **settings})
+
+    def clock() -> datetime:
+        return moments[0]
+
+    def sleep(seconds: float) -> None:
+        moments[0] += timedelta(seconds=seconds)
+
+    shop = Shop(**{"clock": clock, **settings})
     shop.add_static_token(TOKEN)
     shop.add_app("app", "app_secret")
     adapter = CountingAdapter(shop)
@@ -98,7 +105,9 @@ def open_counter(
         base_url=ADDRESS,
         session=session,
         timeout_seconds=5,
-        clock=lambda: moments[0],
+        clock=clock,
         on_version_mismatch=lambda asked, answered: mismatches.append((asked, answered)),
+        sleep=sleep,
+        monotonic=lambda: clock().timestamp(),
     )
     return Counter(shop, adapter, session, client, moments, mismatches)

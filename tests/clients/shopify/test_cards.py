@@ -168,30 +168,39 @@ SAME_END = "zzzz9999zzzz2b5a"
 
 def test_a_card_sold_lately_is_known_while_the_search_still_misses_it(counter: Counter) -> None:
     counter.shop.set_search_lag(30)
-    assert counter.client.sold_lately(Code(CODE), now=counter.now) is False
+    assert counter.client.sold_lately([Code(CODE)], now=counter.now) is False
     counter.card()
     counter.advance(20)
     assert counter.client.find_card(Code(CODE)) is None
-    assert counter.client.sold_lately(Code(CODE), now=counter.now) is True
+    assert counter.client.sold_lately([Code(CODE)], now=counter.now) is True
 
 
 def test_only_the_end_of_the_code_is_compared(counter: Counter) -> None:
     counter.card()
-    assert counter.client.sold_lately(Code(SAME_END), now=counter.now) is True
-    assert counter.client.sold_lately(Code("abcdefgh12342b5b"), now=counter.now) is False
+    assert counter.client.sold_lately([Code(SAME_END)], now=counter.now) is True
+    assert counter.client.sold_lately([Code("abcdefgh12342b5b")], now=counter.now) is False
+
+
+def test_look_alikes_ends_are_looked_for_in_the_same_question(counter: Counter) -> None:
+    counter.card()
+    typed = Code("abcdefgh12342bsa")
+    assert counter.client.sold_lately([typed], now=counter.now) is False
+    sent = len(counter.adapter.sent)
+    assert counter.client.sold_lately([typed, Code(CODE)], now=counter.now) is True
+    assert len(counter.adapter.sent) == sent + 1
 
 
 def test_a_card_sold_ten_minutes_ago_was_not_sold_lately(counter: Counter) -> None:
     counter.card()
     counter.advance(599)
-    assert counter.client.sold_lately(Code(CODE), now=counter.now) is True
+    assert counter.client.sold_lately([Code(CODE)], now=counter.now) is True
     counter.advance(1)
-    assert counter.client.sold_lately(Code(CODE), now=counter.now) is False
+    assert counter.client.sold_lately([Code(CODE)], now=counter.now) is False
 
 
 def test_shopifys_clock_may_be_ahead_of_ours(counter: Counter) -> None:
     counter.card()
-    assert counter.client.sold_lately(Code(CODE), now=START - timedelta(seconds=5)) is True
+    assert counter.client.sold_lately([Code(CODE)], now=START - timedelta(seconds=5)) is True
 
 
 def test_the_newest_cards_are_looked_through_and_no_more(counter: Counter) -> None:
@@ -199,16 +208,16 @@ def test_the_newest_cards_are_looked_through_and_no_more(counter: Counter) -> No
     for number in range(NEWEST_CARDS - 1):
         counter.advance(1)
         counter.card(code=f"abcdefgh{number:04}")
-    assert counter.client.sold_lately(Code(CODE), now=counter.now) is True
+    assert counter.client.sold_lately([Code(CODE)], now=counter.now) is True
     counter.advance(1)
     counter.card("1", code="abcdefgh7777")
-    assert counter.client.sold_lately(Code(CODE), now=counter.now) is False
-    assert counter.client.sold_lately(Code("zzzzzzzz7777"), now=counter.now) is True
+    assert counter.client.sold_lately([Code(CODE)], now=counter.now) is False
+    assert counter.client.sold_lately([Code("zzzzzzzz7777")], now=counter.now) is True
 
 
 def test_the_code_does_not_leave_us_when_asking_what_was_sold_lately(counter: Counter) -> None:
     counter.card()
-    counter.client.sold_lately(Code(CODE), now=counter.now)
+    counter.client.sold_lately([Code(CODE)], now=counter.now)
     (request,) = counter.adapter.sent
     body = json.loads(request.body or b"")
     assert body["variables"] == {"count": NEWEST_CARDS}
@@ -232,9 +241,9 @@ def test_nobody_knows_what_was_sold_lately_when_shopify_does_not_say(
     counter.card()
     counter.shop.faults.add(fault, operation="giftCards")
     with pytest.raises(error):
-        counter.client.sold_lately(Code(CODE), now=counter.now)
+        counter.client.sold_lately([Code(CODE)], now=counter.now)
     assert len(counter.adapter.sent) == 1
-    assert counter.client.sold_lately(Code(CODE), now=counter.now) is True
+    assert counter.client.sold_lately([Code(CODE)], now=counter.now) is True
 
 
 @pytest.mark.parametrize(
@@ -255,7 +264,7 @@ def test_a_status_means_for_it_what_it_means_for_every_question(
 ) -> None:
     counter.answer_with(status, b"{}")
     with pytest.raises(error):
-        counter.client.sold_lately(Code(CODE), now=counter.now)
+        counter.client.sold_lately([Code(CODE)], now=counter.now)
 
 
 @pytest.mark.parametrize("fault", [Fault.BREAK_CONNECTION, Fault.REFUSE_CONNECTION])
@@ -264,10 +273,10 @@ def test_what_was_sold_lately_is_asked_twice_when_the_connection_breaks(
 ) -> None:
     counter.card()
     counter.shop.faults.add(fault, operation="giftCards")
-    assert counter.client.sold_lately(Code(CODE), now=counter.now) is True
+    assert counter.client.sold_lately([Code(CODE)], now=counter.now) is True
     counter.shop.faults.add(fault, operation="giftCards", times=2)
     with pytest.raises(NotSent):
-        counter.client.sold_lately(Code(CODE), now=counter.now)
+        counter.client.sold_lately([Code(CODE)], now=counter.now)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +294,7 @@ def test_an_answer_that_cannot_be_read_does_not_mean_that_nothing_was_sold(
 ) -> None:
     counter.answer_json({"data": answer})
     with pytest.raises((NotSent, VendorSurprise)) as caught:
-        counter.client.sold_lately(Code(CODE), now=counter.now)
+        counter.client.sold_lately([Code(CODE)], now=counter.now)
     assert CODE not in str(caught.value)
 
 

@@ -238,6 +238,35 @@ def test_recorded_costs(caller: Caller) -> None:
     assert caller.shop.card(card.id).balance == 20
 
 
+def test_what_is_sent_for_a_redemption_costs_what_was_recorded(caller: Caller) -> None:
+    card = caller.shop.issue_card(amount=25)
+    facts = "id lastCharacters balance { amount } initialValue { amount } enabled"
+    caller.send(f"query($id: ID!) {{ giftCard(id: $id) {{ {facts} }} }}", {"id": card.id})
+    assert cost(caller)["requestedQueryCost"] == cost(caller)["actualQueryCost"] == 9
+    caller.debit(card.id, 5)  # with the transaction, its card and the card's balance
+    assert cost(caller)["requestedQueryCost"] == cost(caller)["actualQueryCost"] == 11
+    assert caller.shop.throttle_status().currently_available == 2_000 - 9 - 11
+
+
+def test_a_card_that_is_not_there_costs_nothing_in_the_end(caller: Caller) -> None:
+    query = '{ giftCard(id: "gid://shopify/GiftCard/1") { id } }'
+    caller.send(query)
+    assert cost(caller)["requestedQueryCost"] == 9
+    assert cost(caller)["actualQueryCost"] == 0
+
+
+def test_the_shop_itself_is_one_object(caller: Caller) -> None:
+    caller.send("{ shop { name currencyCode } }")
+    assert cost(caller)["requestedQueryCost"] == 1
+
+
+def test_a_cards_transactions_come_on_top_of_it(caller: Caller) -> None:
+    card = caller.shop.issue_card(amount=25)
+    caller.run("card_transactions", id=card.id, last=100)
+    assert cost(caller)["requestedQueryCost"] == 9 + 2 + 100
+    assert cost(caller)["actualQueryCost"] == 9 + 2
+
+
 def test_a_list_is_paid_by_what_was_asked_and_refunded_to_what_came(caller: Caller) -> None:
     caller.shop.issue_card(amount=25)
     caller.found("", first=50)

@@ -2,14 +2,17 @@
 
     look up the card ─► claim the row ─► lock the card ─► read it and judge
                                                            │ may be charged
-                             answer, row, ◄─ commit ◄─ debit ◄─ mark SENT
-                             receipt, sync
+            answer, row, ◄─ commit ◄─ debit ◄─ mark SENT ◄─ make room at Shopify
+            receipt, sync
 
 Whatever stops a worker between two of these steps, the next look at the operation goes on from what
 the journal says. The one step that cannot be repeated is the debit. So after the SENT mark nobody
 sends again: we ask Shopify for a transaction with our reference and amount, and when none has
 turned up after the settling time, the answer is "not charged", for ever. Only where Shopify said
 that the debit did not run is the mark taken back.
+
+Shopify answers only so fast. Where a debit has to wait for its turn, it does so before the mark:
+after it, nothing stands between the last look at the clock and the call.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +22,7 @@ from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 from giftcards.clients.airtable import ROW_IS_HELD
-from giftcards.clients.shopify import Shopify
+from giftcards.clients.shopify import Room, Shopify
 from giftcards.domain.cards import (
     Card,
     Debited,
@@ -332,13 +335,27 @@ class Redeem:
         earlier = self._find_earlier(operation, charge, recent)
         if earlier is not None:
             return self._refuse_duplicate(operation, charge, earlier, recent, lock=lock)
+        time_left = (self._latest_send(lock, deadline) - self.clock()).total_seconds()
+        with self.shopify.room_to_debit(within_seconds=max(0.0, time_left)) as room:
+            return self._send(operation, charge, recent, room, lock=lock, deadline=deadline)
+
+    def _send(
+        self,
+        operation: Operation,
+        charge: Charge,
+        recent: Sequence[RecentRedemption],
+        room: Room,
+        *,
+        lock: Lease,
+        deadline: datetime,
+    ) -> Operation:
         remembered = charge.remembered(operation, self.clock(), was_refused=False)
         sent = self._mark_sent(operation, [*recent, remembered], lock=lock, deadline=deadline)
         if sent.state is not State.SENT or sent.sent_by != lock.owner:
             return sent  # too late for this run, or somebody else has moved it
         try:
             reply = self.shopify.debit(
-                charge.card_id, amount=charge.amount, reference=operation.key
+                charge.card_id, amount=charge.amount, reference=operation.key, room=room
             )
         except (NotSent, AccessRefused):
             self.journal.take_back_sent(sent, due_at=self._look_again_at(self.clock()))
@@ -495,10 +512,10 @@ class Redeem:
         """
         now = self.clock()
         young = timedelta(seconds=self.rules.look_again_seconds)
-        if now - asked.row_created_at < young and self.shopify.sold_lately(code, now=now):
+        tried = [code, *look_alikes(code)]
+        if now - asked.row_created_at < young and self.shopify.sold_lately(tried, now=now):
             return None
-        tried = 1 + len(look_alikes(code))
-        misses = self.misses.note(asked.store.id, count=tried, now=now)
+        misses = self.misses.note(asked.store.id, count=len(tried), now=now)
         if misses > self.rules.most_misses and not asked.is_approved:
             return self._hold(asked, reason=TOO_MANY_MISSES)
         return self._refuse(asked, Outcome.CODE_NOT_FOUND)

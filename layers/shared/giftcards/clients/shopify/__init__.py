@@ -2,6 +2,14 @@
 
 from giftcards.clients.shopify.client import Shopify
 from giftcards.clients.shopify.graphql import API_VERSION
+from giftcards.clients.shopify.points import MOST_WAIT_SECONDS, Room
 from giftcards.clients.shopify.tokens import ClientCredentials, StaticToken
 
-__all__ = ["API_VERSION", "ClientCredentials", "Shopify", "StaticToken"]
+__all__ = [
+    "API_VERSION",
+    "MOST_WAIT_SECONDS",
+    "ClientCredentials",
+    "Room",
+    "Shopify",
+    "StaticToken",
+]

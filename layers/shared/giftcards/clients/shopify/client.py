@@ -5,7 +5,9 @@ is not idempotent: `debit` sends it once, and `find_movement` tells afterwards w
 applied. A card is made by `create_card`, which is safe to repeat with the same code (`creating`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from itertools import batched
 
@@ -14,6 +16,7 @@ import requests
 from giftcards.clients.sending import send_once
 from giftcards.clients.shopify import creating, replies
 from giftcards.clients.shopify.graphql import API_VERSION, GraphQL
+from giftcards.clients.shopify.points import MOST_WAIT_SECONDS, Bucket, Room
 from giftcards.clients.shopify.tokens import ClientCredentials, StaticToken, TokenKeeper
 from giftcards.domain.cards import (
     Card,
@@ -61,6 +64,9 @@ class Shopify:
     `on_version_mismatch(asked, answered)` is called once if Shopify answers by another version of
     its API than we were built for, which it does when it retires ours.
 
+    A client for bulk work has a `reserve_points`: it leaves so many in Shopify's bucket, and may
+    wait longer for the others (`most_wait_seconds`) than one that a customer waits for.
+
     Every method raises what the table in `graphql` says: `NotSent`, `AccessRefused`,
     `ConfigurationError` and `VendorSurprise`; `debit` and `create_card` also `Unconfirmed`.
     """
@@ -74,6 +80,10 @@ class Shopify:
         timeout_seconds: float,
         clock: Callable[[], datetime],
         on_version_mismatch: Callable[[str, str], None] | None = None,
+        reserve_points: int = 0,
+        most_wait_seconds: float = MOST_WAIT_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         address = base_url.rstrip("/")
         send_once(session, address)
@@ -89,6 +99,12 @@ class Shopify:
             url=f"{address}/admin/api/{API_VERSION}/graphql.json",
             session=session,
             timeout_seconds=timeout_seconds,
+            bucket=Bucket(
+                reserve_points=reserve_points,
+                most_wait_seconds=most_wait_seconds,
+                sleep=sleep,
+                monotonic=monotonic,
+            ),
             on_version_mismatch=on_version_mismatch,
         )
 
@@ -120,16 +136,16 @@ class Shopify:
         card = replies.card(found[0])
         return card if card.last4 == code.last4 else None
 
-    def sold_lately(self, code: Code, *, now: datetime) -> bool:
-        """Whether a card with this code's last four was made so recently that search may lag.
+    def sold_lately(self, codes: Collection[Code], *, now: datetime) -> bool:
+        """Whether a card that ends like one of `codes` was made so recently that search may lag.
 
-        Says nothing about whether it is that card: only that it is worth looking again.
+        Says nothing about whether it is that card: only that it is worth looking again. One
+        question for all of them.
         """
+        ends = {code.last4 for code in codes}
         answer = self._graphql.ask("newest_cards", {"count": NEWEST_CARDS})
         cards = map(replies.card, replies.parts(replies.part(answer.data, "giftCards"), "nodes"))
-        return any(
-            card.last4 == code.last4 and now - card.created_at < SEARCH_LAG for card in cards
-        )
+        return any(card.last4 in ends and now - card.created_at < SEARCH_LAG for card in cards)
 
     def read_card(self, card_id: str) -> Card | None:
         """The card as it is now, by its id (this read does not lag); None if there is none."""
@@ -147,13 +163,24 @@ class Shopify:
                 cards[card.id] = card
         return cards
 
-    def debit(self, card_id: str, *, amount: Money, reference: str) -> DebitReply:
+    def room_to_debit(self, *, within_seconds: float) -> AbstractContextManager[Room]:
+        """Room in Shopify's bucket of points for one debit, kept as long as the block lasts.
+
+        Waits for it at the beginning, so enter it before noting that the debit is sent. Raises
+        `NotSent` where it would take longer than `within_seconds`.
+        """
+        return self._graphql.room_for("debit_card", {}, within_seconds=within_seconds)
+
+    def debit(
+        self, card_id: str, *, amount: Money, reference: str, room: Room | None = None
+    ) -> DebitReply:
         """Take `amount` (positive) off the card, once, with `reference` as the note.
 
+        Never waits before it sends: without `room` there have to be points enough at once.
         Raises `Unconfirmed` when nobody knows whether it was applied: look with `find_movement`
         before anything else. `NotSent` and `AccessRefused` say for certain that it was not.
         """
-        variables = {
+        variables: Mapping[str, object] = {
             "id": card_id,
             "debit": {
                 "debitAmount": {
@@ -163,7 +190,7 @@ class Shopify:
                 "note": reference,
             },
         }
-        answer = self._graphql.change("debit_card", variables)
+        answer = self._graphql.change("debit_card", variables, room=room)
         try:
             payload = replies.part(answer.data, "giftCardDebit")
             return _read_debit(payload, amount)

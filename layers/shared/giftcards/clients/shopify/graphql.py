@@ -2,6 +2,7 @@
 
     what comes back                                  a question (`ask`)   a change (`change`)
     -----------------------------------------------  -------------------  -------------------------
+    (too few points in the bucket: not even sent)    NotSent              NotSent
     no connection could be made                      NotSent              NotSent
     time-out, broken connection, HTTP 5xx,
       INTERNAL_SERVER_ERROR, unreadable reply        NotSent              Unconfirmed
@@ -21,17 +22,22 @@ followed: they would send it again, somewhere else. A question is asked a second
 its connection breaks: behind a pause (a frozen Lambda) the kept connection is often dead, and
 because a question goes before each change, the change finds a live one.
 
+Before anything is sent there is room for it in Shopify's bucket of points (`points`): a question
+waits a little for it, a change does not wait here, because its caller has looked at the clock.
+
 No message here holds variables or Shopify's own text: a search carries a card's code.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypeGuard
 
 import requests
 
 from giftcards.clients.sending import in_all, never_connected
 from giftcards.clients.shopify.documents import document
+from giftcards.clients.shopify.points import Bucket, Room, ThrottleStatus
 from giftcards.clients.shopify.tokens import TokenKeeper
 from giftcards.errors import (
     AccessRefused,
@@ -98,9 +104,11 @@ class GraphQL:
         url: str,
         session: requests.Session,
         timeout_seconds: float,
+        bucket: Bucket,
         on_version_mismatch: Callable[[str, str], None] | None,
     ) -> None:
         self._tokens = tokens
+        self._bucket = bucket
         self._url = url
         self._session = session
         self._timeout_seconds = timeout_seconds
@@ -108,17 +116,44 @@ class GraphQL:
         self._mismatch_told = False
 
     def ask(self, name: str, variables: Json) -> Answer:
-        """Ask the question in `name`.graphql. Safe to repeat; the module's table has the errors."""
-        return self._answer(name, variables, unclear=NotSent, attempts=ATTEMPTS_OF_A_QUESTION)
+        """Ask the question in `name`.graphql. Safe to repeat; the module's table has the errors.
 
-    def change(self, name: str, variables: Json) -> Answer:
-        """Send the change in `name`.graphql, once. The module's table has the errors."""
-        return self._answer(name, variables, unclear=Unconfirmed, attempts=1)
+        Waits for room in the bucket. Whoever leaves a reserve to others has to know how full it is
+        before spending from it, and asks the cheapest of all questions first.
+        """
+        if self._bucket.keeps_a_reserve and not self._bucket.is_known():
+            self._ask("shop_facts", {})
+        return self._ask(name, variables)
+
+    def _ask(self, name: str, variables: Json) -> Answer:
+        with self._bucket.room(self._bucket.points_of(name, variables)) as room:
+            return self._answer(
+                name, variables, room, unclear=NotSent, attempts=ATTEMPTS_OF_A_QUESTION
+            )
+
+    def change(self, name: str, variables: Json, *, room: Room | None = None) -> Answer:
+        """Send the change in `name`.graphql, once. The module's table has the errors.
+
+        `room` is what `room_for` gave; without one there has to be room at once.
+        """
+        held: AbstractContextManager[Room] = (
+            self.room_for(name, variables, within_seconds=0) if room is None else nullcontext(room)
+        )
+        with held as points:
+            return self._answer(name, variables, points, unclear=Unconfirmed, attempts=1)
+
+    def room_for(
+        self, name: str, variables: Json, *, within_seconds: float
+    ) -> AbstractContextManager[Room]:
+        """Room in the bucket for one request, kept as long as the block lasts; see `Bucket`."""
+        points = self._bucket.points_of(name, variables)
+        return self._bucket.room(points, within_seconds=within_seconds)
 
     def _answer(
-        self, name: str, variables: Json, *, unclear: type[TryAgain], attempts: int
+        self, name: str, variables: Json, room: Room, *, unclear: type[TryAgain], attempts: int
     ) -> Answer:
         token = self._tokens.token()
+        room.was_sent = True
         reply = self._send(name, variables, token, unclear=unclear, attempts=attempts)
         if reply.status_code == UNAUTHORISED and self._tokens.renewed_after(token):
             if unclear is Unconfirmed:
@@ -127,6 +162,7 @@ class GraphQL:
             token = self._tokens.token()
             reply = self._send(name, variables, token, unclear=unclear, attempts=attempts)
         self._compare_version(reply)
+        self._note_cost(name, variables, room, reply)
         _check_status(reply.status_code, unclear)
         body = _read_body(reply, unclear)
         data = body.get("data")
@@ -136,6 +172,16 @@ class GraphQL:
         if not isinstance(data, dict):
             raise unclear("Shopify answered without data")
         return Answer(data, _search_warnings(body))
+
+    def _note_cost(self, name: str, variables: Json, room: Room, reply: requests.Response) -> None:
+        """Learn from a reply, a refusal too, what was asked for and what the bucket holds now."""
+        cost = _read_cost(reply)
+        status = _read_throttle_status(cost.get("throttleStatus"))
+        requested = cost.get("requestedQueryCost")
+        if _is_number(requested) and requested > 0:
+            self._bucket.learn(name, variables, requested)
+        if status is not None:
+            self._bucket.note(room, status)
 
     def _send(
         self, name: str, variables: Json, token: str, *, unclear: type[TryAgain], attempts: int
@@ -196,6 +242,31 @@ def _read_body(reply: requests.Response, unclear: type[TryAgain]) -> Json:
     if not isinstance(body, dict):
         raise unclear("Shopify's answer cannot be read")
     return body
+
+
+def _read_cost(reply: requests.Response) -> Json:
+    """`extensions.cost` of a reply. Nothing depends on it but our pace, so it may be missing."""
+    try:
+        body = reply.json()
+    except requests.JSONDecodeError:
+        return {}
+    extensions = body.get("extensions") if isinstance(body, dict) else None
+    cost = extensions.get("cost") if isinstance(extensions, dict) else None
+    return cost if isinstance(cost, dict) else {}
+
+
+def _read_throttle_status(status: object) -> ThrottleStatus | None:
+    named = status if isinstance(status, dict) else {}
+    maximum = named.get("maximumAvailable")
+    available = named.get("currentlyAvailable")
+    restored = named.get("restoreRate")
+    if not (_is_number(maximum) and _is_number(available) and _is_number(restored)):
+        return None
+    return ThrottleStatus(maximum, available, restored) if restored > 0 else None
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _raise_errors(errors: object, data: object, unclear: type[TryAgain]) -> NoReturn:
