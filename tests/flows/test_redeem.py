@@ -1,11 +1,14 @@
 """A store redeems a card: what the store reads, what Airtable shows, what moved."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from giftcards.domain.outcomes import Outcome
+from giftcards.flows.redeem import operation_key
 from giftcards.store.journal import State
+from giftcards.wiring import BULK_RESERVE_POINTS, now
 from tests.world import World
 
 CODE = "wxyz2345abcd6789"
@@ -151,6 +154,44 @@ def test_a_known_card_costs_one_read_and_one_debit(world: World) -> None:
     calls = [name for name in world.effects.seen if "query" in name or "mutation" in name]
     assert len(calls) == 2
     assert "mutation" in calls[1]
+
+
+def test_a_debit_waits_for_its_points_before_it_is_marked_sent(world: World) -> None:
+    """After the mark nothing may stand between the last look at the clock and the call."""
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    debited_at = []
+
+    def watch(name: str) -> None:
+        if "query ReadCard" in name:  # just enough is left to read the card
+            left = world.shop.throttle_status().currently_available
+            assert world.shop.spend_points(left - 9)
+        if "mutation DebitCard" in name:
+            debited_at.append(now())
+
+    begun = now()
+    world.effects.watch = watch
+    world.tick()
+    operation = world.app.journal.load(operation_key(row_id))
+    assert operation is not None
+    assert operation.result is not None
+    assert operation.result.outcome == Outcome.REDEEMED
+    assert debited_at == [operation.sent_at]
+    assert debited_at[0] - begun >= timedelta(seconds=0.11)
+    assert world.shop.refused_as_too_fast == 0
+
+
+def test_the_stores_hold_nothing_back_and_mirroring_does(world: World) -> None:
+    world.shop.issue_card(code=CODE, amount=50)
+    world.ask(Gift_Card_Code=CODE)
+    assert world.shop.spend_points(1_900)
+    begun = now()
+    world.tick()
+    assert now() == begun
+    world.drain()
+    assert (now() - begun).total_seconds() > 10  # until the reserve is there again
+    assert world.shop.throttle_status().currently_available >= BULK_RESERVE_POINTS
+    assert world.shop.refused_as_too_fast == 0
 
 
 def test_a_known_card_is_found_while_the_search_lags(world: World) -> None:

@@ -45,8 +45,8 @@ ASSUMED_RESTORED_A_SECOND = 100
 # After this long without a reply (a tick), other functions may have emptied what we saw full.
 BELIEVED_SECONDS = 15.0
 
-# Shopify rounds points down and clocks are read in a row: a wait ends a little later than reckoned.
-SHORTEST_WAIT_SECONDS = 0.02
+# A wait ends so much later than reckoned, so that no fraction of a point is missing then.
+WAKE_LATE_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +155,13 @@ class Bucket:
     def _wait(self, room: Room, within_seconds: float) -> None:
         """Sleep until the points are there, and look again: others may have been quicker."""
         until = self._monotonic() + within_seconds
-        while True:  # each round lasts SHORTEST_WAIT_SECONDS or more, and `until` ends it
+        while True:  # each round lasts WAKE_LATE_SECONDS at least, and `until` ends it
             with self._lock:
                 now = self._monotonic()
                 pause = self._pause_before(room, now)
             if pause <= 0:
                 return
-            pause = max(pause, SHORTEST_WAIT_SECONDS)
+            pause += WAKE_LATE_SECONDS
             if now + pause > until:
                 raise NotSent(
                     "Shopify's bucket of points is too empty for this request right now,"
