@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
+from threading import Lock, get_ident
 from typing import Any, Literal
 from uuid import uuid4
 

@@ -21,8 +21,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config as BotoConfig
 
 from giftcards.clients.airtable import (
+    OUTCOME_WRITER_REQUESTS_A_SECOND,
+    RECORD_WRITER_REQUESTS_A_SECOND,
     STORES_PRONG_REQUESTS_A_SECOND,
-    WRITER_REQUESTS_A_SECOND,
     Airtable,
     Layout,
     Pace,
@@ -205,9 +206,14 @@ class Application:
         return self._pace(STORES_PRONG_REQUESTS_A_SECOND)
 
     @cached_property
-    def writer_pace(self) -> Pace:
-        """The writer's share of Airtable's requests."""
-        return self._pace(WRITER_REQUESTS_A_SECOND)
+    def outcomes_pace(self) -> Pace:
+        """The share of Airtable's requests for what rows should read."""
+        return self._pace(OUTCOME_WRITER_REQUESTS_A_SECOND)
+
+    @cached_property
+    def records_pace(self) -> Pace:
+        """The share of Airtable's requests for all else that is written."""
+        return self._pace(RECORD_WRITER_REQUESTS_A_SECOND)
 
     def _pace(self, requests_a_second: int) -> Pace:
         return Pace(requests_a_second, sleep=self.sleep, monotonic=self.monotonic)
@@ -326,7 +332,8 @@ class Application:
     def write_airtable(self) -> WriteAirtable:
         """What brings Airtable up to date."""
         return WriteAirtable(
-            airtable=self.airtable(self.writer_pace),
+            outcomes=self.airtable(self.outcomes_pace),
+            airtable=self.airtable(self.records_pace),
             shopify=self.shopify_for_bulk_work,
             journal=self.journal,
             cards=self.cards,

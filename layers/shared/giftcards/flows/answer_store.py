@@ -62,7 +62,7 @@ class AnswerStore:
             return
         if operation.answered_at is not None:
             # Whoever sent it may have died before he sent for the writer.
-            self.queues.write_operation(operation.key)
+            self.queues.write_records(operation.key)
             return
         if operation.kind == INTERIM_KIND:
             self._in_turn(operation.snapshot["row_id"], lambda: self._ask_to_wait(operation, result))
@@ -83,7 +83,7 @@ class AnswerStore:
         waited = self.clock() - Asked.unpack(operation.snapshot).row_created_at
         self.note_waited(waited.total_seconds())
         # The receipt says how long the store waited, so it is written from here.
-        self.queues.write_operation(operation.key)
+        self.queues.write_records(operation.key)
 
     def _in_turn(self, row_id: str, send: Callable[[], None]) -> None:
         """Send while nobody else sends for this row."""

@@ -30,4 +30,6 @@ class FollowUp:
         if operation.result.moved_card is not None:
             self.cards.note_move(operation.result.moved_card)
         self.queues.write_operation(operation.key)
+        if operation.result.receipts:
+            self.queues.write_records(operation.key)
         self.journal.settle(operation, now=self.clock())

@@ -48,13 +48,19 @@ def take_together(
     """Take a batch as a whole; where that fails, one by one, so that one bad message stands alone.
 
     For messages that may be taken twice and in any order. A vendor that is away is away for each of
-    them, so then the batch comes back as it is.
+    them, so then the batch comes back as it is. SQS may mix groups in a batch; what fails in one
+    must not hold up another, so each is taken for itself.
     """
-    records = event["Records"]
-    taken = _try(take, records, logger=logger)
-    failed = [] if taken is Taken.DONE else records
-    if taken is Taken.BAD and len(records) > 1:
-        failed = [one for one in records if _try(take, [one], logger=logger) is not Taken.DONE]
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for record in event["Records"]:
+        groups.setdefault(record["attributes"].get("MessageGroupId", ""), []).append(record)
+    failed: list[Mapping[str, Any]] = []
+    for records in groups.values():
+        taken = _try(take, records, logger=logger)
+        if taken is Taken.BAD and len(records) > 1:
+            failed += [one for one in records if _try(take, [one], logger=logger) is not Taken.DONE]
+        elif taken is not Taken.DONE:
+            failed += records
     return _report(failed, retry_soon=retry_soon, logger=logger)
 
 

@@ -1,9 +1,12 @@
 """Write Airtable: rows, receipts, cards, links and status. Nobody else writes there but people.
 
-A message says "this operation", "this prong"; what to write stands in the journal. Order matters
-only here: outcome, mask and message first, for they wait for nothing; then receipts; then the
-cards' rows; then the links that need them. Everything may be written twice: rows by their id,
-records of our own by the id we remember.
+    "this operation" ─► outcome, mask and message of its row      a group of its own: waits for nothing
+    "its records"    ─► receipts; the card's row, then the link that needs it
+    "this prong"     ─► the prong's status
+
+A message says what to look at; what to write stands in the journal. Whatever of our own records
+cannot be written holds up neither the rows nor the other kinds of records. Everything may be
+written twice: rows by their id, records of our own by the id we remember.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +20,7 @@ from giftcards.clients.airtable import Airtable
 from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import Card
 from giftcards.domain.codes import mask
-from giftcards.errors import NeedsAPerson
+from giftcards.errors import GiftCardError, NeedsAPerson
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key as redemption_key
 from giftcards.receipts import Receipt
@@ -39,6 +42,7 @@ NAMED_BY = {GIFT_CARDS: "Shopify ID", RECEIPTS: "Receipt", STATUS: "Prong"}
 class WriteAirtable:
     """Brings Airtable up to date with the journal and with Shopify's balances."""
 
+    outcomes: Airtable
     airtable: Airtable
     shopify: Shopify
     journal: Journal
@@ -49,21 +53,35 @@ class WriteAirtable:
     clock: Callable[[], datetime]
 
     def write(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Write what these messages name, in as few calls as Airtable's ten records allow."""
-        keys = dict.fromkeys(str(m["operation"]) for m in messages if "operation" in m)
-        prongs = dict.fromkeys(str(m["prong"]) for m in messages if "prong" in m)
-        operations = self._load(list(keys))
-        card_ids = dict.fromkeys(
-            operation.result.moved_card
-            for operation in operations
-            if operation.result is not None and operation.result.moved_card is not None
+        """Write what these messages name, in as few calls as Airtable's ten records allow.
+
+        Raises the first trouble, after all that can be written was.
+        """
+        rows, records, prongs = (
+            list(dict.fromkeys(str(m[kind]) for m in messages if kind in m))
+            for kind in ("operation", "records", "prong")
         )
-        rows = self._rows(operations)
-        self._write_rows(rows)
-        self._write_receipts(operations)
-        self._mirror_cards(list(card_ids))
-        self._link_cards(rows)
-        self._write_status(list(prongs))
+        recorded = self._load(records)
+        trouble: GiftCardError | None = None
+        for write in (
+            lambda: self._write_rows(self._rows(self._load(rows))),
+            lambda: self._write_receipts(recorded),
+            lambda: self._show_cards(recorded),
+            lambda: self._write_status(prongs),
+        ):
+            try:
+                write()
+            except GiftCardError as error:
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
+
+    def _show_cards(self, operations: Sequence[Operation]) -> None:
+        """Mirror the cards that moved, then link rows to them."""
+        results = [op.result for op in operations if op.result is not None]
+        moved = dict.fromkeys(r.moved_card for r in results if r.moved_card is not None)
+        self._mirror_cards(list(moved))
+        self._link_cards([result.row for result in results if result.row is not None])
 
     def _load(self, keys: Sequence[str]) -> list[Operation]:
         operations = self.journal.load_many(keys)
@@ -92,13 +110,19 @@ class WriteAirtable:
             changes = by_table.setdefault(row.table, {})
             changes[row.record_id] = dict(changes.get(row.record_id, {})) | dict(row.cells)
         for table, changes in by_table.items():
-            self._update(table, changes)
+            self._update(table, changes, through=self.outcomes)
 
-    def _update(self, table: str, changes: Mapping[str, Mapping[str, object]]) -> set[str]:
+    def _update(
+        self,
+        table: str,
+        changes: Mapping[str, Mapping[str, object]],
+        *,
+        through: Airtable | None = None,
+    ) -> set[str]:
         """Update rows; return those that Airtable no longer has. They hold nobody up."""
         if not changes:
             return set()
-        report = self.airtable.update_rows(table, changes)
+        report = (through or self.airtable).update_rows(table, changes)
         if report.missing_rows:
             self.logger.warning(
                 "rows were deleted in Airtable",

@@ -14,8 +14,10 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
-# One writer, one after the other: Airtable's limits are per base, and so is our order of writes.
-WRITER_GROUP = "airtable"
+# Airtable has two writers, one message after the other in each: what a row should read must never
+# wait for a receipt, a card's row or a link, and a group waits while one of its messages stays away.
+OUTCOMES_GROUP = "outcomes"
+RECORDS_GROUP = "records"
 
 # What SQS answers when a message's time with us was over before we gave it back.
 MESSAGE_IS_GONE = {"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"}
@@ -53,20 +55,24 @@ class Queues:
         )
 
     def write_operation(self, operation_key: str) -> None:
-        """Have Airtable show what an operation came to: row, receipts, card."""
-        self._write_airtable({"operation": operation_key})
+        """Have the operation's row in Airtable show what it came to."""
+        self._write_airtable({"operation": operation_key}, group=OUTCOMES_GROUP)
+
+    def write_records(self, operation_key: str) -> None:
+        """Have Airtable show what else follows from an operation: receipts, card, link."""
+        self._write_airtable({"records": operation_key}, group=RECORDS_GROUP)
 
     def write_status(self, prong: str) -> None:
         """Have Airtable show how a prong fares."""
-        self._write_airtable({"prong": prong})
+        self._write_airtable({"prong": prong}, group=RECORDS_GROUP)
 
-    def _write_airtable(self, body: dict[str, Any]) -> None:
+    def _write_airtable(self, body: dict[str, Any], *, group: str) -> None:
         # A new deduplication id each time: two messages that look alike are two things that
         # happened, and dropping the second would leave a moved balance unmirrored.
         self._client.send_message(
             QueueUrl=self._write_airtable_url,
             MessageBody=json.dumps(body),
-            MessageGroupId=WRITER_GROUP,
+            MessageGroupId=group,
             MessageDeduplicationId=uuid4().hex,
         )
 

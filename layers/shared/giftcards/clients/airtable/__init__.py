@@ -11,8 +11,9 @@ from giftcards.clients.airtable.client import (
 from giftcards.clients.airtable.connection import (
     AIRTABLE_REQUESTS_A_SECOND,
     OTHERS_REQUESTS_A_SECOND,
+    OUTCOME_WRITER_REQUESTS_A_SECOND,
+    RECORD_WRITER_REQUESTS_A_SECOND,
     STORES_PRONG_REQUESTS_A_SECOND,
-    WRITER_REQUESTS_A_SECOND,
     Pace,
 )
 from giftcards.clients.airtable.layout import (
@@ -29,10 +30,11 @@ from giftcards.clients.airtable.layout import (
 __all__ = [
     "AIRTABLE_REQUESTS_A_SECOND",
     "OTHERS_REQUESTS_A_SECOND",
+    "OUTCOME_WRITER_REQUESTS_A_SECOND",
+    "RECORD_WRITER_REQUESTS_A_SECOND",
     "ROW_IS_HELD",
     "ROW_IS_IN_PROGRESS",
     "STORES_PRONG_REQUESTS_A_SECOND",
-    "WRITER_REQUESTS_A_SECOND",
     "Airtable",
     "BaseField",
     "BaseTable",

@@ -11,7 +11,8 @@ from pyairtable import Api
 # Airtable answers at most this many requests a second for one base, whoever asks (Airtable, "Rate
 # limits"); one more costs everybody thirty seconds. So each part of the application has its share.
 AIRTABLE_REQUESTS_A_SECOND = 5
-WRITER_REQUESTS_A_SECOND = 3
+OUTCOME_WRITER_REQUESTS_A_SECOND = 2
+RECORD_WRITER_REQUESTS_A_SECOND = 1
 STORES_PRONG_REQUESTS_A_SECOND = 1
 OTHERS_REQUESTS_A_SECOND = 1
 

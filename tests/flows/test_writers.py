@@ -1,0 +1,46 @@
+"""What a row should read in Airtable waits for no receipt, no card's row and no link."""
+
+from giftcards.domain.outcomes import Outcome
+from tests.world import World
+
+CODE = "wxyz2345abcd6789"
+
+# More than one batch of the writer's queue takes: a group hands out its oldest messages first.
+MORE_THAN_A_BATCH = 12
+
+
+def test_receipts_that_airtable_refuses_hold_up_no_outcome(world: World) -> None:
+    world.base.table("Receipts").delete_field("Details")
+    for _ in range(MORE_THAN_A_BATCH):
+        world.ask(Gift_Card_Code="WXYZ")
+    world.serve()
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.advance(2)
+    world.serve()
+    assert world.cells("Receipts") == []
+    assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+    assert world.row(row_id)["Gift Card Code"] == "•••• 6789"
+
+
+def test_receipts_that_airtable_refuses_keep_no_card_out_of_step(world: World) -> None:
+    world.base.table("Receipts").delete_field("Details")
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    (record,) = world.base.table("Gift Cards").records()
+    assert record["fields"]["Balance"] == 40
+    assert world.row(row_id)["Gift Card"] == [record["id"]]
+
+
+def test_what_fails_in_one_batch_with_an_outcome_does_not_bring_the_outcome_back(
+    world: World,
+) -> None:
+    """SQS may hand out messages of both groups together."""
+    world.base.table("Receipts").delete_field("Details")
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    waiting = [body for body in world.queued_bodies() if f"redemption#{row_id}" in body]
+    assert waiting
+    assert all('"records"' in body for body in waiting)
