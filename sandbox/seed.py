@@ -407,7 +407,7 @@ class _SaleStory:
     recipient: tuple[str, str]
     expected: ExpectedOfSale
     gift: Mapping[str, str] | None = None
-    theme: str = "standard"
+    theme: str = "Standard"
     quantity: int = 1
     sent_in: timedelta | None = None
     mistakes: frozenset[str] = frozenset()
@@ -440,7 +440,7 @@ SALE_STORIES = (
             "Gift Message": "To many happy years, and a table big enough for all of us.\n"
             "With love, Ingrid",
         },
-        theme="wedding",
+        theme="Wedding",
     ),
     _SaleStory(
         "A birthday gift: its mail waits for the day.",
@@ -452,7 +452,7 @@ SALE_STORIES = (
             "Purchaser Email": "ruth.adeyemi@customers.example.com",
             "Gift Message": "Happy birthday! 🎂 Buy yourself something useless.",
         },
-        theme="birthday",
+        theme="Birthday",
         sent_in=SENT_LATER,
     ),
     _SaleStory(
@@ -460,7 +460,7 @@ SALE_STORIES = (
         "20.00",
         ("Harbor Rowing Club", "office@rowing.example.com"),
         ExpectedOfSale.ISSUED,
-        theme="holiday",
+        theme="Holiday",
         quantity=12,
     ),
     _SaleStory(
@@ -646,7 +646,7 @@ def _file_sale(
         "Recipient Name": name,
         "Recipient Email": email,
         "Theme": story.theme,
-        "Kind": "paid",
+        "Kind": "Paid",
     }
     if story.gift is not None:
         cells |= {"Is Gift": True, **story.gift}

@@ -94,9 +94,9 @@ SELL = Form(
         "Gift Message": Question(
             "Stands in the recipient's mail.", is_required=False, asked_if="Is Gift"
         ),
-        "Theme": Question("How the mail looks.", is_required=False, preset="standard"),
+        "Theme": Question("How the mail looks.", is_required=False, preset="Standard"),
         "Send On": Question("Leave it empty to send it now.", is_required=False),
-        "Kind": Question("Promotional: nobody has paid for it.", is_required=False, preset="paid"),
+        "Kind": Question("Promotional: nobody has paid for it.", is_required=False, preset="Paid"),
     },
 )
 

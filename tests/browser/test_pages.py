@@ -132,7 +132,7 @@ def test_a_store_sells_a_gift_however_often_it_clicks(
     page.get_by_label("Purchaser Name").fill("Ingrid Solberg")
     page.get_by_label("Purchaser Email").fill("ingrid@customers.example.com")
     page.get_by_label("Gift Message").fill("To many happy years!")
-    page.get_by_label("Theme").select_option(label="wedding")
+    page.get_by_label("Theme").select_option(label="Wedding")
     page.get_by_label("Send On").fill("2026-12-24")
     assert click_twice(page, "Submit", posts_to="/forms/sell") == 1
     expect(page.get_by_text("It waits for the next tick")).to_be_visible()
@@ -152,9 +152,9 @@ def test_a_store_sells_a_gift_however_often_it_clicks(
         "Purchaser Name": "Ingrid Solberg",
         "Purchaser Email": "ingrid@customers.example.com",
         "Gift Message": "To many happy years!",
-        "Theme": "wedding",
+        "Theme": "Wedding",
         "Send On": "2026-12-24",
-        "Kind": "paid",
+        "Kind": "Paid",
     }
 
     row.get_by_role("link").first.click()

@@ -6,10 +6,20 @@ from decimal import Decimal
 
 import pytest
 
+from giftcards.domain.cards import CardLimits, ShopFacts
 from giftcards.domain.codes import Code, FormatIncorrect, clean, look_alikes
+from giftcards.domain.creation import (
+    CardKind,
+    CreationRequest,
+    CreationRow,
+    Refused,
+    SellingRules,
+    read_request,
+)
 from giftcards.domain.money import Money, MoneyError
-from giftcards.domain.outcomes import Outcome
+from giftcards.domain.outcomes import Outcome, Store
 from sandbox.airtable import Base, build_standard_base
+from sandbox.airtable.standard_base import KINDS, THEMES
 from sandbox.seed import (
     Day,
     Expected,
@@ -267,7 +277,7 @@ def test_the_requests_in_the_base_hold_what_the_day_says(little_shop: LittleShop
 def test_the_sales_cover_what_a_store_sells(little_shop: LittleShop, day: Day) -> None:
     issued = sales_of(day, ExpectedOfSale.ISSUED)
     themes = [cells_of(little_shop, sale)["Theme"] for sale in issued]
-    assert sorted(map(str, themes)) == ["birthday", "holiday", "standard", "wedding"]
+    assert sorted(map(str, themes)) == ["Birthday", "Holiday", "Standard", "Wedding"]
     gifts = [sale for sale in issued if sale.purchaser is not None]
     assert len(gifts) == 2
     for sale in gifts:
@@ -279,18 +289,44 @@ def test_the_sales_cover_what_a_store_sells(little_shop: LittleShop, day: Day) -
     assert [sale.quantity for sale in issued if sale.quantity > 1] == [12]
 
 
+def as_application_reads(little_shop: LittleShop, sale: SeededSale) -> CreationRequest | Refused:
+    shop, cells = little_shop.shop, cells_of(little_shop, sale)
+    row = CreationRow(
+        id=sale.id,
+        created_at=shop.now(),
+        store=sale.store.id,
+        employee=str(cells["Employee"]),
+        amount=str(cells["Amount"]),
+        quantity=str(cells["Quantity"]),
+        recipient_name=str(cells["Recipient Name"]),
+        recipient_email=str(cells["Recipient Email"]),
+        is_gift=bool(cells.get("Is Gift")),
+        purchaser_name=str(cells.get("Purchaser Name", "")),
+        purchaser_email=str(cells.get("Purchaser Email", "")),
+        message=str(cells.get("Gift Message", "")),
+        theme=str(cells["Theme"]),
+        send_on=str(cells.get("Send On", "")),
+        kind=str(cells["Kind"]),
+    )
+    return read_request(
+        row,
+        store=Store(sale.store.id, sale.store.name, sale.store.email),
+        facts=ShopFacts(shop.name, shop.currency, str(shop.time_zone)),
+        limits=CardLimits(issue=Money.parse(shop.issue_limit, shop.currency), purchase=None),
+        rules=SellingRules(),
+        today=shop.today(),
+    )
+
+
 def test_a_request_is_refused_exactly_for_its_mistakes(little_shop: LittleShop, day: Day) -> None:
-    today = little_shop.shop.today()
     for sale in day.sales:
-        mistakes = set()
-        if sale.amount <= 0:
-            mistakes.add("Amount")
-        if "@" not in sale.recipient:
-            mistakes.add("Recipient Email")
-        if sale.send_on is not None and sale.send_on < today:
-            mistakes.add("Send On")
-        assert mistakes == sale.mistakes, sale.why
+        read = as_application_reads(little_shop, sale)
+        mistakes = {problem.field for problem in read.problems} if isinstance(read, Refused) else ()
+        assert set(mistakes) == sale.mistakes, sale.why
         assert bool(mistakes) == (sale.expected is ExpectedOfSale.REFUSED)
+        if isinstance(read, CreationRequest):
+            assert (read.quantity, read.send_on) == (sale.quantity, sale.send_on)
+            assert read.amount == Money.parse(sale.amount, "USD")
     assert [len(sale.mistakes) for sale in sales_of(day, ExpectedOfSale.REFUSED)] == [3]
 
 
@@ -316,6 +352,11 @@ def test_one_request_is_older_than_the_go_live_and_the_others_are_new(
     assert moments == sorted(moments)
     now = little_shop.base.clock()
     assert all(now - at < timedelta(minutes=7) for at in moments[1:])
+
+
+def test_the_base_offers_the_themes_and_kinds_that_the_application_knows() -> None:
+    assert tuple(THEMES) == SellingRules().themes
+    assert [str(kind) for kind in CardKind] == KINDS
 
 
 # ---- questions for a balance ----

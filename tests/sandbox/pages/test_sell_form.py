@@ -40,9 +40,9 @@ def filled_in(little_shop: LittleShop, changes: Mapping[str, str] | None = None)
         "Purchaser Name": "",
         "Purchaser Email": "",
         "Gift Message": "",
-        "Theme": "standard",
+        "Theme": "Standard",
         "Send On": "",
-        "Kind": "paid",
+        "Kind": "Paid",
         **(changes or {}),
     }
 
@@ -52,7 +52,7 @@ GIFT = {
     "Purchaser Name": "Ingrid Solberg",
     "Purchaser Email": "ingrid@customers.example.com",
     "Gift Message": "To many happy years!\r\nIngrid",
-    "Theme": "wedding",
+    "Theme": "Wedding",
     "Send On": "2026-12-24",
 }
 
@@ -76,9 +76,9 @@ def test_a_gift_is_a_row_as_airtable_files_it(little_shop: LittleShop) -> None:
         "Purchaser Name": "Ingrid Solberg",
         "Purchaser Email": "ingrid@customers.example.com",
         "Gift Message": "To many happy years!\nIngrid",
-        "Theme": "wedding",
+        "Theme": "Wedding",
         "Send On": "2026-12-24",
-        "Kind": "paid",
+        "Kind": "Paid",
     }
     thanks = little_shop.page(reply.location)
     assert "Thank you" in thanks
@@ -92,7 +92,7 @@ def test_without_the_tick_the_questions_about_a_gift_are_not_submitted(
     little_shop.client.post(FORM, data=filled_in(little_shop, GIFT | {"Is Gift": ""}))
     cells = requests_of(little_shop)[-1]["fields"]
     assert not {"Is Gift", "Purchaser Name", "Purchaser Email", "Gift Message"} & set(cells)
-    assert cells["Theme"] == "wedding"
+    assert cells["Theme"] == "Wedding"
 
 
 def test_the_form_asks_its_fields_in_their_order_and_nothing_that_is_ours(
@@ -106,8 +106,8 @@ def test_the_form_asks_its_fields_in_their_order_and_nothing_that_is_ours(
 def test_the_form_opens_with_one_paid_card_in_the_standard_theme(little_shop: LittleShop) -> None:
     shown = little_shop.page(FORM)
     assert re.findall(r'name="Quantity"[^>]*value="([^"]*)"', shown) == ["1"]
-    assert re.findall(r'<option value="([^"]*)" selected', shown) == ["standard", "paid"]
-    for choice in ("birthday", "wedding", "holiday", "promotional"):
+    assert re.findall(r'<option value="([^"]*)" selected', shown) == ["Standard", "Paid"]
+    for choice in ("Birthday", "Wedding", "Holiday", "Promotional"):
         assert f'<option value="{choice}">' in shown
 
 
@@ -133,7 +133,7 @@ def test_an_empty_required_field_is_refused_and_nothing_typed_is_lost(
     assert reply.text.count("This field is required.") == 1
     assert "To many happy years!" in reply.text
     assert 'value="2026-12-24"' in reply.text
-    assert re.findall(r'<option value="([^"]*)" selected', reply.text)[-2:] == ["wedding", "paid"]
+    assert re.findall(r'<option value="([^"]*)" selected', reply.text)[-2:] == ["Wedding", "Paid"]
     assert re.search(r'name="Is Gift"[^>]* checked', reply.text)
 
 
