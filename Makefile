@@ -38,7 +38,7 @@ endef
 FAST := not sockets and not deployed and not browser and not slow
 STACK := deployed or browser
 
-.PHONY: help setup demo test check mutants format lock templates screenshots clean \
+.PHONY: help setup demo test check mutants format lock templates screenshots docs clean \
 	_static _template _locks _fast-tests _tests _stack-tests _needs-chromium
 
 help: ## List the commands
@@ -70,6 +70,9 @@ templates: setup ## Make Klaviyo's templates anew from klaviyo/layouts and klavi
 
 screenshots: setup _needs-chromium ## Take the pictures of the README anew
 	$(call phase,screenshots,$(BIN)/python -m sandbox.screenshots)
+
+docs: setup ## Write the parts of docs/redeem.md that the code itself tells
+	$(call phase,docs/redeem.md,$(BIN)/python -m tests.documents.redeem)
 
 clean: ## Remove what builds and runs leave behind (environments stay)
 	rm -rf .aws-sam .sandbox test-results .mypy_cache .ruff_cache .pytest_cache .hypothesis \
