@@ -5,7 +5,7 @@ from mutants.mutant import Guard, Mutant, named
 GRAPHQL = "layers/shared/giftcards/clients/shopify/graphql.py"
 JOURNAL = "layers/shared/giftcards/store/journal.py"
 REDEEM = "layers/shared/giftcards/flows/redeem.py"
-SHOPIFY = "layers/shared/giftcards/clients/shopify/client.py"
+SENDING = "layers/shared/giftcards/clients/sending.py"
 
 
 MARK_AND_CALL = """\
@@ -232,7 +232,7 @@ MUTANTS = (
         name="retry-of-another-vendor",
         guard=Guard.NO_RETRY,
         breaks="The session repeats requests to Shopify as it was told to for another vendor.",
-        file=GRAPHQL,
+        file=SENDING,
         old="session.mount(base_url, HTTPAdapter(max_retries=0))",
         new="session.mount(base_url, adapter)",
         tests=named(
@@ -245,7 +245,7 @@ MUTANTS = (
         name="retry-of-another-adapter",
         guard=Guard.NO_RETRY,
         breaks="An adapter of another kind may repeat requests.",
-        file=GRAPHQL,
+        file=SENDING,
         old="elif isinstance(adapter, HTTPAdapter) and adapter.max_retries.total != 0:",
         new="elif adapter is None:",
         tests=named(

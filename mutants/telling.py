@@ -87,10 +87,34 @@ MUTANTS = (
         guard=Guard.INTERIM,
         breaks='"Please wait" is sent without looking for the outcome.',
         file=ANSWER_STORE,
-        old="if asked is not None and asked.result is not None:",
-        new="if asked is not None and asked.result is not None and not asked.result.outcome:",
+        old="is_answered = asked is not None and asked.result is not None",
+        new="is_answered = False",
         tests=named(
             "flows/test_interim.py", "test_please_wait_is_dropped_where_the_answer_is_known"
+        ),
+    ),
+    Mutant(
+        name="interim-behind-held",
+        guard=Guard.INTERIM,
+        breaks='"Please wait" is sent without looking whether the row was held meanwhile.',
+        file=ANSWER_STORE,
+        old="if is_answered or is_held:",
+        new="if is_answered:",
+        tests=named(
+            "flows/test_mails_in_order.py",
+            "test_please_wait_is_dropped_where_the_row_was_held_meanwhile",
+        ),
+    ),
+    Mutant(
+        name="interim-held-behind-the-answer",
+        guard=Guard.INTERIM,
+        breaks='"Held" is sent without looking for the outcome.',
+        file=ANSWER_STORE,
+        old="        if asked is not None and asked.result is not None:\n",
+        new="        if asked is not None and asked.kind == HELD_KIND:\n",
+        tests=named(
+            "flows/test_mails_in_order.py",
+            "test_held_is_dropped_where_the_office_was_quicker_than_the_mail",
         ),
     ),
     Mutant(
@@ -98,8 +122,11 @@ MUTANTS = (
         guard=Guard.INTERIM,
         breaks='"Please wait" is sent without the row\'s lease.',
         file=ANSWER_STORE,
-        old='self._in_turn(operation.snapshot["row_id"], lambda: self._ask_to_wait(operation))',
-        new="self._ask_to_wait(operation)",
+        old=(
+            'self._in_turn(operation.snapshot["row_id"],'
+            " lambda: self._ask_to_wait(operation, result))"
+        ),
+        new="self._ask_to_wait(operation, result)",
         tests=named(
             "flows/test_interim.py", "test_the_answer_waits_while_please_wait_is_on_its_way"
         ),

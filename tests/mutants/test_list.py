@@ -2,6 +2,7 @@
 
 import ast
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ def by_name(mutant: Mutant) -> str:
     return mutant.name
 
 
+@cache
 def tests_in(file: Path) -> set[str]:
     """The tests of a file as pytest names them: functions, and methods of test classes."""
     found = set()

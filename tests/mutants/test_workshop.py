@@ -39,7 +39,7 @@ def test_a_misspelt_mutant_is_not_killed_by_python() -> None:
 def test_a_mutant_that_cannot_be_imported_is_not_killed() -> None:
     problem = why_not_killed(UNREADABLE, run_mutant(UNREADABLE))
     assert problem is not None
-    assert "could not be collected" in problem or "cannot be imported" in problem
+    assert "could not be collected" in problem
 
 
 def test_a_skipped_test_and_a_hanging_one_are_told_apart() -> None:
