@@ -1,4 +1,4 @@
-"""Never throttled: the client waits for Shopify's points, and bulk work leaves some to the stores."""
+"""Never throttled: the client waits for Shopify's points, and bulk work leaves some for stores."""
 
 import heapq
 import random
@@ -6,11 +6,13 @@ import threading
 from collections import Counter as Counts
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+import giftcards.clients.shopify
 from giftcards.clients.shopify import Shopify, StaticToken
 from giftcards.clients.shopify.documents import document
 from giftcards.clients.shopify.points import (
@@ -266,6 +268,9 @@ def test_a_burst_beside_bulk_work_is_served_in_its_tick() -> None:
 
 SOME_CARD = "gid://shopify/GiftCard/1"
 VARIABLES: dict[str, dict[str, Any]] = {
+    "card_limits": {},
+    "create_card": {"input": {"initialAmount": {"amount": "5", "currencyCode": "USD"}}},
+    "find_created": {"code": "abcdefgh0000"},
     "card_movements": {"id": SOME_CARD, "pageSize": 100, "before": None},
     "debit_card": {
         "id": SOME_CARD,
@@ -277,6 +282,11 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "read_cards": {"ids": [SOME_CARD] * 30},
     "shop_facts": {},
 }
+
+
+def test_every_document_has_its_price() -> None:
+    folder = Path(giftcards.clients.shopify.__file__).parent
+    assert {file.stem for file in folder.glob("*.graphql")} == set(REQUESTED_POINTS)
 
 
 @pytest.mark.parametrize("name", sorted(REQUESTED_POINTS))

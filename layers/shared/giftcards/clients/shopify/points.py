@@ -22,9 +22,12 @@ from giftcards.errors import NotSent
 # list 2 and its objects, a change 10): enough until the first reply says it itself. What a list of
 # ids costs is for each of them.
 REQUESTED_POINTS = {
+    "card_limits": 1,
     "card_movements": 111,
+    "create_card": 11,
     "debit_card": 11,
     "find_card": 4,
+    "find_created": 4,
     "newest_cards": 52,
     "read_card": 9,
     "read_cards": 1,
