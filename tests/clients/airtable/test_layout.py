@@ -8,9 +8,9 @@ import requests
 from giftcards.clients.airtable import (
     AIRTABLE_REQUESTS_A_SECOND,
     OTHERS_REQUESTS_A_SECOND,
-    STORES_PRONG_REQUESTS_A_SECOND,
     OUTCOME_WRITER_REQUESTS_A_SECOND,
     RECORD_WRITER_REQUESTS_A_SECOND,
+    STORES_PRONG_REQUESTS_A_SECOND,
     BaseTable,
     Layout,
     expected_tables,

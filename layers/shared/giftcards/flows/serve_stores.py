@@ -21,12 +21,12 @@ from giftcards.errors import (
 )
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.park import Park
-from giftcards.flows.redeem import Asked, Redeem, operation_key
+from giftcards.flows.redeem import LONGEST_NAME, Asked, Redeem, held_key, operation_key
 from giftcards.flows.store_book import StoreBook
 from giftcards.logs import hiding
-from giftcards.store.attempts import NEVER_BEGUN, Attempts
+from giftcards.store.attempts import NEVER_BEGUN, Attempts, RowAttempts
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
-from giftcards.store.table import pack_moment
+from giftcards.store.table import is_away, pack_moment
 
 NOTICE_KIND = "notice"
 INTERIM_KIND = "interim"
@@ -63,6 +63,30 @@ SES_REFUSES_SECONDS = 60
 # How it went with a row: answered; put off until the next look; sent, and nobody knows what became
 # of it; or waiting for a person, which the store has been told.
 Served = Literal["answered", "delayed", "unknown", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The waiting rows, sorted by what can be done for them, each kind in their order.
+
+    `operations` are the redemptions that exist, by key. `shown_late` were answered or held, and
+    Airtable does not show it yet.
+    """
+
+    operations: Mapping[str, Operation]
+    attempts: Mapping[str, RowAttempts]
+    to_serve: Sequence[RedemptionRow]
+    to_park: Sequence[RedemptionRow]
+    strays: Sequence[RedemptionRow]
+    shown_late: Sequence[Operation]
+
+    def operation(self, row: RedemptionRow) -> Operation | None:
+        """The row's redemption, if there is one."""
+        return self.operations.get(operation_key(row.id))
+
+    def unended(self, row: RedemptionRow) -> int:
+        """How many workers died of the row, or beside it."""
+        return self.attempts.get(row.id, NEVER_BEGUN).unended
 
 
 @dataclass(slots=True)
@@ -113,86 +137,92 @@ class ServeStores:
         thread has ended when this returns: one that Lambda froze would go on in another run.
         """
         tally = Tally()
-        listed = self.airtable.waiting_redemptions(since=self.live_from)
+        listed = self.airtable.waiting_redemptions(
+            since=self.live_from, can_serve=lambda read: bool(self._look_over(read).to_serve)
+        )
         if not listed:
             return tally
-        operations = self.journal.load_many(operation_key(row.id) for row in listed)
-        rows = self._rows_to_serve(listed, operations)
-        tally.waiting += len(listed) - len(rows)
-        healthy, deadly = self._sort_out(rows, tally)
+        sight = self._look_over(listed)
+        rows = sight.to_serve[: self.rows_per_run]
+        left = sight.to_serve[self.rows_per_run :]
+        tally.waiting += len(listed) - len(rows) - len(sight.shown_late)
+        healthy = [row for row in rows if sight.unended(row) < DEATHS_TO_GO_LAST]
+        deadly = [row for row in rows if sight.unended(row) >= DEATHS_TO_GO_LAST]
         with ThreadPoolExecutor(max_workers=WORKERS) as pool:
             futures = [
-                pool.submit(self._serve_line, line, operations, deadline)
-                for line in _lines(healthy)
+                pool.submit(self._serve_line, line, sight, deadline) for line in _lines(healthy)
             ]
         for future in futures:
             _add_up(tally, future.result())
         for row in deadly:  # each alone and after all others, so that it takes nobody with it
-            _add_up(tally, self._serve_line([row], operations, deadline))
+            _add_up(tally, self._serve_line([row], sight, deadline))
+        self._see_to_the_others(sight, left, deadline)
         return tally
 
-    def _rows_to_serve(
-        self, listed: Sequence[RedemptionRow], operations: Mapping[str, Operation]
-    ) -> list[RedemptionRow]:
-        """The rows that this run can do something for, the oldest first, at most `rows_per_run`.
-
-        What is answered already, or waits for the office, must not stand in anybody's way.
-        """
-        rows = []
-        strays = []
+    def _look_over(self, listed: Sequence[RedemptionRow]) -> Sight:
+        """Sort the rows: what is answered, or waits for the office, stands in nobody's way."""
+        operations = self.journal.load_many(operation_key(row.id) for row in listed)
+        held = self.journal.load_many(held_key(row.id) for row in listed if not row.is_approved)
+        attempts = self.attempts.of(row.id for row in listed)
+        to_serve, to_park, strays, shown_late = [], [], [], []
         for row in listed:
             operation = operations.get(operation_key(row.id))
+            hold = held.get(held_key(row.id))
+            known = attempts.get(row.id, NEVER_BEGUN)
+            may_be_held = operation is None or operation.state is State.HELD
             if operation is not None and operation.state is State.SETTLED:
-                self._write_again(operation)
+                shown_late.append(operation)
+            elif hold is not None and hold.state is State.SETTLED and may_be_held:
+                shown_late.append(hold)
+            elif operation is not None and operation.state is State.PARKED:
+                continue
             elif operation is None and self._store_of(row) is None:
                 strays.append(row)
-            else:
-                rows.append(row)
-        self._ask_office(strays)
-        return rows[: self.rows_per_run]
+            elif known.unended < DEATHS_TO_BE_PARKED:
+                to_serve.append(row)
+            elif not known.is_parked:
+                to_park.append(row)
+        return Sight(operations, attempts, to_serve, to_park, strays, shown_late)
+
+    def _see_to_the_others(
+        self, sight: Sight, left: Sequence[RedemptionRow], deadline: datetime
+    ) -> None:
+        """What is owed to rows that were not served: after all that were, while there is time."""
+        for row in sight.to_park:
+            self._tell_to_wait(row, sight.operation(row))
+            self.park.park_row(row.id)
+        for row in left:
+            if self._has_time(deadline):
+                self._tell_if_late(row, sight.operation(row))
+        for operation in sight.shown_late:
+            if self._has_time(deadline):
+                self._write_again(operation)
+        self._ask_office(sight.strays, deadline)
+
+    def _has_time(self, deadline: datetime) -> bool:
+        reserve = timedelta(seconds=CALLS_TO_HAVE_TIME_FOR * self.http_timeout_seconds)
+        return self.clock() + reserve < deadline
 
     def _store_of(self, row: RedemptionRow) -> Store | None:
         return self.stores.find(row.store, read=self.airtable.stores)
 
-    def _sort_out(
-        self, rows: Sequence[RedemptionRow], tally: Tally
-    ) -> tuple[list[RedemptionRow], list[RedemptionRow]]:
-        """Rows to be served first, and rows to be served last because workers died of them."""
-        attempts = self.attempts.of(row.id for row in rows)
-        healthy, deadly = [], []
-        for row in rows:
-            known = attempts.get(row.id, NEVER_BEGUN)
-            if known.unended < DEATHS_TO_GO_LAST:
-                healthy.append(row)
-            elif known.unended < DEATHS_TO_BE_PARKED:
-                deadly.append(row)
-            else:
-                tally.waiting += 1
-                if not known.is_parked:
-                    self.park.park_row(row.id)
-        return healthy, deadly
-
-    def _serve_line(
-        self,
-        line: Sequence[RedemptionRow],
-        operations: Mapping[str, Operation],
-        deadline: datetime,
-    ) -> Tally:
+    def _serve_line(self, line: Sequence[RedemptionRow], sight: Sight, deadline: datetime) -> Tally:
         """Serve rows that name one code, in their order."""
         tally = Tally()
-        reserve = timedelta(seconds=CALLS_TO_HAVE_TIME_FOR * self.http_timeout_seconds)
         for place, row in enumerate(line):
-            operation = operations.get(operation_key(row.id))
-            if self.clock() + reserve >= deadline:
+            operation = sight.operation(row)
+            if not self._has_time(deadline):
                 tally.waiting += 1
-                self._tell_if_late(row, operation)
+                self._tell_to_wait(row, operation)
                 continue
+            if sight.unended(row):  # a worker died: this one may, too, and nobody would be told
+                self._tell_to_wait(row, operation)
             try:
                 with hiding(row.typed_code):
                     served = self._serve(row, operation, deadline)
             except AccessRefused:
                 for unserved in line[place:]:
-                    self._tell_to_wait(unserved, operations.get(operation_key(unserved.id)))
+                    self._tell_to_wait(unserved, sight.operation(unserved))
                 raise  # the next row would be refused the same way: somebody has to mend a token
             except Exception as error:  # noqa: BLE001 - the outer loop: other rows go on
                 self._note_failure(tally, row, error)
@@ -211,8 +241,10 @@ class ServeStores:
         self.attempts.begin(row.id)
         try:
             operation = self._go_on(row, operation, deadline)
-        except GiftCardError:
-            self.attempts.end(row.id)  # an error we know harms nobody; any other one is counted
+        except Exception as error:
+            # An error we know, or AWS being away, kills nobody; any other one is counted.
+            if isinstance(error, GiftCardError) or is_away(error):
+                self.attempts.end(row.id)
             raise
         self.attempts.end(row.id)
         if operation is None or operation.state is State.CLAIMED:
@@ -265,19 +297,23 @@ class ServeStores:
         if store is None:
             return  # the base could not be read: who asked is not known yet
         now = self.clock()
-        interim = self.journal.record(
-            interim_key(row.id),
-            kind=INTERIM_KIND,
-            snapshot={
-                "row_id": row.id,
-                "row_created_at": pack_moment(row.created_at),
-                "store": {"id": store.id, "name": store.name, "email": store.email},
-                "employee": hide_codes(row.employee, known=[row.typed_code]),
-                "time_zone": self.redeem.facts.time_zone,
-            },
-            result=Result(outcome="NOT_CONFIRMED_YET", decided_at=now, mail_to=store.email),
-            due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
-        )
+        snapshot = {
+            "row_id": row.id,
+            "row_created_at": pack_moment(row.created_at),
+            "store": {"id": store.id, "name": store.name, "email": store.email},
+            "employee": hide_codes(row.employee[:LONGEST_NAME], known=[row.typed_code]),
+            "time_zone": self.redeem.facts.time_zone,
+        }
+        try:
+            interim = self.journal.record(
+                interim_key(row.id),
+                kind=INTERIM_KIND,
+                snapshot=snapshot,
+                result=Result(outcome="NOT_CONFIRMED_YET", decided_at=now, mail_to=store.email),
+                due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
+            )
+        except JournalConflict:
+            return  # it was told before, when the row or the store still read otherwise
         if interim.state is State.COMMITTED:
             self.follow_up.hand_over(interim)
         elif interim.answered_at is None and interim.settled_at is not None:
@@ -295,11 +331,11 @@ class ServeStores:
         self.journal.note_written_again(operation, now=now)
         self.follow_up.queues.write_operation(operation.key)
 
-    def _ask_office(self, rows: Sequence[RedemptionRow]) -> None:
+    def _ask_office(self, rows: Sequence[RedemptionRow], deadline: datetime) -> None:
         """Rows without a store we know can't be answered: they wait; the office is told, once."""
         noted = self.journal.load_many(notice_key(row.id) for row in rows)
         for row in rows:
-            if notice_key(row.id) not in noted:
+            if notice_key(row.id) not in noted and self._has_time(deadline):
                 self._note_stray(row)
 
     def _note_stray(self, row: RedemptionRow) -> None:

@@ -1,6 +1,6 @@
 """Write Airtable: rows, receipts, cards, links and status. Nobody else writes there but people.
 
-    "this operation" ─► outcome, mask and message of its row      a group of its own: waits for nothing
+    "this operation" ─► outcome, mask and message of its row, in a group of its own
     "its records"    ─► receipts; the card's row, then the link that needs it
     "this prong"     ─► the prong's status
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
 
 # Airtable has two writers, one message after the other in each: what a row should read must never
-# wait for a receipt, a card's row or a link, and a group waits while one of its messages stays away.
+# wait for a receipt, a card's row or a link; a group waits while one of its messages stays away.
 OUTCOMES_GROUP = "outcomes"
 RECORDS_GROUP = "records"
 

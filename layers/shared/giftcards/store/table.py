@@ -32,7 +32,7 @@ from datetime import UTC, datetime
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from giftcards.domain.money import Money
 from giftcards.errors import NotSent
@@ -45,6 +45,10 @@ KEYS_PER_BATCH_GET = 100
 
 # DynamoDB hands back what it had no capacity for; on-demand tables catch up within a few rounds.
 BATCH_GET_ROUNDS = 5
+
+# What AWS answers, besides its throttling errors, to whom it has no capacity for.
+TOO_BUSY = {"ProvisionedThroughputExceededException", "RequestLimitExceeded"}
+FIRST_SERVER_ERROR = 500
 
 DUE_INDEX = "due"
 OPEN_QUEUE = "open"
@@ -60,6 +64,15 @@ def condition_failed(error: ClientError) -> bool:
         reasons = error.response.get("CancellationReasons", [])
         return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
     return code == "ConditionalCheckFailedException"
+
+
+def is_away(error: Exception) -> bool:
+    """Whether AWS itself is in trouble: no connection, no answer in time, too busy, failing."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = error.response.get("Error", {}).get("Code", "")
+        return status >= FIRST_SERVER_ERROR or "Throttl" in code or code in TOO_BUSY
+    return isinstance(error, BotoCoreError)
 
 
 def epoch_milliseconds(moment: datetime) -> int:

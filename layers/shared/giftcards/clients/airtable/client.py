@@ -12,10 +12,10 @@ What a method raises, whatever it does:
     anything the documentation rules out          VendorSurprise
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import batched, islice
+from itertools import batched
 from typing import Any, Self
 
 import requests
@@ -153,11 +153,16 @@ class Airtable:
     # Reading.
 
     def waiting_redemptions(
-        self, *, since: datetime, most_pages: int = PAGES_OF_WAITING_ROWS
+        self,
+        *,
+        since: datetime,
+        most_pages: int = PAGES_OF_WAITING_ROWS,
+        can_serve: Callable[[Sequence[RedemptionRow]], bool] | None = None,
     ) -> list[RedemptionRow]:
         """Rows that wait, made at `since` or later; oldest first, at most `most_pages` hundreds.
 
         A row waits while its status is empty, and again once it was held and the office approved.
+        While `can_serve` says no of all that was read, reading goes on, up to a thousand rows.
 
         Airtable picks them, but cannot sort by creation: where more than a thousand wait, these are
         the oldest of the first thousand. Airtable knows creation times to the second.
@@ -167,7 +172,13 @@ class Airtable:
             self._row_fields(),
             self._waiting(REDEMPTIONS, since=since),
             doing="reading waiting rows",
-            most_pages=most_pages,
+            most_pages=most_pages if can_serve is None else MOST_PAGES,
+            enough=None
+            if can_serve is None
+            else lambda read: (
+                len(read) >= most_pages * RECORDS_A_PAGE
+                and can_serve([self._redemption_row(record) for record in read])
+            ),
         )
         rows = [self._redemption_row(record) for record in records]
         return sorted(rows, key=lambda row: (row.created_at, row.id))
@@ -249,12 +260,6 @@ class Airtable:
             for record in records
         ]
         return sorted(rows, key=lambda row: row.id)
-
-    def redemption(self, record_id: str) -> RedemptionRow | None:
-        """One row as it reads now, `None` if it was deleted."""
-        this = formula.EQ(formula.RECORD_ID(), record_id)
-        records = self._list(REDEMPTIONS, self._row_fields(), this, doing="reading a row")
-        return self._redemption_row(records[0]) if records else None
 
     def stores(self) -> list[Store]:
         """All stores, by name. `email` is empty where nobody filled it in."""
@@ -427,8 +432,12 @@ class Airtable:
         *,
         doing: str,
         most_pages: int = MOST_PAGES,
+        enough: Callable[[Sequence[RecordDict]], bool] | None = None,
     ) -> list[RecordDict]:
-        """The records a formula picks, with these fields, at most `most_pages` pages of them."""
+        """The records a formula picks, with these fields, at most `most_pages` pages of them.
+
+        Reading ends early once `enough` says so of all that was read.
+        """
         call = Call(doing=doing, table=table, changes=False)
         options: dict[str, Any] = {
             "fields": [self._layout.required_field_id(table, field) for field in fields],
@@ -438,13 +447,20 @@ class Airtable:
             options["formula"] = picked
         for attempt in range(1, LIST_ATTEMPTS + 1):
             try:
-                with refusals_caught(call, self._layout):
-                    pages = islice(self._table(table).iterate(**options), most_pages)
-                    return [record for page in pages for record in page]
+                records: list[RecordDict] = []
+                pages = self._table(table).iterate(**options)
+                for _ in range(most_pages):
+                    with refusals_caught(call, self._layout):
+                        page = next(pages, None)
+                    records += page or []
+                    if page is None or (enough is not None and enough(records)):
+                        break
             except Refused as refused:
                 lost = refused.refusal.kind == "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"
                 if not lost or attempt == LIST_ATTEMPTS:
                     raise refused.error from refused.__cause__
+            else:
+                return records
         raise AssertionError("the last attempt returns or raises")
 
     def _by_field_id(
