@@ -44,7 +44,7 @@ What only you can do, in Klaviyo:
 
 def introduce_metrics(app: Application) -> Iterator[DeliveryKind]:
     """Send the one event by which Klaviyo gets to know each metric; yields the metrics."""
-    for delivery in test_deliveries(app):
+    for delivery in sample_deliveries(app):
         app.klaviyo.send_event(delivery)
         yield delivery.kind
 
@@ -67,7 +67,7 @@ def branches() -> Iterator[str]:
             yield f"      {mail.subject}"
 
 
-def test_deliveries(app: Application) -> tuple[Delivery, ...]:
+def sample_deliveries(app: Application) -> tuple[Delivery, ...]:
     """One delivery of each kind to the office, marked as a test; the code opens no card."""
     office = Person(name="Test", email=app.config.office_email)
     amount = Money(TEST_MINOR_UNITS, app.facts.currency)

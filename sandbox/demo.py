@@ -53,8 +53,8 @@ MAIL_FROM = "gift-cards@shop.example.com"
 OFFICE_EMAIL = "office@shop.example.com"
 ALARM_EMAIL = "engineer@shop.example.com"
 
-# `ops resume` asks both vendors and the journal: seconds.
-RESUME_SECONDS = 60
+# `ops resume` asks both vendors and the journal, `ops setup klaviyo` uploads templates: seconds.
+OPS_SECONDS = 60
 
 # How often to look whether the embedded AWS is still there while people play.
 WATCH_EVERY_SECONDS = 1.0
@@ -126,8 +126,10 @@ def running_sandbox(
             outputs = aws.outputs(STACK)
             _put_secrets(aws, outputs["SecretsPrefix"], sandbox)
             aws.check_sender(MAIL_FROM)
+        with _step("customers' mails are at Klaviyo (ops setup klaviyo)", say):
+            _run_ops(aws, "setup", "klaviyo")
         with _step("resumed (ops resume)", say):
-            _resume(aws)
+            _run_ops(aws, "resume", "--yes")
             _ring_first_minute(aws, outputs["StoreTransactionsFunction"])
         yield sandbox
 
@@ -178,10 +180,10 @@ def _put_secrets(aws: EmbeddedAws, prefix: str, sandbox: Sandbox) -> None:
     aws.put_secret(f"{prefix}/code-pepper", secrets.token_urlsafe(48))
 
 
-def _resume(aws: EmbeddedAws) -> None:
-    """Let the system run, with the engineer's own command."""
-    command = [str(TOOLS / "ops"), "resume", "--yes", "--stack", STACK]
-    aws.run(command, seconds=RESUME_SECONDS, doing="ops resume")
+def _run_ops(aws: EmbeddedAws, *command: str) -> None:
+    """Use the engineer's own commands."""
+    whole = [str(TOOLS / "ops"), *command, "--stack", STACK]
+    aws.run(whole, seconds=OPS_SECONDS, doing=f"ops {command[0]}")
 
 
 def _ring_first_minute(aws: EmbeddedAws, function: str) -> None:
@@ -274,6 +276,7 @@ def _welcome(sandbox: Sandbox, *, seconds: float) -> str:
         "Start here": sandbox.pages_url,
         "Shopify's API": sandbox.shopify_url,
         "Airtable's API": sandbox.airtable_url,
+        "Klaviyo's API": sandbox.klaviyo_url,
         "the embedded AWS": sandbox.aws.url,
     }
     lines = [f"── ready after {seconds:.0f} s"]

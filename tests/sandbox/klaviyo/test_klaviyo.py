@@ -1,11 +1,13 @@
 """The events API in the box refuses and forgets what the real one does."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
 
 from sandbox.klaviyo import Klaviyo, create_app
+from sandbox.klaviyo.limits import EVENTS, Windows
 from sandbox.wsgi import WsgiAdapter
 
 URL = "https://klaviyo.test"
@@ -77,6 +79,8 @@ def test_the_first_of_a_profile_and_metric_wins(
         ({"Authorization": "Klaviyo-API-Key pk_other"}, 401, "authentication_failed"),
         ({"Authorization": "Bearer pk_test"}, 401, "authentication_failed"),
         ({"revision": ""}, 400, "invalid"),
+        ({"revision": "2026-13-45"}, 400, "invalid"),
+        ({"revision": "latest"}, 400, "invalid"),
         ({"Content-Type": "text/plain"}, 415, "unsupported_media_type"),
     ],
 )
@@ -114,6 +118,78 @@ def test_a_missing_part_is_pointed_at(
     reply = post(session, body)
     assert reply.status_code == 400
     assert reply.json()["errors"][0]["source"] == {"pointer": pointer}
+
+
+PROPERTIES = "/data/attributes/properties"
+EMAIL = "/data/attributes/profile/data/attributes/email"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"propertys": {}}, "/data/attributes/propertys"),
+        ({"unique_id": 7}, "/data/attributes/unique_id"),
+        ({"value": "12.50"}, "/data/attributes/value"),
+        ({"value": True}, "/data/attributes/value"),
+        ({"value_currency": 840}, "/data/attributes/value_currency"),
+        ({"time": "yesterday"}, "/data/attributes/time"),
+        ({"time": "1990-12-31T00:00:00Z"}, "/data/attributes/time"),
+        ({"time": "2999-01-01T00:00:00Z"}, "/data/attributes/time"),
+        ({"properties": {str(n): n for n in range(401)}}, PROPERTIES),
+        ({"properties": {"long": "x" * 100_001}}, PROPERTIES),
+        ({"properties": {"list": [0] * 4_001}}, PROPERTIES),
+        ({"properties": {"a": [[[[[[[[[["deep"]]]]]]]]]]}}, PROPERTIES),
+    ],
+)
+def test_what_klaviyo_does_not_take_is_pointed_at(
+    session: requests.Session, klaviyo: Klaviyo, change: dict[str, Any], pointer: str
+) -> None:
+    body = event()
+    body["data"]["attributes"].update(change)
+    reply = post(session, body)
+    assert reply.status_code == 400
+    assert reply.json()["errors"][0]["source"] == {"pointer": pointer}
+    assert klaviyo.events == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"properties": {str(n): n for n in range(400)}},
+        {"properties": {"long": "x" * 100_000, "list": [0] * 4_000}},
+        {"properties": {"a": [[[[[[[["deep"]]]]]]]]}},
+        {"time": "2026-11-23T12:00:00+01:00"},
+        {"value": None, "value_currency": None, "time": None},
+    ],
+)
+def test_what_is_just_within_the_limits_is_taken(
+    session: requests.Session, klaviyo: Klaviyo, change: dict[str, Any]
+) -> None:
+    body = event()
+    body["data"]["attributes"].update(change)
+    assert post(session, body).status_code == 202
+    assert len(klaviyo.events) == 1
+
+
+@pytest.mark.parametrize("email", ["mia", "mia@b", "mia@b.c", "a b@c.test", "a@b@c.test", 7])
+def test_an_address_has_to_be_one(session: requests.Session, email: Any) -> None:
+    reply = post(session, event(email=email))
+    assert reply.status_code == 400
+    assert reply.json()["errors"][0]["source"] == {"pointer": EMAIL}
+
+
+def test_an_account_has_its_limits_by_the_second_and_by_the_minute() -> None:
+    moments = [datetime(2026, 11, 23, 17, 0, tzinfo=UTC)]
+    windows = Windows(EVENTS, lambda: moments[0])
+    for second in range(10):
+        moments[0] = moments[0].replace(second=second)
+        assert {windows.enter().wait_seconds for _ in range(350)} == {0}
+        if second < 9:
+            assert windows.enter().wait_seconds == 1
+    moments[0] = moments[0].replace(second=30)
+    assert windows.enter().wait_seconds == 30  # 3,500 in this minute: wait for the next
+    moments[0] = moments[0].replace(minute=1, second=0)
+    assert windows.enter().wait_seconds == 0
 
 
 @pytest.mark.parametrize(("fault", "status"), [("throttle", 429), ("fail-before", 500)])

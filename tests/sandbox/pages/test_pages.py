@@ -383,6 +383,32 @@ def test_inbox_json_is_a_list_of_exactly_these_facts(little_shop: LittleShop) ->
     ]
 
 
+def test_a_customer_has_a_box_too_and_klaviyos_mail_stands_between_the_others(
+    little_shop: LittleShop,
+) -> None:
+    store = little_shop.day.stores[0].email
+    little_shop.mail(store, subject="First")
+    little_shop.customer_mail("mia@example.com", subject="A gift for you", text="From Rosa")
+    for mail in json.loads(little_shop.page("/inbox.json")):
+        if mail["channel"] == "klaviyo":
+            break
+    assert mail == {
+        "to": "mia@example.com",
+        "from": "gift-cards@shop.example.com",
+        "subject": "A gift for you",
+        "text": "From Rosa",
+        "html": "<title>A gift for you</title><p>From Rosa</p>",
+        "channel": "klaviyo",
+        "at": "2026-11-23T17:00:00+00:00",
+    }
+    assert "First" in little_shop.page("/inbox")
+    box = little_shop.page("/inbox/mia@example.com?mail=klaviyo-1")
+    assert "First" not in box
+    assert "by Klaviyo" in box
+    assert "&lt;p&gt;From Rosa&lt;/p&gt;" in box
+    assert "by SES" in little_shop.page(f"/inbox/{store}?mail=m0-0")
+
+
 # ---- the shop ----
 
 
@@ -427,7 +453,12 @@ def test_a_card_can_be_deactivated(little_shop: LittleShop) -> None:
 
 
 def test_every_button_orders_its_accident_and_one_clears_them(little_shop: LittleShop) -> None:
-    for slug, vendor in (("shopify", little_shop.shop), ("airtable", little_shop.base)):
+    vendors = {
+        "shopify": little_shop.shop.faults,
+        "airtable": little_shop.base.faults,
+        "klaviyo": little_shop.klaviyo.faults,
+    }
+    for slug, faults in vendors.items():
         forms = re.findall(
             rf'<form method="post" action="/faults/{slug}">(.*?)</form>',
             little_shop.page("/faults"),
@@ -438,10 +469,10 @@ def test_every_button_orders_its_accident_and_one_clears_them(little_shop: Littl
             order = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
             reply = little_shop.client.post(f"/faults/{slug}", data=order)
             assert reply.status_code == 303, (order, reply.text)
-            assert len(vendor.faults.waiting()) == number
+            assert len(faults.waiting()) == number
         assert "until cleared" in little_shop.page("/faults")
         little_shop.client.post(f"/faults/{slug}/clear")
-        assert vendor.faults.waiting() == []
+        assert faults.waiting() == []
 
 
 @pytest.mark.parametrize(
@@ -475,6 +506,10 @@ def test_the_version_moves_with_every_vendor(little_shop: LittleShop) -> None:
     little_shop.mail("office@shop.example.com")
     seen.append(little_shop.version())
     little_shop.shop.faults.add("drop-reply")
+    seen.append(little_shop.version())
+    little_shop.klaviyo.faults.add("drop-reply")
+    seen.append(little_shop.version())
+    little_shop.customer_mail("mia@example.com")
     seen.append(little_shop.version())
     assert len(set(seen)) == len(seen)
 
