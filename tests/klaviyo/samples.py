@@ -7,7 +7,7 @@ from giftcards.domain.codes import Code
 from giftcards.domain.deliveries import CardsDelivered, DeliveredCard, GiftConfirmed, Person
 from giftcards.domain.money import Money
 
-CODE = Code("wxyz2345abcd6789")
+CODE = Code("wxyz2345bcdf6789hjkm")
 CARD = DeliveredCard(CODE, Money(5_000, "USD"), date(2031, 11, 3))
 OTHER_CARD = DeliveredCard(Code("hjkm4567npqr2345"), Money(125_000, "USD"), None)
 

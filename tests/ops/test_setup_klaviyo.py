@@ -102,7 +102,7 @@ def test_after_it_a_delivery_is_mailed_in_its_theme(world: World) -> None:
     wedding, other = world.klaviyo.mails
     assert wedding.to == "mia@example.com"
     assert wedding.subject == "With all good wishes for your wedding: $50.00 for Lantern & Loom"
-    assert "WXYZ 2345 ABCD 6789" in wedding.text
+    assert "WXYZ 2345 BCDF 6789 HJKM" in wedding.text
     assert other.subject == "Rosa sent you $50.00 for Lantern & Loom"
 
 
