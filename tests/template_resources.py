@@ -10,11 +10,11 @@ from tests.cloudformation import load_template
 TABLE_NAME = "journal"
 
 
-def create_journal(client: Any) -> None:
+def create_journal(client: Any, *, name: str = TABLE_NAME) -> None:
     """Create the template's table."""
     journal = load_template()["Resources"]["Journal"]["Properties"]
     client.create_table(
-        TableName=TABLE_NAME,
+        TableName=name,
         BillingMode=journal["BillingMode"],
         KeySchema=journal["KeySchema"],
         AttributeDefinitions=journal["AttributeDefinitions"],

@@ -62,6 +62,7 @@ def test_a_worker_dies_at_any_moment_and_so_does_the_next(part: int) -> None:
         story.tell(world)
         for first in moments_that_differ(world)[part::PARTS]:
             left_behind = die(world, start, first)
+            world.go_back(left_behind)
             go_on(world)
             seconds = moments_that_differ(world)
             for second in seconds:

@@ -1,30 +1,98 @@
-"""The one table, as the template defines it."""
+"""One contract, three AWS: in memory, moto, and the embedded AWS.
 
-from collections.abc import Iterator
+What the tests in this folder say of a backend is what our code relies on. Where one is known not to
+behave so, the test says `@pytest.mark.gap(backend, reason)`, and notices when the gap is closed.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
 
 import boto3
 import pytest
+import time_machine
 from moto import mock_aws
 
 from giftcards.store.table import Table
-from tests.cloudformation import load_template
+from sandbox.embedded_aws import EmbeddedAws, running_aws
+from tests import aws_in_memory
+from tests.template_resources import create_journal
+
+START = datetime(2026, 11, 23, 12, tzinfo=UTC)
+REGION = "us-east-1"
+
+NUMBERS = count(1)
 
 
-def create_journal(aws: boto3.session.Session, *, endpoint_url: str | None = None) -> Table:
-    """Create the template's table and return ours on top of it."""
-    journal = load_template()["Resources"]["Journal"]["Properties"]
-    client = aws.resource("dynamodb", endpoint_url=endpoint_url).meta.client
-    client.create_table(
-        TableName="journal",
-        BillingMode=journal["BillingMode"],
-        KeySchema=journal["KeySchema"],
-        AttributeDefinitions=journal["AttributeDefinitions"],
-        GlobalSecondaryIndexes=journal["GlobalSecondaryIndexes"],
+@dataclass(frozen=True)
+class Backend:
+    """One AWS: its clients, and how time passes there. `mark` keeps names of tests apart."""
+
+    name: str
+    dynamodb: Any
+    sqs: Any
+    ses: Any
+    kms: Any
+    wait: Callable[[float], None]
+    mark: str
+
+
+@pytest.fixture(scope="session")
+def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    with running_aws(tmp_path_factory.mktemp("aws")) as aws:
+        yield aws
+
+
+@pytest.fixture(
+    params=[
+        "in memory",
+        "moto",
+        pytest.param("embedded", marks=[pytest.mark.deployed, pytest.mark.sockets]),
+    ]
+)
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    name: str = request.param
+    for gap in request.node.iter_markers("gap"):
+        if gap.args[0] == name:
+            request.applymarker(pytest.mark.xfail(strict=True, reason=gap.kwargs["reason"]))
+    if name == "embedded":
+        aws: EmbeddedAws = request.getfixturevalue("embedded_aws")
+        yield _backend(name, aws.session(), time.sleep, endpoint_url=aws.url)
+    elif name == "moto":
+        with _still_time() as wait, mock_aws():
+            yield _backend(name, boto3.session.Session(region_name=REGION), wait)
+    else:
+        with _still_time() as wait:
+            account = aws_in_memory.Account(lambda: datetime.now(UTC))
+            yield _backend(name, account.session(), wait)
+
+
+@contextmanager
+def _still_time() -> Iterator[Callable[[float], None]]:
+    """Time stands still but for what is waited."""
+    with time_machine.travel(START, tick=False) as traveller:
+        yield lambda seconds: traveller.shift(timedelta(seconds=seconds))
+
+
+def _backend(name: str, aws: Any, wait: Callable[[float], None], **where: Any) -> Backend:
+    return Backend(
+        name=name,
+        dynamodb=aws.resource("dynamodb", **where).meta.client,
+        sqs=aws.client("sqs", **where),
+        ses=aws.client("sesv2", **where),
+        kms=aws.client("kms", **where),
+        wait=wait,
+        mark=f"t{next(NUMBERS)}",
     )
-    return Table(client, name="journal")
 
 
 @pytest.fixture
-def table() -> Iterator[Table]:
-    with mock_aws():
-        yield create_journal(boto3.session.Session(region_name="us-east-1"))
+def table(backend: Backend) -> Table:
+    """The template's table, empty, and ours on top of it."""
+    name = f"{backend.mark}-journal"
+    create_journal(backend.dynamodb, name=name)
+    return Table(backend.dynamodb, name=name)

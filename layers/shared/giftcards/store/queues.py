@@ -20,7 +20,13 @@ OUTCOMES_GROUP = "outcomes"
 RECORDS_GROUP = "records"
 
 # What SQS answers when a message's time with us was over before we gave it back.
-MESSAGE_IS_GONE = {"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"}
+# boto3 reports some of them under the codes of SQS's older protocol (`awsQueryCompatible`).
+MESSAGE_IS_GONE = {
+    "ReceiptHandleIsInvalid",
+    "MessageNotInflight",
+    "AWS.SimpleQueueService.MessageNotInflight",
+    "InvalidParameterValue",
+}
 
 # How long a message that failed stays away: short at first, because a customer may be waiting.
 # SQS would otherwise let it wait for the whole visibility time-out, which is minutes. With the
