@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock, get_ident
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 from unittest.mock import patch
 
 import boto3
@@ -20,6 +20,8 @@ from tests import aws_in_memory
 from tests.effects import Effects
 
 REGION = "us-east-1"
+
+AccountKind = Literal["in memory", "moto"]
 
 # Reading AWS's service descriptions takes longer than everything else in a world's beginning.
 SERVICE_DESCRIPTIONS = botocore.loaders.create_loader()

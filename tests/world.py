@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from threading import Lock, get_ident
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 import requests
@@ -34,7 +34,7 @@ from sandbox.klaviyo import create_app as klaviyo_app
 from sandbox.shopify import Shop
 from sandbox.shopify import create_app as shopify_app
 from sandbox.wsgi import WsgiAdapter
-from tests.accounts import AccountInMemory, AwsAccount, SentMail, moto_account
+from tests.accounts import AccountInMemory, AccountKind, AwsAccount, SentMail, moto_account
 from tests.effects import Effects, When, WorkerKilled
 from tests.snapshots import Snapshot
 from tests.template_resources import TABLE_NAME, batch_size, create_journal, create_queues
@@ -61,8 +61,6 @@ ROUNDS_TO_QUIET = 100
 
 # The fullest test has a few hundred messages; one that goes round in circles ends here.
 BATCHES_TO_RUN_DRY = 500
-
-AccountKind = Literal["in memory", "moto"]
 
 
 class CountingSession(requests.Session):

@@ -21,10 +21,14 @@ from sandbox.faults import Fault
 from tests.world import KeptMoment, When, World, running_world
 
 CODE = "wxyz2345abcd6789"
+UNKNOWN = "qqqq2345qqqq7777"
 LOADED = 50
 
 # Parking takes six failures about a minute apart; with a death in between, a few more.
 MINUTES_TO_PARK = 15
+
+# Three accidents in a row take three ticks, and a death in between one more.
+MINUTES_OF_TROUBLE = 5
 
 # A person whose command was cut off tries again.
 TRIES_TO_DECIDE = 3
@@ -166,6 +170,15 @@ def a_minute(world: World) -> None:
     world.drain()
 
 
+def some_minutes(world: World) -> None:
+    """Minutes in which runs may fail for want of a person, each with all that follows from it."""
+    for _ in range(MINUTES_OF_TROUBLE):
+        with suppress(NeedsAPerson):
+            world.tick()
+        world.drain()
+        world.advance(60)
+
+
 def come_to_rest(world: World) -> None:
     """All that time brings."""
     world.come_to_rest()
@@ -217,6 +230,12 @@ STORIES = {
         begin=lambda world: file_redemption(world, Gift_Card_Code="WXYZ"),
         steps=[serve],
         outcome=Outcome.CODE_FORMAT_INCORRECT,
+        has_card=False,
+    ),
+    "nobody's code": Story(
+        begin=lambda world: file_redemption(world, Gift_Card_Code=UNKNOWN),
+        steps=[serve],
+        outcome=Outcome.CODE_NOT_FOUND,
         has_card=False,
     ),
     "filed twice": Story(
