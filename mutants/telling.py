@@ -79,7 +79,8 @@ MUTANTS = (
         old="MessageDeduplicationId=uuid4().hex,",
         new="MessageDeduplicationId=json.dumps(body).encode().hex()[:128],",
         tests=named(
-            "store/test_queues.py", "test_two_messages_that_look_alike_are_two_things_that_happened"
+            "store/test_deduplication.py",
+            "test_two_messages_that_look_alike_are_two_things_that_happened",
         ),
     ),
     Mutant(
