@@ -215,7 +215,13 @@ TRUSTED_BY_MOTO = pytest.mark.gap("moto", reason="moto does not check the expres
         pytest.param(*("SET #n = :n", "#n < :other", {"n": 2}), marks=TRUSTED_BY_MOTO),
         pytest.param(*("SET #n = :n", "#m < :n", {"n": 2}), marks=TRUSTED_BY_MOTO),
         ("SET #n = :n", "#n < :n", {"n": 2, "unused": 3}),
-        pytest.param(*("SET #n = :n REMOVE #n", "#n < :n", {"n": 2}), marks=TRUSTED_BY_MOTO),
+        pytest.param(
+            *("SET #n = :n REMOVE #n", "#n < :n", {"n": 2}),
+            marks=[
+                TRUSTED_BY_MOTO,
+                pytest.mark.gap("embedded", reason="ministack looks at the condition first"),
+            ],
+        ),
         ("ADD #n :n", "attribute_not_exists(#n)", {"n": "text"}),
     ],
 )
