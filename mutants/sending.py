@@ -14,14 +14,14 @@ MARK_AND_CALL = """\
             return sent  # too late for this run, or somebody else has moved it
         try:
             reply = self.shopify.debit(
-                charge.card_id, amount=charge.amount, reference=operation.key
+                charge.card_id, amount=charge.amount, reference=operation.key, room=room
             )
 """
 CALL_AND_MARK = """\
         sent = operation
         try:
             reply = self.shopify.debit(
-                charge.card_id, amount=charge.amount, reference=operation.key
+                charge.card_id, amount=charge.amount, reference=operation.key, room=room
             )
             sent = self._mark_sent(operation, [*recent, remembered], lock=lock, deadline=deadline)
 """
