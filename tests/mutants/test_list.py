@@ -20,7 +20,7 @@ def by_name(mutant: Mutant) -> str:
 
 
 @cache
-def tests_in(file: Path) -> set[str]:
+def names_in(file: Path) -> set[str]:
     """The tests of a file as pytest names them: functions, and methods of test classes."""
     found = set()
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
@@ -61,7 +61,7 @@ def test_each_named_test_exists(mutant: Mutant) -> None:
     assert mutant.tests
     for test in mutant.tests:
         file, _, name = test.partition("::")
-        assert name in tests_in(PROJECT / file), test
+        assert name in names_in(PROJECT / file), test
 
 
 def test_each_guard_is_broken_in_more_than_one_way_and_each_name_given_once() -> None:
