@@ -262,24 +262,6 @@ class TestHeldRows:
         assert row.is_approved is False
 
 
-class TestOneRedemption:
-    def test_as_it_reads_now(self, base: Base, airtable: Airtable) -> None:
-        row_id = file_redemption(base)
-        base.table("Redemptions").update(row_id, {"Amount": 3})
-        row = airtable.redemption(row_id)
-        assert row is not None
-        assert row.typed_amount == "3"
-
-    def test_none_if_it_was_deleted(self, base: Base, airtable: Airtable) -> None:
-        row_id = file_redemption(base)
-        base.table("Redemptions").delete(row_id)
-        assert airtable.redemption(row_id) is None
-
-    def test_a_row_of_another_table_is_not_one(self, base: Base, airtable: Airtable) -> None:
-        store = base.table("Stores").create({"Name": "Main Street"})["id"]
-        assert airtable.redemption(store) is None
-
-
 def test_stores_by_name_with_and_without_a_mail_address(base: Base, airtable: Airtable) -> None:
     base.table("Stores").create({"Name": "main street ", "Email": " main@shop.test "})
     base.table("Stores").create({"Name": "Airport"})
