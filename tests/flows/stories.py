@@ -288,7 +288,9 @@ def operation_of(world: World, told: Told) -> Operation:
 
 def check(world: World, story: Story, told: Told) -> Outcome:
     """The promises that hold whatever died when; returns the outcome."""
-    outcome = Outcome(world.row(told.row_id)["Outcome"])
+    answer = world.row(told.row_id).get("Outcome")
+    assert answer, "the row was never answered"
+    outcome = Outcome(answer)
     assert outcome is story.outcome or outcome in story.also, f"the store read {outcome}"
     check_journal(world, story, told, outcome)
     check_card(world, story, told, outcome)
