@@ -1,5 +1,7 @@
 """What a row should read in Airtable waits for no receipt, no card's row and no link."""
 
+import pytest
+
 from giftcards.domain.outcomes import Outcome
 from tests.world import World
 
@@ -44,3 +46,24 @@ def test_what_fails_in_one_batch_with_an_outcome_does_not_bring_the_outcome_back
     waiting = [body for body in world.queued_bodies() if f"redemption#{row_id}" in body]
     assert waiting
     assert all('"records"' in body for body in waiting)
+
+
+@pytest.mark.parametrize("field", ["Status", "Outcome"])
+def test_a_select_without_our_word_holds_up_nobody(world: World, field: str) -> None:
+    """The mail goes out, the code is masked, and the other cells and rows are written."""
+    redemptions = world.base.table("Redemptions")
+    redemptions.delete_field(field)
+    choices = {"choices": [{"name": "REDEEMED"}]}
+    redemptions.create_field({"name": field, "type": "singleSelect", "options": choices})
+    world.resume()
+    world.shop.issue_card(code=CODE, amount=50)
+    typo = world.ask(Gift_Card_Code="WXYZ")
+    good = world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    assert len(world.mails()) == 2
+    assert world.row(typo)["Gift Card Code"] == "•••• ????"
+    assert world.row(good)["Gift Card Code"] == "•••• 6789"
+    other = "Outcome" if field == "Status" else "Status"
+    assert other in world.row(typo)
+    assert field not in world.row(typo)
+    assert not [body for body in world.queued_bodies() if '"operation"' in body]

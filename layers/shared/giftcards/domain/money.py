@@ -19,6 +19,9 @@ MINOR_UNIT_EXPONENTS = {
 }
 DEFAULT_EXPONENT = 2
 
+# Digits and a decimal point. Python would also read 12_50 as 1250, and 1e3 as a thousand.
+PLAIN_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)"
+
 # No shop's card holds a billion; a longer number is a scanned barcode in the wrong cell.
 LARGEST_AMOUNT_MINOR = 10**12
 # No amount up to there needs more characters; a longer text is something pasted by mistake.
@@ -124,6 +127,8 @@ def read_amount(typed: str | None, *, currency: str) -> Money:
     """The amount a store typed; raises `MoneyError` in words for the store where it is none."""
     if typed is None or not typed.strip():
         raise MoneyError("the amount is missing")
+    if re.fullmatch(PLAIN_NUMBER, typed.strip(), re.ASCII) is None:
+        raise MoneyError("that is not a number")
     amount = Money.parse(typed.strip(), currency)
     if amount <= Money.zero(currency):
         raise MoneyError(f"the amount is {amount}; it has to be more than zero")

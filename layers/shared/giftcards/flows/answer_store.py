@@ -65,21 +65,27 @@ class AnswerStore:
             self.queues.write_records(operation.key)
             return
         if operation.kind == INTERIM_KIND:
-            self._in_turn(operation.snapshot["row_id"], lambda: self._ask_to_wait(operation, result))
+            self._in_turn(
+                operation.snapshot["row_id"], lambda: self._ask_to_wait(operation, result)
+            )
         elif operation.kind == HELD_KIND:
-            self._in_turn(operation.snapshot["row_id"], lambda: self._tell_of_hold(operation, result))
+            self._in_turn(
+                operation.snapshot["row_id"], lambda: self._tell_of_hold(operation, result)
+            )
         elif operation.kind == REDEMPTION:
-            self._answer_redemption(operation, result)
+            self._answer_row(operation, result)
         else:
             self._send(operation, self._compose(operation, result))
 
-    def _answer_redemption(self, operation: Operation, result: Result) -> None:
+    def _answer_row(self, operation: Operation, result: Result) -> None:
         row_id = operation.snapshot["row_id"]
         if not self.journal.load_many([interim_key(row_id), held_key(row_id)]):
             # No earlier word exists; one that is written from now on finds this outcome.
             self._send(operation, self._compose(operation, result))
         else:
             self._in_turn(row_id, lambda: self._send(operation, self._compose(operation, result)))
+        if operation.kind == HELD_KIND:
+            return
         waited = self.clock() - Asked.unpack(operation.snapshot).row_created_at
         self.note_waited(waited.total_seconds())
         # The receipt says how long the store waited, so it is written from here.

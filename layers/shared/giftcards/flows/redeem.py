@@ -251,7 +251,9 @@ class Redeem:
                 operation = self._charge(operation, deadline=deadline)
             case State.SENT:
                 operation = self._find_out(operation)
-            case State.COMMITTED | State.SETTLED | State.HELD | State.PARKED:
+            case State.HELD:
+                self._say_held(operation, Charge.of(operation))
+            case State.COMMITTED | State.SETTLED | State.PARKED:
                 pass
             case _:
                 assert_never(operation.state)
@@ -349,8 +351,9 @@ class Redeem:
         lock: Lease,
         deadline: datetime,
     ) -> Operation:
+        others = [one for one in recent if one.operation != operation.key]
         remembered = charge.remembered(operation, self.clock(), was_refused=False)
-        sent = self._mark_sent(operation, [*recent, remembered], lock=lock, deadline=deadline)
+        sent = self._mark_sent(operation, [*others, remembered], lock=lock, deadline=deadline)
         if sent.state is not State.SENT or sent.sent_by != lock.owner:
             return sent  # too late for this run, or somebody else has moved it
         try:
@@ -525,10 +528,19 @@ class Redeem:
         return self.clock() - asked.row_created_at > patience
 
     def _hold_claim(self, operation: Operation, charge: Charge) -> Operation:
-        """A claim that waited too long: the customer has paid otherwise or left."""
+        """A claim that waited too long: the customer has paid otherwise or left.
+
+        Held first, told then: nobody may read "nothing was charged" while another worker, by whose
+        clock it is not too late yet, sends the debit.
+        """
+        held = self.journal.hold(operation)
+        if held.state is State.HELD:
+            self._say_held(held, charge)
+        return held
+
+    def _say_held(self, operation: Operation, charge: Charge) -> None:
         self._hold(charge.asked, reason=TOO_OLD)
-        self.journal.hold(operation)
-        return self.journal.load(operation.key) or operation
+        self.journal.set_aside(operation)
 
     def _hold(self, asked: Asked, *, reason: str) -> Operation:
         """Let a row wait for the office, and say so to store and office, once."""

@@ -63,12 +63,13 @@ class WriteAirtable:
         )
         recorded = self._load(records)
         trouble: GiftCardError | None = None
-        for write in (
+        steps: list[Callable[[], None]] = [
             lambda: self._write_rows(self._rows(self._load(rows))),
             lambda: self._write_receipts(recorded),
             lambda: self._show_cards(recorded),
             lambda: self._write_status(prongs),
-        ):
+        ]
+        for write in steps:
             try:
                 write()
             except GiftCardError as error:
@@ -132,6 +133,11 @@ class WriteAirtable:
             self.logger.error(
                 "fields are missing in Airtable: add them again and run `ops resume`",
                 extra={"table": table, "fields": sorted(report.missing_fields)},
+            )
+        if report.refused_choices:
+            self.logger.error(
+                "single selects in Airtable lack one of our words: add it as a choice",
+                extra={"table": table, "fields": sorted(report.refused_choices)},
             )
         return set(report.missing_rows)
 

@@ -308,13 +308,26 @@ class Journal:
             values={"now": pack_moment(now), "message_id": message_id},
         )
 
-    def hold(self, operation: Operation) -> None:
-        """Let a claim wait for the office's word. Condition: CLAIMED."""
-        self._table.update(
+    def hold(self, operation: Operation) -> Operation:
+        """Let a claim wait for the office's word; return the operation that stands.
+
+        Condition: CLAIMED. It stays unfinished until it is `set_aside`, once the store was told.
+        """
+        item = self._table.update(
             OPERATION_PREFIX + operation.key,
-            "SET #state = :held REMOVE #queue, #due_at",
+            "SET #state = :held",
             condition="#state = :claimed",
             values={"held": State.HELD, "claimed": State.CLAIMED},
+        )
+        return self._standing(operation.key, item)
+
+    def set_aside(self, operation: Operation) -> None:
+        """Nothing is left to do for a held operation but to wait. Condition: HELD."""
+        self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "REMOVE #queue, #due_at",
+            condition="#state = :held",
+            values={"held": State.HELD},
         )
 
     def release(self, operation: Operation, *, due_at: datetime) -> Operation:

@@ -67,6 +67,9 @@ LIST_ATTEMPTS = 2
 # How many values one formula asks for: a formula of this size is still quick to read and to answer.
 VALUES_A_FORMULA = 50
 
+# Airtable's error where a single select does not have the choice that is to be written.
+LACKS_A_CHOICE = "INVALID_MULTIPLE_CHOICE_OPTIONS"
+
 REDEMPTIONS = "Redemptions"
 CREATION_REQUESTS = "Creation Requests"
 BALANCE_CHECKS = "Balance Checks"
@@ -94,12 +97,14 @@ class UpdateReport:
 
     `missing_rows` are ids of rows that were deleted; `missing_fields` our names of fields that were
     deleted or that the shop's base never had; `missing_links` ids of records that cells were to
-    link to and that were deleted.
+    link to and that were deleted; `refused_choices` our names of single selects that lack one of
+    our words.
     """
 
     missing_rows: frozenset[str] = frozenset()
     missing_fields: frozenset[str] = frozenset()
     missing_links: frozenset[str] = frozenset()
+    refused_choices: frozenset[str] = frozenset()
 
     def __or__(self, other: Self) -> "UpdateReport":
         """Both reports in one."""
@@ -107,6 +112,7 @@ class UpdateReport:
             self.missing_rows | other.missing_rows,
             self.missing_fields | other.missing_fields,
             self.missing_links | other.missing_links,
+            self.refused_choices | other.refused_choices,
         )
 
 
@@ -302,7 +308,8 @@ class Airtable:
     def update_rows(self, table: str, changes: Mapping[str, Mapping[str, object]]) -> UpdateReport:
         """Change cells, by record id and our field names; `None` empties a cell. Ten rows a call.
 
-        A row, field or linked record that was deleted never stops the others: it is reported.
+        A row, field or linked record that was deleted never stops the others, nor does a single
+        select that lacks a word of ours: it is reported.
         Writing the same again is harmless, so `Unconfirmed` means: do it again.
         """
         report = UpdateReport()
@@ -495,10 +502,44 @@ class Airtable:
                     self._table(table).batch_update(changes)
                     return report
             except Refused as refused:
+                if refused.refusal.kind == LACKS_A_CHOICE:
+                    return report | self._update_without_choices(table, left, refused)
                 gone = self._what_is_gone(table, refused, left)
             report |= gone
             left = _without(left, gone, field_ids=self._layout.field_ids.get(table, {}))
         raise VendorSurprise(f"Airtable keeps refusing to write rows of “{table}”")
+
+    def _update_without_choices(
+        self, table: str, left: Mapping[str, dict[str, Json]], refused: Refused
+    ) -> UpdateReport:
+        """A select lacks a word of ours, and Airtable says neither which nor in which row.
+
+        So each row is written by itself, first without its choices, then choice by choice.
+        """
+        choices = self._layout.choice_fields(table)
+        if not any(cells.keys() & choices for cells in left.values()):
+            raise refused.error from refused.__cause__
+        report = UpdateReport()
+        for record_id, cells in left.items():
+            rest = {one: cell for one, cell in cells.items() if one not in choices}
+            report |= self._update_what_is_there(table, {record_id: rest})
+            for field_id in cells.keys() & choices:
+                report |= self._choose(table, record_id, field_id, cells[field_id])
+        return report
+
+    def _choose(self, table: str, record_id: str, field_id: str, choice: Json) -> UpdateReport:
+        """Write one choice into one row; report it where the select does not have it."""
+        call = Call(doing="writing a choice", table=table, changes=True)
+        changes: list[Any] = [{"id": record_id, "fields": {field_id: choice}}]
+        try:
+            with refusals_caught(call, self._layout):
+                self._table(table).batch_update(changes)
+        except Refused as refused:
+            name = self._layout.field_name(table, field_id)
+            if refused.refusal.kind == LACKS_A_CHOICE and name is not None:
+                return UpdateReport(refused_choices=frozenset([name]))
+            return self._what_is_gone(table, refused, {record_id: {field_id: choice}})
+        return UpdateReport()
 
     def _what_is_gone(
         self, table: str, refused: Refused, left: Mapping[str, Mapping[str, Json]]

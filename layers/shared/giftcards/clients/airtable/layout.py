@@ -116,7 +116,12 @@ def expected_tables() -> Mapping[str, ExpectedTable]:
                 "Processed At": Kind.MOMENT,
                 "Message": text,
             },
-            optional={"Confirm Duplicate": typed, "Approved": typed, "Reverse Amount": typed},
+            optional={
+                # A text such as "no" would count as filled in.
+                "Confirm Duplicate": Kind.TICK,
+                "Approved": Kind.TICK,
+                "Reverse Amount": typed,
+            },
         ),
         _table(
             "Gift Cards",
@@ -278,6 +283,14 @@ class Layout:
         if field_id is None:
             raise BaseMismatch(f"The table “{table}” of the Airtable base has no field “{field}”")
         return field_id
+
+    def choice_fields(self, table: str) -> frozenset[str]:
+        """The ids of a table's fields that may be single selects, with choices of their own."""
+        fields = expected_tables()[table].fields
+        ids = self.field_ids.get(table, {})
+        return frozenset(
+            ids[one.name] for one in fields if one.kind is Kind.CHOICE and one.name in ids
+        )
 
     def field_name(self, table: str, field_id: str) -> str | None:
         """Our name for a field id, in whatever case Airtable repeats it; `None` if not ours."""
