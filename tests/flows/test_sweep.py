@@ -69,3 +69,23 @@ def test_what_nobody_can_finish_hides_nothing_that_can(world: World) -> None:
     world.sweep()
     world.drain()
     assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+
+
+def test_what_kills_the_sweep_hides_nothing_that_can_be_finished(world: World) -> None:
+    """A reply that no worker survives stands in front; another customer's debit waits behind."""
+    world.shop.issue_card(code=CODE, amount=50)
+    world.shop.issue_card(code="mnpq2345mnpq6789", amount=50)
+    deadly = world.ask(Gift_Card_Code=CODE)
+    world.effects.kill_on = {"DebitCard": "after"}
+    world.tick()
+    world.advance(40)
+    row_id = world.ask(Gift_Card_Code="mnpq2345mnpq6789")
+    world.base.table("Redemptions").delete(deadly)
+    world.effects.kill_on = {"DebitCard": "after"}
+    world.tick()
+    world.advance(120)
+    world.effects.kill_on = {"CardMovements": "before"}
+    world.sweep()
+    world.sweep()
+    assert state_of(world, deadly) is State.SENT
+    assert state_of(world, row_id) is State.SETTLED

@@ -25,6 +25,10 @@ OPERATIONS_PER_SWEEP = 50
 LOOK_LATER_SECONDS = 200
 
 
+# Less than a sweep, so that the next one takes up what this one died of, behind all the others.
+AFTER_A_DEATH_SECONDS = 30
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
     """Goes on with every unfinished operation whose time has come."""
@@ -52,6 +56,8 @@ class Sweep:
             if operation.state is State.CLAIMED and not running:
                 self._look_later(operation)
                 continue
+            # Before the work: what kills this worker must not stand in front of all others again.
+            self._look_later(operation, seconds=AFTER_A_DEATH_SECONDS)
             try:
                 self._finish(operation, deadline)
             except TryAgain as error:
@@ -72,9 +78,9 @@ class Sweep:
             raise trouble  # after all others: the alarm on this function's errors has to ring
         return finished
 
-    def _look_later(self, operation: Operation) -> None:
+    def _look_later(self, operation: Operation, *, seconds: int = LOOK_LATER_SECONDS) -> None:
         """Go to the end of the line, so that what cannot be finished hides nothing that can."""
-        later = self.clock() + timedelta(seconds=LOOK_LATER_SECONDS)
+        later = self.clock() + timedelta(seconds=seconds)
         self.journal.postpone(operation, due_at=later)
 
     def _finish(self, operation: Operation, deadline: datetime) -> None:
