@@ -70,7 +70,7 @@ class Day:
         self._note_mails()
 
     def _take_ticks(self) -> None:
-        """Our own delayed messages: Lambda takes one that is due, and deletes it when it is done."""
+        """Our own delayed messages: Lambda takes what is due, and deletes it when it is done."""
         url = self.world.queue_urls["StoreTicksQueue"]
         for message in self.world.sqs.receive_message(QueueUrl=url).get("Messages", []):
             due = datetime.fromisoformat(json.loads(message["Body"])["due"])

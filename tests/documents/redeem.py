@@ -2,8 +2,8 @@
 
 python -m tests.documents.redeem        what `make docs` runs
 
-Between `<!-- written by make docs: NAME -->` and `<!-- end: NAME -->` stands what the real code did in
-the in-process world; around it, what people wrote. A test compares the two.
+Between `<!-- written by make docs: NAME -->` and `<!-- end: NAME -->` stands what the real code did
+in the in-process world; around it, what people wrote. A test compares the two.
 """
 
 import os

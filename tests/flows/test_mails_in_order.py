@@ -4,6 +4,7 @@ import pytest
 
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import AccessRefused
+from giftcards.flows.tick import TickEnd
 from sandbox.faults import Fault
 from tests.documents.day import Day
 from tests.world import MAIL_FROM, World
@@ -69,7 +70,7 @@ def test_a_row_that_is_approved_and_then_waits_again_may_be_asked_to_wait(world:
 
 
 def test_please_wait_is_sent_in_time_although_its_mailer_died(world: World) -> None:
-    """SQS gives the message back after three minutes; the store is told within 45 s of the death."""
+    """SQS gives the message back after three minutes; the store is told 45 s after."""
     day = Day(world)
     world.shop.issue_card(code=CODE, amount=50)
     day.pass_by(60)
@@ -123,3 +124,16 @@ def test_a_store_is_told_while_a_fresh_card_is_looked_for_again(world: World) ->
     assert [mail.subject[:8] for mail in day.read] == ["Please w"]
     day.pass_by(60)
     assert [mail.subject[:4] for mail in day.read] == ["Plea", "Paid"]
+
+
+def test_please_wait_names_the_form_and_a_row_edited_meanwhile_stops_nobody(world: World) -> None:
+    """Shopify is away; the clerk corrects a cell of the waiting row."""
+    world.shop.faults.add(Fault.REFUSE_CONNECTION, times=None)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    assert world.tick() is TickEnd.FAILED
+    world.base.table("Redemptions").update(row_id, {"Employee": "Bob", "Amount": 11})
+    world.advance(15)
+    assert world.tick() is TickEnd.FAILED  # and not by an error that nobody expected
+    world.drain()
+    (mail,) = world.mails()
+    assert mail.subject == "Please wait: not confirmed yet (•••• 6789, 10.00 USD)"

@@ -24,7 +24,7 @@ from giftcards.mails import (
 from giftcards.store.journal import Journal, Operation, Result
 from giftcards.store.leases import Leases
 from giftcards.store.queues import Queues
-from giftcards.store.table import unpack_moment
+from giftcards.store.table import unpack_moment, unpack_money
 
 # The lease under which mails about one row are sent one after the other.
 ANSWERING_PREFIX = "answering#"
@@ -111,12 +111,13 @@ class AnswerStore:
         if is_answered or is_held:
             self.journal.mark_answered(interim, message_id=DROPPED, now=self.clock())
             return
-        store = interim.snapshot["store"]
+        store, last4 = interim.snapshot["store"], interim.snapshot["last4"]
         mail = compose_interim(
             Interim(
                 store_name=store["name"],
                 employee=interim.snapshot["employee"],
-                amount=None if asked is None else Asked.unpack(asked.snapshot).amount,
+                masked_card=None if last4 is None else mask(last4),
+                amount=unpack_money(interim.snapshot["amount"]),
                 reference=operation_key_of(row_id),
                 asked_at=unpack_moment(interim.snapshot["row_created_at"]),
                 told_at=self.clock(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from aws_lambda_powertools import Logger
 from giftcards.clients.airtable import Airtable
 from giftcards.domain.codes import Code, clean
 from giftcards.domain.hiding import hide_codes
+from giftcards.domain.money import MoneyError, read_amount
 from giftcards.domain.outcomes import RedemptionRow, Store
 from giftcards.errors import (
     AccessRefused,
@@ -26,7 +28,7 @@ from giftcards.flows.store_book import StoreBook
 from giftcards.logs import hiding
 from giftcards.store.attempts import NEVER_BEGUN, Attempts, RowAttempts
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
-from giftcards.store.table import is_away, pack_moment
+from giftcards.store.table import is_away, pack_moment, pack_money
 
 NOTICE_KIND = "notice"
 INTERIM_KIND = "interim"
@@ -54,9 +56,9 @@ DEATHS_TO_BE_PARKED = 6
 # 15 s away and takes some seconds to reach a row, so what is older than this is told now.
 TELL_AFTER_SECONDS = 10
 
-# A "please wait" that was handed over and not sent within the first of these was probably taken by a
-# mailer that died; SQS gives it back after minutes only, so it is handed over again. No longer than
-# the second: from then on it is SES that refuses, and each tick would add a message to the others.
+# A "please wait" that was handed over and not sent within the first of these was probably taken by
+# a mailer that died. SQS gives it back after minutes only, so it is handed over again. No longer
+# than the second: from then on it is SES that refuses, and each tick would add a message.
 MAILER_IS_DEAD_SECONDS = 25
 SES_REFUSES_SECONDS = 60
 
@@ -297,29 +299,39 @@ class ServeStores:
         if store is None:
             return  # the base could not be read: who asked is not known yet
         now = self.clock()
-        snapshot = {
-            "row_id": row.id,
-            "row_created_at": pack_moment(row.created_at),
-            "store": {"id": store.id, "name": store.name, "email": store.email},
-            "employee": hide_codes(row.employee[:LONGEST_NAME], known=[row.typed_code]),
-            "time_zone": self.redeem.facts.time_zone,
-        }
         try:
-            interim = self.journal.record(
-                interim_key(row.id),
-                kind=INTERIM_KIND,
-                snapshot=snapshot,
-                result=Result(outcome="NOT_CONFIRMED_YET", decided_at=now, mail_to=store.email),
-                due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
-            )
+            # The first note stands: the row may have been edited since.
+            interim = self.journal.load(interim_key(row.id)) or self._note_interim(row, store, now)
         except JournalConflict:
-            return  # it was told before, when the row or the store still read otherwise
+            return  # another worker told it at this moment, and the row was edited in between
         if interim.state is State.COMMITTED:
             self.follow_up.hand_over(interim)
         elif interim.answered_at is None and interim.settled_at is not None:
             under_way = (now - interim.settled_at).total_seconds()
             if MAILER_IS_DEAD_SECONDS <= under_way < SES_REFUSES_SECONDS:
                 self.follow_up.queues.answer_store(interim.key)
+
+    def _note_interim(self, row: RedemptionRow, store: Store, now: datetime) -> Operation:
+        """Note that the store is asked to wait, and which of its forms that is about."""
+        code = clean(row.typed_code)
+        amount = None
+        with suppress(MoneyError):  # its answer will say that the amount cannot be read
+            amount = read_amount(row.typed_amount, currency=self.redeem.facts.currency)
+        return self.journal.record(
+            interim_key(row.id),
+            kind=INTERIM_KIND,
+            snapshot={
+                "row_id": row.id,
+                "row_created_at": pack_moment(row.created_at),
+                "store": {"id": store.id, "name": store.name, "email": store.email},
+                "employee": hide_codes(row.employee[:LONGEST_NAME], known=[row.typed_code]),
+                "last4": code.last4 if isinstance(code, Code) else None,
+                "amount": pack_money(amount),
+                "time_zone": self.redeem.facts.time_zone,
+            },
+            result=Result(outcome="NOT_CONFIRMED_YET", decided_at=now, mail_to=store.email),
+            due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
+        )
 
     def _write_again(self, operation: Operation) -> None:
         """A row that was answered still waits in Airtable: have it written once more."""

@@ -11,10 +11,14 @@ from giftcards.mails.store_answer import LONGEST_NAME, show_moment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interim:
-    """What a store is told while its answer is unknown. Times are aware, `time_zone` the shop's."""
+    """What a store is told while its answer is unknown. Times are aware, `time_zone` the shop's.
+
+    `masked_card` and `amount` are `None` where what was typed could not be read.
+    """
 
     store_name: str
     employee: str
+    masked_card: str | None = None
     amount: Money | None
     reference: str
     asked_at: datetime
@@ -28,8 +32,10 @@ def compose_interim(interim: Interim, *, to: str) -> Mail:
     Raises `NeedsAPerson` where `to` is not one mail address.
     """
     words = read_words("store_answer/not_confirmed_yet.words", {})
-    about = "" if interim.amount is None else f" ({interim.amount})"
+    known = [str(part) for part in (interim.masked_card, interim.amount) if part is not None]
+    about = f" ({', '.join(known)})" if known else ""
     facts = [
+        ("Card", interim.masked_card),
         ("Store", one_line(interim.store_name, longest=LONGEST_NAME)),
         ("Filed by", typed_line(interim.employee, longest=LONGEST_NAME)),
         ("Filed", show_moment(interim.asked_at, interim.time_zone)),
