@@ -305,6 +305,7 @@ def test_reading_fails_as_every_reading_does(
     base: Base,
     airtable: Airtable,
     clock: Clock,
+    *,
     read: Callable[[Airtable], object],
     fault: Fault,
     error: type[Exception],
