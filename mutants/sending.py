@@ -9,7 +9,7 @@ SENDING = "layers/shared/giftcards/clients/sending.py"
 
 
 MARK_AND_CALL = """\
-        sent = self._mark_sent(operation, [*recent, remembered], lock=lock, deadline=deadline)
+        sent = self._mark_sent(operation, [*others, remembered], lock=lock, deadline=deadline)
         if sent.state is not State.SENT or sent.sent_by != lock.owner:
             return sent  # too late for this run, or somebody else has moved it
         try:
@@ -23,7 +23,7 @@ CALL_AND_MARK = """\
             reply = self.shopify.debit(
                 charge.card_id, amount=charge.amount, reference=operation.key, room=room
             )
-            sent = self._mark_sent(operation, [*recent, remembered], lock=lock, deadline=deadline)
+            sent = self._mark_sent(operation, [*others, remembered], lock=lock, deadline=deadline)
 """
 
 MUTANTS = (

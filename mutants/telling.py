@@ -124,8 +124,10 @@ MUTANTS = (
         breaks='"Please wait" is sent without the row\'s lease.',
         file=ANSWER_STORE,
         old=(
-            'self._in_turn(operation.snapshot["row_id"],'
-            " lambda: self._ask_to_wait(operation, result))"
+            "self._in_turn(\n"
+            '                operation.snapshot["row_id"],'
+            " lambda: self._ask_to_wait(operation, result)\n"
+            "            )"
         ),
         new="self._ask_to_wait(operation, result)",
         tests=named(
