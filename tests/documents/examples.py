@@ -6,7 +6,9 @@ Times are fixed: the form is filed at ten in New York, on 23 November 2026.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
+
+from boto3.session import Session
 
 from giftcards.domain.outcomes import Outcome
 from giftcards.wiring import now
@@ -72,7 +74,7 @@ class Example:
         """Live through the story; the last mail is the example."""
         with running_world(**(self.settings or {})) as world:
             post = Post(world.app.aws)
-            world.app = replace(world.app, aws=post)
+            world.app = replace(world.app, aws=cast("Session", post))
             self.story(world)
             mail = post.mails[-1]
         (to,) = mail["Destination"]["ToAddresses"]
@@ -94,7 +96,8 @@ def _serve(world: World, **cells: object) -> str:
 
 
 def _card(world: World, **facts: Any) -> str:
-    return world.shop.issue_card(**({"code": CODE, "amount": 50} | facts)).id
+    known: dict[str, Any] = {"code": CODE, "amount": 50} | facts
+    return world.shop.issue_card(**known).id
 
 
 def _redeemed(world: World) -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from giftcards.store.queues import OUTCOMES_GROUP, Queues
+from giftcards.store.queues import OUTCOMES_GROUP, RECORDS_GROUP, Queues
 from tests.store.conftest import Backend
 from tests.store.refused import refusal_code
 from tests.template_resources import create_queues
@@ -256,16 +256,19 @@ def test_what_follows_from_an_operation_reaches_its_queues(
     queues.answer_store("redemption#1")
     queues.write_operation("redemption#1")
     queues.write_operation("redemption#1")  # it happened twice, so it comes twice
+    queues.write_records("redemption#1")
     queues.write_status("store_transactions")
     (answer,) = take(backend, urls["AnswerStoreQueue"])
     assert json.loads(answer["Body"]) == {"operation": "redemption#1"}
     writes = take(backend, urls["WriteAirtableQueue"])
-    assert [json.loads(write["Body"]) for write in writes] == [
-        {"operation": "redemption#1"},
-        {"operation": "redemption#1"},
-        {"prong": "store_transactions"},
+    assert [
+        (write["Attributes"]["MessageGroupId"], json.loads(write["Body"])) for write in writes
+    ] == [
+        (OUTCOMES_GROUP, {"operation": "redemption#1"}),
+        (OUTCOMES_GROUP, {"operation": "redemption#1"}),
+        (RECORDS_GROUP, {"records": "redemption#1"}),
+        (RECORDS_GROUP, {"prong": "store_transactions"}),
     ]
-    assert {write["Attributes"]["MessageGroupId"] for write in writes} == {OUTCOMES_GROUP}
 
 
 def test_a_tick_comes_when_it_is_due(
