@@ -54,6 +54,9 @@ LIBRARIES = [
     "yaml",
 ]
 
+# A copy has no embedded AWS and no browser beside it; the other backends show the same.
+QUICK = "not deployed and not browser"
+
 # The named tests of one mutant take seconds; a machine busy with many other things gets more.
 SECONDS_PER_MUTANT = 300
 
@@ -124,7 +127,7 @@ def _be_pytest(tree: Path, tests: Sequence[str], report: Path, log: Path) -> Non
     os.chdir(tree)
     sys.dont_write_bytecode = True
     sys.path[:0] = [str(tree / "layers" / "shared"), str(tree)]
-    options = ["-q", "-p", "no:cacheprovider", "--tb=line"]
+    options = ["-q", "-p", "no:cacheprovider", "--tb=line", "-m", QUICK]
     pytest.main([*options, *tests], plugins=[witness])
 
 
