@@ -23,7 +23,16 @@ SECONDS = {Fault.APPLY_LATE: 90.0, Fault.STALE_SEARCH: 30.0}
 
 # Between them these stories make every call of Shopify that a redemption can make.
 TOLD = ("redeemed", "a lost reply, then found", "nobody's code")
-ALL_CALLS = {"FindCard", "ReadCard", "DebitCard", "ReadCards", "CardMovements", "NewestCards"}
+# The writer asks for the shop's facts where it has to learn how many points Shopify has left.
+ALL_CALLS = {
+    "FindCard",
+    "ReadCard",
+    "DebitCard",
+    "ReadCards",
+    "CardMovements",
+    "NewestCards",
+    "ShopFacts",
+}
 
 
 def tell(world: World) -> None:
