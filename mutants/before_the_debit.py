@@ -4,6 +4,7 @@ from mutants.mutant import Guard, Mutant, named
 
 SHOPIFY = "layers/shared/giftcards/clients/shopify/client.py"
 FIND_CARD = "layers/shared/giftcards/clients/shopify/find_card.graphql"
+LOOK_UP = "layers/shared/giftcards/flows/look_up.py"
 REDEEM = "layers/shared/giftcards/flows/redeem.py"
 DUPLICATES = "layers/shared/giftcards/domain/duplicates.py"
 JOURNAL = "layers/shared/giftcards/store/journal.py"
@@ -58,7 +59,7 @@ MUTANTS = (
         name="search-first-look-alike",
         guard=Guard.SEARCH,
         breaks="Of two cards whose codes look alike the first is taken.",
-        file=REDEEM,
+        file=LOOK_UP,
         old="return others[0] if len(others) == 1 else None",
         new="return others[0] if others else None",
         tests=named(

@@ -39,10 +39,10 @@ MUTANTS = (
         guard=Guard.OUTBOX,
         breaks="SETTLED is marked before the follow-ups are handed over.",
         file=FOLLOW_UP,
-        old="        if operation.result.mail_to is not None:\n",
+        old="        if result.mail_to is not None:\n",
         new=(
             "        self.journal.settle(operation, now=self.clock())\n"
-            "        if operation.result.mail_to is not None:\n"
+            "        if result.mail_to is not None:\n"
         ),
         tests=named(
             "flows/test_sweep.py", "test_an_outcome_that_was_not_handed_over_is_handed_over"
@@ -76,8 +76,11 @@ MUTANTS = (
         guard=Guard.OUTBOX,
         breaks="Two messages to the writer that look alike count as one.",
         file=QUEUES,
-        old="MessageDeduplicationId=uuid4().hex,",
-        new="MessageDeduplicationId=json.dumps(body).encode().hex()[:128],",
+        old="MessageGroupId=group,\n            MessageDeduplicationId=uuid4().hex,",
+        new=(
+            "MessageGroupId=group,\n"
+            "            MessageDeduplicationId=json.dumps(body).encode().hex()[:128],"
+        ),
         tests=named(
             "store/test_deduplication.py",
             "test_two_messages_that_look_alike_are_two_things_that_happened",

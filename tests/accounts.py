@@ -39,6 +39,9 @@ class SentMail(Protocol):
     @property
     def destinations(self) -> dict[str, list[str]]: ...
 
+    @property
+    def tags(self) -> dict[str, str]: ...
+
 
 class AwsAccount(Protocol):
     """An account: sessions for workers, and what can be seen from outside."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from random import Random
 from threading import Lock, get_ident
 from typing import Any
@@ -25,7 +26,7 @@ from giftcards.flows.messages import take_each, take_together
 from giftcards.flows.tick import TickEnd
 from giftcards.logs import build_logger
 from giftcards.store.journal import Journal
-from giftcards.store.table import Table
+from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE, Table
 from giftcards.wiring import STORES_PRONG, Application, now
 from sandbox.airtable import Base, build_standard_base
 from sandbox.airtable import create_app as airtable_app
@@ -49,12 +50,16 @@ SHOP_TOKEN = "shpat_sandbox"
 AIRTABLE_TOKEN = "patSandbox"
 KLAVIYO_KEY = "pk_sandbox"
 BASE_ID = "appSandbox0000000"
+CONFIGURATION_SET = "tests"
 MAIL_FROM = "cards@shop.example"
 OFFICE = "office@shop.example"
 PEPPER = "a pepper of more than thirty-two characters"
 
 # A worker's time, as in the template.
 WORKER_SECONDS = 20
+
+# The same for the functions that make cards and send customers' mail.
+BULK_WORKER_SECONDS = 60
 
 # After this many rounds a shop that is not quiet never will be.
 ROUNDS_TO_QUIET = 100
@@ -85,6 +90,9 @@ def _describe(request: requests.PreparedRequest) -> str:
         query = json.loads(request.body or "{}")["query"]
         return " ".join(query.split()[:2]).split("(")[0]
     return str(request.path_url).split("?")[0]
+
+
+type Take = Callable[[Application, Mapping[str, Any]], dict[str, Any]]
 
 
 class StoppedAtDeath(Exception):
@@ -130,7 +138,9 @@ class World:
         self.queue_urls = create_queues(self.sqs)
         self.journal = Journal(Table(self.dynamodb, name=TABLE_NAME))  # looking has no effect
         self.ses.create_email_identity(EmailIdentity=MAIL_FROM)
-        self.config = _config(self.queue_urls, settings)
+        self.ses.create_configuration_set(ConfigurationSetName=CONFIGURATION_SET)
+        key = aws.client("kms").create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+        self.config = _config(self.queue_urls, key["KeyMetadata"]["KeyId"], settings)
         store = {"Name": "Main Street", "Email": "main@shop.example"}
         self.store_id = self.base.table("Stores").create(store)["id"]
         self.logger = build_logger(f"tests-{uuid4().hex[:6]}")  # a logger keeps its first stdout
@@ -209,6 +219,28 @@ class World:
         typed = {name: value for name, value in row.items() if value is not None}
         return self.base.submit_form("Redemptions", typed)["id"]
 
+    def sell(self, **cells: object) -> str:
+        """A store files a creation request; returns the row's id. Field names with underscores."""
+        row = {
+            "Store": [self.store_id],
+            "Employee": "Ana",
+            "Amount": 25,
+            "Recipient Name": "Rosa",
+            "Recipient Email": "rosa@example.com",
+        }
+        row |= {name.replace("_", " "): value for name, value in cells.items()}
+        typed = {name: value for name, value in row.items() if value is not None}
+        return self.base.submit_form("Creation Requests", typed)["id"]
+
+    def check_balance(self, code: str, email: str = "rosa@example.com") -> str:
+        """A customer asks for a balance on the website; returns the row's id."""
+        row = {"Gift Card Code": code, "Email": email}
+        return self.base.submit_form("Balance Checks", row)["id"]
+
+    def request(self, row_id: str) -> dict[str, Any]:
+        """The cells of a creation request as Airtable shows them."""
+        return dict(self.base.table("Creation Requests").get(row_id)["fields"])
+
     def row(self, row_id: str) -> dict[str, Any]:
         """The cells of a redemption row as Airtable shows them."""
         return dict(self.base.table("Redemptions").get(row_id)["fields"])
@@ -225,7 +257,9 @@ class World:
 
     def _tick(self, app: Application, event: dict[str, Any]) -> TickEnd:
         deadline = now() + timedelta(seconds=WORKER_SECONDS)
-        return app.tick(STORES_PRONG).take(event, lambda: app.serve_stores().run(deadline))
+        return app.tick(STORES_PRONG).take(
+            event, lambda offset: app.serve_counter().run(deadline, offset_seconds=offset)
+        )
 
     def delayed_tick(self, *, late_by_seconds: int) -> TickEnd | None:
         """One of our own delayed messages arrives, later than it was meant to."""
@@ -244,11 +278,18 @@ class World:
     def drain(self) -> None:
         """The one-offs take their messages, batch after batch, until none is visible."""
         for _ in range(BATCHES_TO_RUN_DRY):
-            if self._consume("AnswerStoreQueue", self._answer):
-                continue  # stores first
-            if not self._consume("WriteAirtableQueue", self._write):
+            if not any(self._consume(queue, take) for queue, take in self._one_offs()):
                 return
         raise AssertionError("the queues never ran dry")
+
+    def _one_offs(self) -> list[tuple[str, Take]]:
+        """The queues of the one-offs, stores first, each with what its function does."""
+        return [
+            ("AnswerStoreQueue", self._answer),
+            ("WriteAirtableQueue", self._write),
+            ("DeliverToCustomerQueue", self._deliver),
+            ("IssueCardsQueue", self._issue),
+        ]
 
     def serve(self) -> None:
         """One minute of a healthy shop: a tick, and all that follows from it."""
@@ -268,8 +309,8 @@ class World:
         raise AssertionError("the shop never came to rest")
 
     def _is_quiet(self) -> bool:
-        unfinished = any("queue" in item for item in self.items())
-        queued = self.queued_in("AnswerStoreQueue") + self.queued_in("WriteAirtableQueue")
+        unfinished = any(item.get("queue") in {OPEN_QUEUE, PARKED_QUEUE} for item in self.items())
+        queued = any(self.queued_in(queue) for queue, _ in self._one_offs())
         return not unfinished and not queued
 
     def _answer(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -286,6 +327,24 @@ class World:
             event,
             app.write_airtable().write,
             retry_soon=app.queues.retry_write_soon,
+            logger=app.logger,
+        )
+
+    def _issue(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
+        flow = app.issue_cards()
+        deadline = now() + timedelta(seconds=BULK_WORKER_SECONDS)
+        return take_each(
+            event,
+            lambda message: flow.take_turn(message["operation"], deadline=deadline),
+            retry_soon=app.queues.retry_issue_soon,
+            logger=app.logger,
+        )
+
+    def _deliver(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
+        return take_each(
+            event,
+            app.serve_customers().take,
+            retry_soon=app.queues.retry_delivery_soon,
             logger=app.logger,
         )
 
@@ -370,8 +429,9 @@ def running_world(
         yield world
 
 
-def _config(queue_urls: Mapping[str, str], settings: Mapping[str, Any]) -> Config:
+def _config(queue_urls: Mapping[str, str], key_id: str, settings: Mapping[str, Any]) -> Config:
     values: dict[str, Any] = {
+        "code_key_ids": (key_id,),
         "stage": "test",
         "table_name": TABLE_NAME,
         "shopify_url": SHOP_URL,
@@ -398,6 +458,24 @@ def _config(queue_urls: Mapping[str, str], settings: Mapping[str, Any]) -> Confi
         "most_misses": 20,
         "misses_seconds": 600,
         "accept_historical": False,
+        "issue_cards_queue_url": queue_urls["IssueCardsQueue"],
+        "deliver_queue_url": queue_urls["DeliverToCustomerQueue"],
+        "deliver_dead_letters_url": queue_urls["DeliverToCustomerDeadLetters"],
+        "mail_configuration_set": CONFIGURATION_SET,
+        "sale_offsets_seconds": (0, 30),
+        "check_offsets_seconds": (0,),
+        "themes": ("Standard", "Birthday", "Wedding", "Holiday"),
+        "largest_quantity": 500,
+        "promotional_days": 0,
+        "paid_years": 0,
+        "cap_per_card": Decimal(500),
+        "cap_per_store_and_day": Decimal(5000),
+        "cap_per_recipient_and_day": Decimal(2000),
+        "send_hour": 8,
+        "digest_hour": 7,
+        "most_checks": 5,
+        "most_check_misses": 10,
+        "most_check_misses_of_all": 200,
     }
     return Config(**(values | dict(settings)))
 

@@ -11,5 +11,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     """Take a tick: EventBridge's minute, or one of our own delayed messages."""
     app = application()
     deadline = app.deadline(context)
-    end = app.tick(STORES_PRONG).take(event, lambda: app.serve_stores().run(deadline))
+    end = app.tick(STORES_PRONG).take(
+        event, lambda offset: app.serve_counter().run(deadline, offset_seconds=offset)
+    )
     return {"tick": end}

@@ -1,17 +1,21 @@
 """SES in memory: mail is sent from addresses it knows, and kept."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from tests.aws_in_memory.errors import known_only, refusal
+from tests.aws_in_memory.errors import invalid, known_only, refusal
 from tests.aws_in_memory.sqs import REGION
+
+# What SES takes in a tag (SES API v2, MessageTag).
+TAG = re.compile(r"[A-Za-z0-9_.@-]{1,256}")
 
 
 @dataclass(frozen=True, slots=True)
 class SentMail:
-    """One mail that SES took; `body` is the HTML one, `text` the other."""
+    """One mail that SES took; `body` is the HTML one, `text` the other, `tags` what it names."""
 
     id: str
     source: str
@@ -19,6 +23,7 @@ class SentMail:
     subject: str
     body: str
     text: str
+    tags: dict[str, str]
 
 
 class Ses:
@@ -26,6 +31,7 @@ class Ses:
 
     def __init__(self) -> None:
         self._identities: set[str] = set()
+        self._configuration_sets: set[str] = set()
         self._sent: list[SentMail] = []
         self._lock = Lock()
 
@@ -44,6 +50,12 @@ class Ses:
         kind = "EMAIL_ADDRESS" if "@" in EmailIdentity else "DOMAIN"
         return {"IdentityType": kind, "VerifiedForSendingStatus": True}
 
+    def create_configuration_set(self, *, ConfigurationSetName: str) -> dict[str, Any]:
+        """Know a configuration set; its event destinations are the template's matter."""
+        with self._lock:
+            self._configuration_sets.add(ConfigurationSetName)
+        return {}
+
     def delete_email_identity(self, *, EmailIdentity: str) -> dict[str, Any]:
         """Forget an address or a domain."""
         with self._lock:
@@ -59,10 +71,19 @@ class Ses:
         FromEmailAddress: str,
         Destination: Mapping[str, list[str]],
         Content: Mapping[str, Any],
+        ConfigurationSetName: str | None = None,
+        EmailTags: Sequence[Mapping[str, str]] = (),
     ) -> dict[str, Any]:
         """Send a mail with a text and an HTML body."""
         known_only(Destination, {"ToAddresses"}, "SendEmail")
         known_only(Content, {"Simple"}, "SendEmail")
+        if ConfigurationSetName not in {None, *self._configuration_sets}:
+            message = f"Configuration set <{ConfigurationSetName}> does not exist."
+            raise refusal("SendEmail", "NotFoundException", message, status=404)
+        for tag in EmailTags:
+            known_only(tag, {"Name", "Value"}, "SendEmail")
+            if not TAG.fullmatch(tag["Name"]) or not TAG.fullmatch(tag["Value"]):
+                raise invalid("SendEmail", f"Invalid tag {tag}")
         simple = Content["Simple"]
         known_only(simple, {"Subject", "Body"}, "SendEmail")
         known_only(simple["Body"], {"Text", "Html"}, "SendEmail")
@@ -84,6 +105,7 @@ class Ses:
                 subject=simple["Subject"]["Data"],
                 body=simple["Body"]["Html"]["Data"],
                 text=simple["Body"]["Text"]["Data"],
+                tags={tag["Name"]: tag["Value"] for tag in EmailTags},
             )
             self._sent.append(mail)
             return {"MessageId": mail.id}

@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -33,6 +34,25 @@ GOOD = {
     "MOST_MISSES": "20",
     "MISSES_SECONDS": "600",
     "ACCEPT_HISTORICAL": "no",
+    "ISSUE_CARDS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/issue.fifo",
+    "DELIVER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/deliver",
+    "DELIVER_DEAD_LETTERS_URL": "https://sqs.us-east-1.amazonaws.com/1/dead",
+    "MAIL_CONFIGURATION_SET": "universal-gift-cards",
+    "CODE_KEY_IDS": "1234abcd-12ab-34cd-56ef-1234567890ab, 9876abcd-12ab-34cd-56ef-1234567890ab",
+    "SALE_OFFSETS_SECONDS": "0,30",
+    "CHECK_OFFSETS_SECONDS": "0",
+    "THEMES": "Standard,Birthday",
+    "LARGEST_QUANTITY": "500",
+    "PROMOTIONAL_DAYS": "0",
+    "PAID_YEARS": "5",
+    "CAP_PER_CARD": "499.50",
+    "CAP_PER_STORE_AND_DAY": "5000",
+    "CAP_PER_RECIPIENT_AND_DAY": "0",
+    "SEND_HOUR": "8",
+    "DIGEST_HOUR": "0",
+    "MOST_CHECKS": "5",
+    "MOST_CHECK_MISSES": "10",
+    "MOST_CHECK_MISSES_OF_ALL": "200",
 }
 PEPPER = "p" * 32
 
@@ -44,6 +64,11 @@ def test_good_settings_are_read() -> None:
     assert config.shopify_url == "https://shop.myshopify.com"
     assert config.secrets_prefix == "/universal-gift-cards/prod"
     assert config.airtable_names["Redemptions"]["Amount"] == "Value"
+    assert [key[:4] for key in config.code_key_ids] == ["1234", "9876"]
+    assert config.themes == ("Standard", "Birthday")
+    assert config.cap_per_card == Decimal("499.50")
+    assert (config.sale_offsets_seconds, config.check_offsets_seconds) == ((0, 30), (0,))
+    assert (config.send_hour, config.digest_hour) == (8, 0)
 
 
 def test_all_that_is_missing_is_named_at_once() -> None:

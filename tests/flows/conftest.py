@@ -11,3 +11,10 @@ from tests.world import World, running_world
 def world() -> Iterator[World]:
     with running_world() as world:
         yield world
+
+
+@pytest.fixture
+def redemptions_only() -> Iterator[World]:
+    """A world whose ticks on the minute look for redemptions only, as most ticks do."""
+    with running_world(sale_offsets_seconds=(30,), check_offsets_seconds=(30,)) as world:
+        yield world

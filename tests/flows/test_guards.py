@@ -77,7 +77,7 @@ def test_a_row_that_two_workers_see_at_once_is_charged_once(world: World) -> Non
     """A run that overlaps another one: both read the row before either has claimed it."""
 
     def run(app: Application) -> None:
-        app.serve_stores().run(now() + timedelta(seconds=WORKER_SECONDS))
+        app.serve_counter().run(now() + timedelta(seconds=WORKER_SECONDS), offset_seconds=15)
 
     card = world.shop.issue_card(code=CODE, amount=50)
     world.ask(Gift_Card_Code=CODE, Amount=1)

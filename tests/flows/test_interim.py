@@ -93,7 +93,8 @@ def test_the_answer_waits_while_please_wait_is_on_its_way(world: World) -> None:
     assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
 
 
-def test_a_receipt_says_how_long_the_store_waited(world: World) -> None:
+def test_a_receipt_says_how_long_the_store_waited(redemptions_only: World) -> None:
+    world = redemptions_only
     world.shop.issue_card(code=CODE, amount=50)
     world.ask(Gift_Card_Code=CODE)
     world.advance(12)

@@ -33,7 +33,8 @@ def test_a_debit_that_was_applied_is_found_again(world: World, fault: Fault) -> 
     assert world.row(row_id)["Balance After"] == 40
 
 
-def test_a_debit_that_never_ran_is_not_charged_for_ever(world: World) -> None:
+def test_a_debit_that_never_ran_is_not_charged_for_ever(redemptions_only: World) -> None:
+    world = redemptions_only
     card = world.shop.issue_card(code=CODE, amount=50)
     row_id = world.ask(Gift_Card_Code=CODE)
     world.shop.faults.add(Fault.FAIL_BEFORE, operation=DEBIT)

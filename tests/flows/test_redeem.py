@@ -181,7 +181,8 @@ def test_a_debit_waits_for_its_points_before_it_is_marked_sent(world: World) -> 
     assert world.shop.refused_as_too_fast == 0
 
 
-def test_the_stores_hold_nothing_back_and_mirroring_does(world: World) -> None:
+def test_the_stores_hold_nothing_back_and_mirroring_does(redemptions_only: World) -> None:
+    world = redemptions_only
     world.shop.issue_card(code=CODE, amount=50)
     world.ask(Gift_Card_Code=CODE)
     assert world.shop.spend_points(1_900)

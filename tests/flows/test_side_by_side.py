@@ -22,7 +22,10 @@ def file_rows(world: World, count: int) -> list[str]:
     return [world.ask(Gift_Card_Code=code_of(number), Amount=10) for number in range(count)]
 
 
-def test_a_hundred_cards_in_one_run_cost_one_read_and_one_debit_each(world: World) -> None:
+def test_a_hundred_cards_in_one_run_cost_one_read_and_one_debit_each(
+    redemptions_only: World,
+) -> None:
+    world = redemptions_only
     rows = file_rows(world, 100)
     world.tick()
     calls = Counter(

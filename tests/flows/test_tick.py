@@ -12,10 +12,12 @@ from tests.world import World, running_world
 CODE = "wxyz2345abcd6789"
 
 
-def test_the_minute_sends_three_delayed_ticks(world: World) -> None:
+def test_the_minute_sends_three_delayed_ticks(redemptions_only: World) -> None:
+    world = redemptions_only
     assert world.tick() is TickEnd.RAN
     bodies = world.delayed_ticks()
     assert [delay for delay, _ in bodies] == [15, 30, 45]
+    assert [body["offset"] for _, body in bodies] == [15, 30, 45]
     due = [body["due"] for _, body in bodies]
     assert due == [(now() + timedelta(seconds=s)).isoformat() for s in (15, 30, 45)]
 
@@ -112,6 +114,8 @@ def test_status_is_written_when_it_changes_and_every_ten_minutes(world: World) -
 
 @pytest.mark.parametrize("offsets", [(5,), (10, 20, 30, 40, 50)])
 def test_how_often_is_configuration(offsets: tuple[int, ...]) -> None:
-    with running_world(tick_offsets_seconds=offsets) as world:
+    with running_world(
+        tick_offsets_seconds=offsets, sale_offsets_seconds=(59,), check_offsets_seconds=(59,)
+    ) as world:
         world.tick()
         assert tuple(delay for delay, _ in world.delayed_ticks()) == offsets

@@ -22,6 +22,9 @@ def test_two_messages_that_look_alike_are_two_things_that_happened() -> None:
         tick_url="https://sqs.test/ticks",
         answer_store_url="https://sqs.test/answers",
         write_airtable_url=WRITER_URL,
+        issue_cards_url="https://sqs.test/issue.fifo",
+        deliver_url="https://sqs.test/deliver",
+        deliver_dead_letters_url="https://sqs.test/dead",
     )
     with Stubber(client) as sqs:
         sqs.add_response("send_message", {"MessageId": "1"})

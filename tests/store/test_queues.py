@@ -240,6 +240,9 @@ def queues(backend: Backend, urls: dict[str, str]) -> Queues:
         tick_url=urls["StoreTicksQueue"],
         answer_store_url=urls["AnswerStoreQueue"],
         write_airtable_url=urls["WriteAirtableQueue"],
+        issue_cards_url=urls["IssueCardsQueue"],
+        deliver_url=urls["DeliverToCustomerQueue"],
+        deliver_dead_letters_url=urls["DeliverToCustomerDeadLetters"],
     )
 
 
@@ -266,7 +269,7 @@ def test_what_follows_from_an_operation_reaches_its_queues(
     ] == [
         (OUTCOMES_GROUP, {"operation": "redemption#1"}),
         (OUTCOMES_GROUP, {"operation": "redemption#1"}),
-        (RECORDS_GROUP, {"records": "redemption#1"}),
+        (RECORDS_GROUP, {"records": ["redemption#1"]}),
         (RECORDS_GROUP, {"prong": "store_transactions"}),
     ]
 

@@ -154,7 +154,7 @@ def change(key: str, condition: str | None, **values: object) -> Change:
 
 def test_two_changes_happen_together(table: Table) -> None:
     put(table, a={"n": 1}, b={"n": 1})
-    assert table.update_both(change("a", None, n=2), change("b", "#n = :was", n=3, was=1))
+    assert table.update_together(change("a", None, n=2), change("b", "#n = :was", n=3, was=1))
     assert table.get_many(["a", "b"]) == {"a": {"key": "a", "n": 2}, "b": {"key": "b", "n": 3}}
 
 
@@ -164,7 +164,7 @@ def test_two_changes_are_refused_together(table: Table, refused: str) -> None:
     first, second = (
         change(key, "#n = :was", n=2, was=0 if key == refused else 1) for key in ("a", "b")
     )
-    assert not table.update_both(first, second)
+    assert not table.update_together(first, second)
     assert table.get_many(["a", "b"]) == {"a": {"key": "a", "n": 1}, "b": {"key": "b", "n": 1}}
 
 

@@ -26,10 +26,11 @@ FOURTEEN_DAYS = 14 * 24 * 3600
 WILDCARDS = {
     # SES asks for the identity it sends by (the address's or its domain's), in its sandbox for the
     # recipient's too, and for the identity's configuration set; the condition pins the sender.
-    ("AnswerStoreRole", "Mail"): {
+    (role, "Mail"): {
         "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*",
         "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/*",
-    },
+    }
+    for role in ("AnswerStoreRole", "DeliverToCustomerRole")
 }
 
 # What a new account would have to ask AWS for, or what costs money while nothing happens.
@@ -50,7 +51,8 @@ def test_the_journal_outlives_mistakes(template: dict[str, Any]) -> None:
     assert journal["SSESpecification"] == {"SSEEnabled": True}
     assert journal["BillingMode"] == "PAY_PER_REQUEST"
     assert "TableName" not in journal, "a table with a name could not be retained and made anew"
-    assert "TimeToLiveSpecification" not in journal, "money operations never expire"
+    # Counts of a day expire. Operations never do: they have no such attribute (test_no_expiry.py).
+    assert journal["TimeToLiveSpecification"] == {"AttributeName": "forget_at", "Enabled": True}
 
 
 def test_the_journal_has_the_keys_the_store_uses(template: dict[str, Any]) -> None:
@@ -161,7 +163,8 @@ def test_mail_goes_out_under_one_name_only(template: dict[str, Any]) -> None:
     ]
 
     assert [sender["Condition"] for sender in senders] == [
-        {"StringEquals": {"ses:FromAddress": {"Ref": "MailFrom"}}}
+        {"StringEquals": {"ses:FromAddress": {"Ref": "MailFrom"}}},
+        {"StringEquals": {"ses:FromAddress": {"Ref": "MailFrom"}}},
     ]
 
 

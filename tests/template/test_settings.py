@@ -67,6 +67,8 @@ def _settings(template: dict[str, Any], answers: dict[str, str]) -> dict[str, st
                 filled[name] = parameters[target]
             case {"Ref": target}:
                 filled[name] = f"https://sqs.us-east-1.amazonaws.com/123456789012/{target}"
+            case {"Fn::If": [_, _, otherwise]}:  # a retailer with one key
+                filled[name] = f"key-of-{otherwise['Ref']}"
             case {"Fn::Sub": text}:
                 filled[name] = text.replace("${Stage}", parameters["Stage"])
             case _:

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from giftcards.flows.redeem import CLOCK_SKEW_SECONDS
-from giftcards.store.queues import ANSWER_RETRY_SECONDS, WRITE_RETRY_SECONDS
+from giftcards.store.queues import (
+    ANSWER_RETRY_SECONDS,
+    DELIVER_RETRY_SECONDS,
+    ISSUE_GROUP,
+    ISSUE_RETRY_SECONDS,
+    OUTCOMES_GROUP,
+    RECORDS_GROUP,
+    WRITE_RETRY_SECONDS,
+)
 from tests.template.reading import FUNCTION, QUEUE, attribute_of, events, of_type
 
 # AWS's advice for a queue read by a function, so that no message comes back while it is worked on.
@@ -14,6 +22,16 @@ VISIBILITY_TIMES_TIMEOUT = 6
 
 # What a new AWS account may have (AWS Lambda quotas).
 WORKERS_OF_A_NEW_ACCOUNT = 10
+
+# A run of a prong is under way, and the next tick comes.
+AT_ONCE_OF_A_PRONG = 2
+
+# A FIFO queue has as many readers at work as it has groups with messages (AWS Lambda and SQS FIFO).
+GROUPS = {
+    "WriteAirtable": len({OUTCOMES_GROUP, RECORDS_GROUP}),
+    "IssueCards": len({ISSUE_GROUP}),
+}
+UNBOUNDED = 1000
 
 # They hold the lock of a card while money moves.
 MOVE_MONEY = ("StoreTransactions", "Sweep")
@@ -84,7 +102,12 @@ def test_a_tick_that_failed_can_come_back_before_it_is_forgotten(template: dict[
 
 @pytest.mark.parametrize(
     ("name", "steps"),
-    [("AnswerStoreQueue", ANSWER_RETRY_SECONDS), ("WriteAirtableQueue", WRITE_RETRY_SECONDS)],
+    [
+        ("AnswerStoreQueue", ANSWER_RETRY_SECONDS),
+        ("WriteAirtableQueue", WRITE_RETRY_SECONDS),
+        ("IssueCardsQueue", ISSUE_RETRY_SECONDS),
+        ("DeliverToCustomerQueue", DELIVER_RETRY_SECONDS),
+    ],
 )
 def test_one_offs_are_tried_through_an_outage_of_an_hour(
     template: dict[str, Any], name: str, steps: tuple[int, ...]
@@ -109,12 +132,29 @@ def test_timers_end_before_they_ring_again(template: dict[str, Any]) -> None:
             assert function["Timeout"] < _rate_seconds(template, event["Schedule"]), name
 
 
+def test_a_prongs_runs_overlap_by_two_at_most(template: dict[str, Any]) -> None:
+    """Ticks come this far apart, and whoever finds the prong's lease held is gone at once."""
+    offsets = [
+        int(part) for part in template["Parameters"]["TickOffsetsSeconds"]["Default"].split(",")
+    ]
+    gaps = [later - earlier for earlier, later in zip([0, *offsets], [*offsets, 60], strict=True)]
+    prong = template["Resources"]["StoreTransactions"]["Properties"]
+
+    assert prong["Timeout"] < AT_ONCE_OF_A_PRONG * min(gaps)
+
+
 def test_a_new_account_has_workers_for_the_worst_case(template: dict[str, Any]) -> None:
     worst = 0
-    for function in of_type(template, FUNCTION).values():
-        worst += len(events(function, "Schedule"))  # one at a time: see the test above
+    for name, function in of_type(template, FUNCTION).items():
+        queues = events(function, "SQS")
+        timers = len(events(function, "Schedule"))  # one at a time: see the test above
+        if timers and queues:
+            worst += AT_ONCE_OF_A_PRONG
+            continue
+        worst += timers
         worst += sum(
-            event["ScalingConfig"]["MaximumConcurrency"] for event in events(function, "SQS")
+            min(event["ScalingConfig"]["MaximumConcurrency"], GROUPS.get(name, UNBOUNDED))
+            for event in queues
         )
 
     assert 0 < worst <= WORKERS_OF_A_NEW_ACCOUNT

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
 from giftcards.errors import ConfigurationError
@@ -19,6 +20,7 @@ SHORTEST_PEPPER_CHARACTERS = 32
 
 # SQS delays a message by at most 900 seconds, but a tick beyond the minute belongs to the next one.
 LATEST_TICK_OFFSET_SECONDS = 59
+SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,9 @@ class Config:
     Rows created before `live_from` are never processed, whatever they say.
     `airtable_names` maps our table and field names to a shop's own:
     `{"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}`, the empty key being the table.
+    Caps are in major units of the shop's currency, and hours on the clocks of the shop; of caps,
+    `promotional_days` and `paid_years`, 0 means none. The offsets of sales and checks are those of
+    the ticks at which they are looked for, 0 being the full minute.
     """
 
     stage: str
@@ -39,6 +44,7 @@ class Config:
     klaviyo_url: str
     secrets_prefix: str
     mail_from: str
+    mail_configuration_set: str
     office_email: str
     live_from: datetime
     tick_queue_url: str
@@ -56,6 +62,24 @@ class Config:
     most_misses: int
     misses_seconds: int
     accept_historical: bool
+    issue_cards_queue_url: str
+    deliver_queue_url: str
+    deliver_dead_letters_url: str
+    code_key_ids: tuple[str, ...]
+    sale_offsets_seconds: tuple[int, ...]
+    check_offsets_seconds: tuple[int, ...]
+    themes: tuple[str, ...]
+    largest_quantity: int
+    promotional_days: int
+    paid_years: int
+    cap_per_card: Decimal
+    cap_per_store_and_day: Decimal
+    cap_per_recipient_and_day: Decimal
+    send_hour: int
+    digest_hour: int
+    most_checks: int
+    most_check_misses: int
+    most_check_misses_of_all: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Config":
@@ -71,6 +95,7 @@ class Config:
             klaviyo_url=reader.url("KLAVIYO_URL"),
             secrets_prefix=reader.text("SECRETS_PREFIX").rstrip("/"),
             mail_from=reader.address("MAIL_FROM"),
+            mail_configuration_set=reader.text("MAIL_CONFIGURATION_SET"),
             office_email=reader.address("OFFICE_EMAIL"),
             live_from=reader.moment("LIVE_FROM"),
             tick_queue_url=reader.url("TICK_QUEUE_URL"),
@@ -88,6 +113,24 @@ class Config:
             most_misses=reader.count("MOST_MISSES"),
             misses_seconds=reader.count("MISSES_SECONDS"),
             accept_historical=reader.choice("ACCEPT_HISTORICAL"),
+            issue_cards_queue_url=reader.url("ISSUE_CARDS_QUEUE_URL"),
+            deliver_queue_url=reader.url("DELIVER_QUEUE_URL"),
+            deliver_dead_letters_url=reader.url("DELIVER_DEAD_LETTERS_URL"),
+            code_key_ids=reader.list("CODE_KEY_IDS"),
+            sale_offsets_seconds=reader.looks("SALE_OFFSETS_SECONDS"),
+            check_offsets_seconds=reader.looks("CHECK_OFFSETS_SECONDS"),
+            themes=reader.list("THEMES"),
+            largest_quantity=reader.count("LARGEST_QUANTITY"),
+            promotional_days=reader.zero_or_more("PROMOTIONAL_DAYS"),
+            paid_years=reader.zero_or_more("PAID_YEARS"),
+            cap_per_card=reader.amount("CAP_PER_CARD"),
+            cap_per_store_and_day=reader.amount("CAP_PER_STORE_AND_DAY"),
+            cap_per_recipient_and_day=reader.amount("CAP_PER_RECIPIENT_AND_DAY"),
+            send_hour=reader.hour("SEND_HOUR"),
+            digest_hour=reader.hour("DIGEST_HOUR"),
+            most_checks=reader.count("MOST_CHECKS"),
+            most_check_misses=reader.count("MOST_CHECK_MISSES"),
+            most_check_misses_of_all=reader.count("MOST_CHECK_MISSES_OF_ALL"),
         )
         reader.complain()
         if config.settling_seconds < config.lease_seconds:
@@ -137,6 +180,22 @@ class _Reader:
     def count(self, name: str) -> int:
         return self._read(name, _positive, "a whole number above zero", 1)
 
+    def zero_or_more(self, name: str) -> int:
+        return self._read(name, _zero_or_more, "a whole number, 0 for none", 0)
+
+    def hour(self, name: str) -> int:
+        return self._read(name, _hour, "an hour of the day, 0 to 23", 0)
+
+    def amount(self, name: str) -> Decimal:
+        return self._read(name, _amount, "an amount such as 500 or 49.50, 0 for none", Decimal(0))
+
+    def list(self, name: str) -> tuple[str, ...]:
+        return self._read(name, _list, "names separated by commas", ())
+
+    def looks(self, name: str) -> tuple[int, ...]:
+        expected = f"seconds from 0 to {LATEST_TICK_OFFSET_SECONDS}, rising, such as 0,30"
+        return self._read(name, _looks, expected, ())
+
     def choice(self, name: str) -> bool:
         return self._read(name, _yes_or_no, "yes or no", stand_in=False)
 
@@ -172,6 +231,44 @@ def _positive(text: str) -> int:
     if number <= 0:
         raise ValueError
     return number
+
+
+def _zero_or_more(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def _hour(text: str) -> int:
+    number = int(text)
+    if number not in range(24):
+        raise ValueError
+    return number
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise ValueError from None
+    if not amount.is_finite() or amount < 0:
+        raise ValueError
+    return amount
+
+
+def _list(text: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not parts or len(set(parts)) != len(parts):
+        raise ValueError
+    return parts
+
+
+def _looks(text: str) -> tuple[int, ...]:
+    offsets = tuple(int(part) for part in text.split(","))
+    if list(offsets) != sorted(set(offsets)) or not 0 <= offsets[0] <= offsets[-1] < SECONDS:
+        raise ValueError
+    return offsets
 
 
 def _yes_or_no(text: str) -> bool:

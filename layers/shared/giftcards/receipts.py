@@ -11,6 +11,12 @@ class Action(StrEnum):
     """What was done. The list is closed: a new kind of action gets a name here first."""
 
     REDEEM_IN_STORE = "Redeem in store"
+    SELL_IN_STORE = "Sell in store"
+    DELIVER = "Send to customer"
+    DELIVER_AGAIN = "Send to customer again"
+    CONFIRM_GIFT = "Confirm gift to purchaser"
+    CHECK_BALANCE = "Check balance"
+    MAIL_BOUNCED = "Mail came back"
 
 
 class ReceiptOutcome(StrEnum):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from giftcards.clients.airtable import (
     Layout,
     Pace,
 )
+from giftcards.clients.code_maker import CodeMaker
 from giftcards.clients.klaviyo import Klaviyo
 from giftcards.clients.mail import Mailer
 from giftcards.clients.shopify import (
@@ -37,22 +39,40 @@ from giftcards.clients.shopify import (
     StaticToken,
 )
 from giftcards.config import Config, Secrets
-from giftcards.domain.cards import ShopFacts
+from giftcards.domain.cards import CardLimits, ShopFacts
+from giftcards.domain.creation import Caps, SellingRules
+from giftcards.domain.money import Money
 from giftcards.errors import ConfigurationError
+from giftcards.flows.answer_check import AnswerCheck
 from giftcards.flows.answer_store import AnswerStore
+from giftcards.flows.check_balance import CheckBalance, CheckRules
+from giftcards.flows.deliver import Deliver
+from giftcards.flows.digest import Digest
 from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.issue import IssueCards
+from giftcards.flows.look_up import LookUp
 from giftcards.flows.messages import METRICS_NAMESPACE
+from giftcards.flows.note_bounce import NoteBounce
 from giftcards.flows.park import Park
 from giftcards.flows.redeem import Redeem, Rules
+from giftcards.flows.resend import Resend
+from giftcards.flows.sell import Sell
+from giftcards.flows.serve_checks import ServeChecks
+from giftcards.flows.serve_counter import ServeCounter
+from giftcards.flows.serve_customers import ServeCustomers
+from giftcards.flows.serve_sales import ServeSales
 from giftcards.flows.serve_stores import ServeStores
 from giftcards.flows.store_book import StoreBook
+from giftcards.flows.strays import Strays
 from giftcards.flows.sweep import Sweep
 from giftcards.flows.tick import Tick
 from giftcards.flows.write_airtable import WriteAirtable
 from giftcards.logs import build_logger
 from giftcards.store.attempts import Attempts
 from giftcards.store.cards import Cards
+from giftcards.store.checks import CheckCounts
 from giftcards.store.control import Control
+from giftcards.store.issued import Issued
 from giftcards.store.journal import Journal
 from giftcards.store.leases import Leases
 from giftcards.store.misses import Misses
@@ -129,6 +149,9 @@ class Application:
             tick_url=self.config.tick_queue_url,
             answer_store_url=self.config.answer_store_queue_url,
             write_airtable_url=self.config.write_airtable_queue_url,
+            issue_cards_url=self.config.issue_cards_queue_url,
+            deliver_url=self.config.deliver_queue_url,
+            deliver_dead_letters_url=self.config.deliver_dead_letters_url,
         )
 
     @cached_property
@@ -191,6 +214,21 @@ class Application:
         )
 
     @cached_property
+    def codes(self) -> CodeMaker:
+        """What works out the codes of the cards we issue."""
+        return CodeMaker(
+            self.aws.client("kms", config=_aws_config(attempts=AWS_ATTEMPTS)),
+            key_ids=self.config.code_key_ids,
+            stage=self.config.stage,
+            shop=self.config.shopify_url,
+        )
+
+    @cached_property
+    def card_limits(self) -> CardLimits:
+        """What Shopify lets a card hold, asked once for each worker that sells."""
+        return self.shopify.card_limits()
+
+    @cached_property
     def facts(self) -> ShopFacts:
         """The shop's currency and time zone, as `ops resume` kept them."""
         return self.control.facts() or self.shopify.shop_facts()
@@ -251,8 +289,8 @@ class Application:
             locks=self.leases,
             misses=Misses(self.table, window=timedelta(seconds=self.config.misses_seconds)),
             follow_up=self.follow_up,
+            look_up=self.look_up(self.shopify),
             facts=self.facts,
-            peppers=self.secrets.peppers,
             clock=self.clock,
             rules=Rules(
                 live_from=self.config.live_from,
@@ -265,6 +303,10 @@ class Application:
                 settling_seconds=self.config.settling_seconds,
             ),
         )
+
+    def look_up(self, shopify: Shopify) -> LookUp:
+        """What finds a card by its code."""
+        return LookUp(shopify=shopify, cards=self.cards, peppers=self.secrets.peppers)
 
     @cached_property
     def attempts(self) -> Attempts:
@@ -281,11 +323,171 @@ class Application:
             note_parked=_count_parked,
         )
 
-    def serve_stores(self) -> ServeStores:
-        """One run of the stores' prong."""
-        return ServeStores(
-            airtable=self.airtable(self.prong_pace),
+    def serve_counter(self) -> ServeCounter:
+        """One run of the stores' prong: redemptions, then sales, then balance checks."""
+        airtable = self.airtable(self.prong_pace)
+        return ServeCounter(
+            redemptions=self.serve_stores(airtable),
+            sales=self.serve_sales(airtable),
+            checks=self.serve_checks(airtable),
+            sale_offsets_seconds=self.config.sale_offsets_seconds,
+            check_offsets_seconds=self.config.check_offsets_seconds,
+            logger=self.logger,
+        )
+
+    @cached_property
+    def strays(self) -> Strays:
+        """What tells the office of rows without a store."""
+        return Strays(
+            journal=self.journal,
+            follow_up=self.follow_up,
+            clock=self.clock,
+            office_email=self.config.office_email,
+        )
+
+    def serve_sales(self, airtable: Airtable) -> ServeSales:
+        """One look at what stores want to sell."""
+        return ServeSales(
+            airtable=airtable,
             stores=self.store_book,
+            journal=self.journal,
+            attempts=self.attempts,
+            park=self.park(),
+            sell=self.sell(),
+            resend=Resend(
+                airtable=airtable,
+                journal=self.journal,
+                cards=self.cards,
+                queues=self.queues,
+                follow_up=self.follow_up,
+                logger=self.logger,
+                clock=self.clock,
+                office_email=self.config.office_email,
+            ),
+            strays=self.strays,
+            queues=self.queues,
+            logger=self.logger,
+            clock=self.clock,
+            live_from=self.config.live_from,
+        )
+
+    def sell(self) -> Sell:
+        """What takes a sale."""
+        config, currency = self.config, self.facts.currency
+        return Sell(
+            journal=self.journal,
+            issued=Issued(self.table),
+            queues=self.queues,
+            follow_up=self.follow_up,
+            facts=self.facts,
+            limits=lambda: self.card_limits,
+            rules=SellingRules(
+                themes=config.themes,
+                largest_quantity=config.largest_quantity,
+                promotional_days=config.promotional_days or None,
+                paid_years=config.paid_years or None,
+            ),
+            caps=Caps(
+                per_card=_cap(config.cap_per_card, currency),
+                per_store_and_day=_cap(config.cap_per_store_and_day, currency),
+                per_recipient_and_day=_cap(config.cap_per_recipient_and_day, currency),
+            ),
+            clock=self.clock,
+            send_hour=config.send_hour,
+            digest_hour=config.digest_hour,
+        )
+
+    def serve_checks(self, airtable: Airtable) -> ServeChecks:
+        """One look at what customers ask."""
+        return ServeChecks(
+            airtable=airtable,
+            journal=self.journal,
+            attempts=self.attempts,
+            park=self.park(),
+            check=CheckBalance(
+                journal=self.journal,
+                shopify=self.shopify_for_bulk_work,
+                look_up=self.look_up(self.shopify_for_bulk_work),
+                counts=CheckCounts(self.table),
+                follow_up=self.follow_up,
+                facts=self.facts,
+                logger=self.logger,
+                clock=self.clock,
+                rules=CheckRules(
+                    most_answers=self.config.most_checks,
+                    most_misses=self.config.most_check_misses,
+                    most_misses_of_all=self.config.most_check_misses_of_all,
+                ),
+                note_locked_out=_count_locked_out,
+            ),
+            queues=self.queues,
+            logger=self.logger,
+            clock=self.clock,
+            live_from=self.config.live_from,
+            http_timeout_seconds=self.config.http_timeout_seconds,
+        )
+
+    def issue_cards(self) -> IssueCards:
+        """What makes the cards of sales."""
+        return IssueCards(
+            journal=self.journal,
+            control=self.control,
+            shopify=self.shopify_for_bulk_work,
+            cards=self.cards,
+            codes=self.codes,
+            look_up=self.look_up(self.shopify_for_bulk_work),
+            follow_up=self.follow_up,
+            queues=self.queues,
+            park=self.park(),
+            logger=self.logger,
+            clock=self.clock,
+        )
+
+    def deliver(self) -> Deliver:
+        """What sends cards to customers."""
+        return Deliver(
+            journal=self.journal,
+            control=self.control,
+            klaviyo=self.klaviyo,
+            shopify=self.shopify_for_bulk_work,
+            cards=self.cards,
+            codes=self.codes,
+            queues=self.queues,
+            follow_up=self.follow_up,
+            park=self.park(),
+            logger=self.logger,
+            clock=self.clock,
+            facts=self.facts,
+            shop_url=self.config.shopify_url,
+            office_email=self.config.office_email,
+        )
+
+    def serve_customers(self) -> ServeCustomers:
+        """What takes the messages about customers' mail."""
+        return ServeCustomers(
+            journal=self.journal,
+            deliver=self.deliver,
+            answer_check=AnswerCheck(
+                journal=self.journal,
+                mailer=self.mailer,
+                facts=self.facts,
+                clock=self.clock,
+            ),
+            note_bounce=NoteBounce(
+                journal=self.journal,
+                follow_up=self.follow_up,
+                clock=self.clock,
+                office_email=self.config.office_email,
+                note_bounced=_count_bounced,
+            ),
+        )
+
+    def serve_stores(self, airtable: Airtable) -> ServeStores:
+        """The redemptions of one run."""
+        return ServeStores(
+            airtable=airtable,
+            stores=self.store_book,
+            strays=self.strays,
             journal=self.journal,
             attempts=self.attempts,
             park=self.park(),
@@ -294,7 +496,6 @@ class Application:
             logger=self.logger,
             clock=self.clock,
             live_from=self.config.live_from,
-            office_email=self.config.office_email,
             rows_per_run=self.config.rows_per_run,
             http_timeout_seconds=self.config.http_timeout_seconds,
         )
@@ -313,19 +514,25 @@ class Application:
             note_finished=lambda: _count_finished_run(prong),
         )
 
-    def answer_store(self) -> AnswerStore:
-        """What mails an outcome to its store."""
+    @cached_property
+    def mailer(self) -> Mailer:
+        """Mail by SES. Mails name the operation they belong to, so that one that comes back can."""
         # No retry inside boto3: after a time-out the mail may be on its way, and our own next try
         # looks into the journal first.
+        return Mailer(
+            self.aws.client("sesv2", config=_aws_config(attempts=1)),
+            sender=self.config.mail_from,
+            configuration_set=self.config.mail_configuration_set,
+        )
+
+    def answer_store(self) -> AnswerStore:
+        """What mails an outcome to its store."""
         return AnswerStore(
             journal=self.journal,
             leases=self.leases,
             queues=self.queues,
             note_waited=_note_waited,
-            mailer=Mailer(
-                self.aws.client("sesv2", config=_aws_config(attempts=1)),
-                sender=self.config.mail_from,
-            ),
+            mailer=self.mailer,
             clock=self.clock,
         )
 
@@ -351,6 +558,14 @@ class Application:
             follow_up=self.follow_up,
             redeem=self.redeem,
             park=self.park(),
+            queues=self.queues,
+            digest=Digest(
+                journal=self.journal,
+                issued=Issued(self.table),
+                follow_up=self.follow_up,
+                clock=self.clock,
+                office_email=self.config.office_email,
+            ),
             logger=self.logger,
             clock=self.clock,
         )
@@ -399,6 +614,26 @@ def _aws_config(*, attempts: int) -> BotoConfig:
 def _count_parked() -> None:
     """Something waits for a person."""
     with single_metric(name="Parked", unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE):
+        pass
+
+
+def _cap(amount: Decimal, currency: str) -> Money | None:
+    return Money.parse(amount, currency) if amount else None
+
+
+def _count_locked_out() -> None:
+    """A balance check was refused after too many misses: somebody may be guessing codes."""
+    with single_metric(
+        name="CheckLockedOut", unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE
+    ):
+        pass
+
+
+def _count_bounced() -> None:
+    """A mail of ours came back."""
+    with single_metric(
+        name="MailBounced", unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE
+    ):
         pass
 
 

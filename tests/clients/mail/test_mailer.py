@@ -89,7 +89,9 @@ def refusal(code: str, status: int, message: str = "because") -> AWSResponse:
 def test_a_mail_reaches_ses_whole(ses: "SESV2Client") -> None:
     ses.create_email_identity(EmailIdentity=SENDER)
     wire = Wire(ses)
-    message_id = Mailer(ses, sender=SENDER).send(MAIL)
+    message_id = Mailer(ses, sender=SENDER, configuration_set="tests").send(
+        MAIL, operation="redemption#rec1"
+    )
     sent = ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages
     assert [message.id for message in sent] == [message_id]
     assert sent[0].source == SENDER
@@ -105,11 +107,13 @@ def test_both_parts_and_the_subject_go_out_as_utf_8(ses: "SESV2Client") -> None:
         "provide-client-params.sesv2.SendEmail", lambda params, **_: requests.append(params)
     )
     ses.create_email_identity(EmailIdentity=SENDER)
-    Mailer(ses, sender=SENDER).send(MAIL)
+    Mailer(ses, sender=SENDER, configuration_set="tests").send(MAIL, operation="redemption#rec1")
     assert requests == [
         {
             "FromEmailAddress": SENDER,
             "Destination": {"ToAddresses": [MAIL.to]},
+            "ConfigurationSetName": "tests",
+            "EmailTags": [{"Name": "operation", "Value": "redemption.rec1"}],
             "Content": {
                 "Simple": {
                     "Subject": {"Data": MAIL.subject, "Charset": "UTF-8"},
@@ -125,7 +129,9 @@ def test_both_parts_and_the_subject_go_out_as_utf_8(ses: "SESV2Client") -> None:
 
 def test_a_sender_that_nobody_verified_needs_a_person(ses: "SESV2Client") -> None:
     with pytest.raises(NeedsAPerson, match="verify it in SES"):
-        Mailer(ses, sender=SENDER).send(MAIL)
+        Mailer(ses, sender=SENDER, configuration_set="tests").send(
+            MAIL, operation="redemption#rec1"
+        )
 
 
 @pytest.mark.parametrize(
@@ -163,13 +169,15 @@ def test_a_failure_says_whether_the_mail_may_be_sent_again(
 ) -> None:
     wire = Wire(ses, answer)
     with pytest.raises(error, match=says) as raised:
-        Mailer(ses, sender=SENDER).send(MAIL)
+        Mailer(ses, sender=SENDER, configuration_set="tests").send(
+            MAIL, operation="redemption#rec1"
+        )
     assert raised.type is error
     assert len(wire.sent) == 1, "the client repeats nothing"
     assert MAIL.text not in str(raised.value)
 
 
 def test_a_mail_that_boto3_does_not_take_is_a_surprise(ses: "SESV2Client") -> None:
-    broken = Mailer(ses, sender=b"no text")  # type: ignore[arg-type]  # what boto3 refuses is tried here
+    broken = Mailer(ses, sender=b"no text", configuration_set="tests")  # type: ignore[arg-type]  # what boto3 refuses is tried here
     with pytest.raises(VendorSurprise, match="boto3"):
-        broken.send(MAIL)
+        broken.send(MAIL, operation="redemption#rec1")

@@ -5,6 +5,7 @@ here, and a failure says which of three things is true: the mail was certainly n
 been sent, or somebody has to mend something first.
 """
 
+import re
 from typing import TYPE_CHECKING, Final, Never
 
 from botocore.exceptions import (
@@ -66,15 +67,33 @@ WHAT_TO_DO = {
 }
 
 
-class Mailer:
-    """Mail by SES. `sender` is the verified address that the shop's mails come from."""
+# The tag by which a mail names its operation. SES takes letters, digits, _, -, . and @ in it, and
+# no more than 256 of them (SES API v2, MessageTag).
+OPERATION_TAG: Final = "operation"
+LONGEST_TAG: Final = 256
 
-    def __init__(self, ses: "SESV2Client", *, sender: str) -> None:
+
+def tag_of(operation: str) -> str:
+    """An operation's key as a tag: what SES does not take becomes a dot (`redemption.rec1`)."""
+    return re.sub(r"[^A-Za-z0-9_.@-]", ".", operation)[:LONGEST_TAG]
+
+
+class Mailer:
+    """Mail by SES. `sender` is the verified address that the shop's mails come from.
+
+    `configuration_set` is the SES configuration set that reports the mails that come back.
+    """
+
+    def __init__(self, ses: "SESV2Client", *, sender: str, configuration_set: str) -> None:
         self._ses = ses
         self._sender = sender
+        self._configuration_set = configuration_set
 
-    def send(self, mail: Mail) -> str:
+    def send(self, mail: Mail, *, operation: str) -> str:
         """Send one mail, once; returns SES's message id.
+
+        `operation` is the key of the operation that the mail tells of: SES names it again where the
+        mail comes back (see `note_bounce`).
 
         Raises `NotSent` (no connection, throttled, the day's quota used up), `Unconfirmed` (the
         reply never came, or SES failed: the mail may be on its way), `AccessRefused`, and
@@ -84,6 +103,8 @@ class Mailer:
             reply = self._ses.send_email(
                 FromEmailAddress=self._sender,
                 Destination={"ToAddresses": [mail.to]},
+                ConfigurationSetName=self._configuration_set,
+                EmailTags=[{"Name": OPERATION_TAG, "Value": tag_of(operation)}],
                 Content={
                     "Simple": {
                         "Subject": {"Data": mail.subject, "Charset": CHARACTER_SET},

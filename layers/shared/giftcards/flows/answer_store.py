@@ -3,24 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
 
 from giftcards.clients.mail import Mailer
 from giftcards.domain.codes import mask
-from giftcards.domain.outcomes import Outcome
 from giftcards.errors import NeedsAPerson, NotSent
+from giftcards.flows.compose_answer import compose_answer
 from giftcards.flows.redeem import HELD_KIND, Asked, held_key
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key as operation_key_of
-from giftcards.flows.serve_stores import INTERIM_KIND, NOTICE_KIND, interim_key
-from giftcards.mails import (
-    Interim,
-    Mail,
-    StoreAnswer,
-    compose_interim,
-    compose_office_notice,
-    compose_store_answer,
-)
+from giftcards.flows.serve_stores import INTERIM_KIND, interim_key
+from giftcards.mails import Interim, Mail, compose_interim
 from giftcards.store.journal import Journal, Operation, Result
 from giftcards.store.leases import Leases
 from giftcards.store.queues import Queues
@@ -135,57 +127,8 @@ class AnswerStore:
         self._send(held, self._compose(held, result))
 
     def _send(self, operation: Operation, mail: Mail) -> None:
-        message_id = self.mailer.send(mail)
+        message_id = self.mailer.send(mail, operation=operation.key)
         self.journal.mark_answered(operation, message_id=message_id, now=self.clock())
 
     def _compose(self, operation: Operation, result: Result) -> Mail:
-        to = result.mail_to
-        if to is None:
-            raise AssertionError(f"{operation.key} is to be mailed to nobody")
-        if operation.kind == NOTICE_KIND:
-            return compose_office_notice(
-                to=to,
-                subject="A redemption row is waiting for the office",
-                lines=[result.reason or result.outcome],
-                reference=operation.key,
-            )
-        if operation.kind not in {REDEMPTION, HELD_KIND}:
-            raise NeedsAPerson(f"nobody knows how to answer {operation.kind} ({operation.key})")
-        asked = Asked.unpack(operation.snapshot)
-        outcome = Outcome(result.outcome)
-        answer = StoreAnswer(
-            outcome=outcome,
-            store_name=asked.store.name,
-            employee=asked.employee,
-            masked_card=None if asked.last4 is None else mask(asked.last4),
-            amount=asked.amount,
-            typed_amount=None,
-            balance=result.balance if _may_show_balance(outcome) else None,
-            reason=result.reason,
-            reference=operation.key,
-            asked_at=asked.row_created_at,
-            answered_at=self.clock(),
-            time_zone=asked.time_zone,
-        )
-        return compose_store_answer(answer, to=to)
-
-
-def _may_show_balance(outcome: Outcome) -> bool:
-    """Whoever holds a working card may know what is on it; nobody learns it of a dead one."""
-    match outcome:
-        case Outcome.REDEEMED | Outcome.INSUFFICIENT_BALANCE:
-            return True
-        case (
-            Outcome.CODE_FORMAT_INCORRECT
-            | Outcome.CODE_NOT_FOUND
-            | Outcome.AMOUNT_INVALID
-            | Outcome.CARD_EXPIRED
-            | Outcome.CARD_DISABLED
-            | Outcome.CARD_ONLINE_ONLY
-            | Outcome.POSSIBLE_DUPLICATE
-            | Outcome.HELD
-            | Outcome.NOT_CHARGED
-        ):
-            return False
-        case _:
-            assert_never(outcome)
+        return compose_answer(operation, result, journal=self.journal, now=self.clock())

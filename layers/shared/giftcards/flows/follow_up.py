@@ -1,12 +1,18 @@
 """Hand over what follows from an outcome: the store's answer first, then Airtable."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from giftcards.store.cards import Cards
-from giftcards.store.journal import Journal, Operation
+from giftcards.store.journal import Journal, Next, Operation, Result
 from giftcards.store.queues import Queues
+
+# The answer to a customer's question of a balance: a store's answer never queues behind it.
+MAILED_TO_CUSTOMERS = frozenset({"check"})
+
+# When the sweep begins what was claimed by a worker that died before saying so.
+LOOK_AGAIN_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +29,47 @@ class FollowUp:
 
         A worker that dies in between leaves it COMMITTED, and `sweep` hands over again.
         """
-        if operation.result is None:
-            raise AssertionError(f"{operation.key} has no outcome yet: nothing follows from it")
-        if operation.result.mail_to is not None:
-            self.queues.answer_store(operation.key)
-        if operation.result.moved_card is not None:
-            self.cards.note_move(operation.result.moved_card)
+        result = _result_of(operation)
+        if result.mail_to is not None:
+            if operation.kind in MAILED_TO_CUSTOMERS:
+                self.queues.deliver(operation.key)
+            else:
+                self.queues.answer_store(operation.key)
+        if result.moved_card is not None:
+            self.cards.note_move(result.moved_card)
+        for one in result.follows:
+            self._begin(one)
         self.queues.write_operation(operation.key)
-        if operation.result.receipts:
+        if result.receipts or result.moved_card or (result.row and result.row.cards):
             self.queues.write_records(operation.key)
         self.journal.settle(operation, now=self.clock())
+
+    def hand_over_together(self, operations: Sequence[Operation]) -> None:
+        """The same for several that only leave records: in one message, so written in one go."""
+        if not operations:
+            return
+        for operation in operations:
+            result = _result_of(operation)
+            if result.mail_to is not None or result.row is not None or result.follows:
+                raise AssertionError(
+                    f"{operation.key} leaves more than records: hand it over alone"
+                )
+            if result.moved_card is not None:
+                self.cards.note_move(result.moved_card)
+        self.queues.write_records(*(operation.key for operation in operations))
+        for operation in operations:
+            self.journal.settle(operation, now=self.clock())
+
+    def _begin(self, one: Next) -> None:
+        """Claim what follows: what is due now begins at once, the rest by the sweep."""
+        now = self.clock()
+        fallback = max(one.due_at, now + timedelta(seconds=LOOK_AGAIN_SECONDS))
+        self.journal.claim(one.key, kind=one.kind, snapshot=one.snapshot, now=now, due_at=fallback)
+        if one.due_at <= now:
+            self.queues.deliver(one.key)
+
+
+def _result_of(operation: Operation) -> Result:
+    if operation.result is None:
+        raise AssertionError(f"{operation.key} has no outcome yet: nothing follows from it")
+    return operation.result

@@ -32,7 +32,11 @@ class Park:
         later = now + timedelta(seconds=LOOK_AGAIN_SECONDS)
         if self.journal.note_failure(operation, due_at=later) < FAILURES_TO_BE_PARKED:
             return
-        self.journal.park(operation, because=str(error), now=now)
+        self.park_operation(operation, because=str(error))
+
+    def park_operation(self, operation: Operation, *, because: str) -> None:
+        """Leave an operation to a person at once: trying again would change nothing."""
+        self.journal.park(operation, because=because, now=self.clock())
         self.logger.error("an operation is parked", extra={"operation": operation.key})
         self.note_parked()
 

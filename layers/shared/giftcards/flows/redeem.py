@@ -31,7 +31,7 @@ from giftcards.domain.cards import (
     InsufficientFunds,
     ShopFacts,
 )
-from giftcards.domain.codes import Code, FormatIncorrect, clean, fingerprint, look_alikes, mask
+from giftcards.domain.codes import Code, FormatIncorrect, clean, mask
 from giftcards.domain.duplicates import (
     RecentRedemption,
     alike,
@@ -43,6 +43,7 @@ from giftcards.domain.money import Money, MoneyError, read_amount
 from giftcards.domain.outcomes import Outcome, RedemptionRow, Store, explain
 from giftcards.errors import AccessRefused, GiftCardError, NeedsAPerson, NotSent, Unconfirmed
 from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.look_up import LookUp, codes_to_try
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.cards import Cards, lock_key, pack_recent, recent_of
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
@@ -194,8 +195,8 @@ class Redeem:
     locks: Leases
     misses: Misses
     follow_up: FollowUp
+    look_up: LookUp
     facts: ShopFacts
-    peppers: Sequence[bytes]
     clock: Callable[[], datetime]
     rules: Rules
 
@@ -230,15 +231,14 @@ class Redeem:
         asked = replace(asked, amount=amount)
         if self._is_too_old(asked) and not asked.is_approved:
             return self._hold(asked, reason=TOO_OLD)
-        found = self._look_up(code)
+        found = self.look_up.find(code)
         if found is None:
             return self._answer_miss(asked, code)
-        card_id, last4 = found
         now = self.clock()
         operation = self.journal.claim(
             operation_key(row.id),
             kind=KIND,
-            snapshot=replace(asked, card_id=card_id, last4=last4).pack(),
+            snapshot=replace(asked, card_id=found.card_id, last4=found.last4).pack(),
             now=now,
             due_at=self._look_again_at(now),
         )
@@ -289,27 +289,6 @@ class Redeem:
         if decided.state is State.COMMITTED:
             self.follow_up.hand_over(decided)
         return decided
-
-    def _look_up(self, code: Code) -> tuple[str, str] | None:
-        """The card's id and last four: of the code as typed, else of the look-alike that exists.
-
-        Two look-alikes that both exist are two people's cards: neither is taken.
-        """
-        found = self._find(code)
-        if found is not None:
-            return found
-        others = [card for other in look_alikes(code) if (card := self._find(other)) is not None]
-        return others[0] if len(others) == 1 else None
-
-    def _find(self, code: Code) -> tuple[str, str] | None:
-        card_id = self.cards.find(fingerprint(code, pepper) for pepper in self.peppers)
-        if card_id is not None:
-            return card_id, code.last4
-        card = self.shopify.find_card(code)
-        if card is None:
-            return None
-        self.cards.remember(fingerprint(code, self.peppers[0]), card_id=card.id)
-        return card.id, card.last4
 
     def _charge(self, operation: Operation, *, deadline: datetime) -> Operation:
         charge = Charge.of(operation)
@@ -515,7 +494,7 @@ class Redeem:
         """
         now = self.clock()
         young = timedelta(seconds=self.rules.look_again_seconds)
-        tried = [code, *look_alikes(code)]
+        tried = codes_to_try(code)
         if now - asked.row_created_at < young and self.shopify.sold_lately(tried, now=now):
             return None
         misses = self.misses.note(asked.store.id, count=len(tried), now=now)
@@ -653,7 +632,8 @@ class Redeem:
                 table="Redemptions",
                 record_id=asked.row_id,
                 cells=cells,
-                card_link=None if asked.card_id is None else ("Gift Card", asked.card_id),
+                link_field="Gift Card",
+                cards=() if asked.card_id is None else (asked.card_id,),
             ),
             mail_to=asked.store.email,
             moved_card=asked.card_id,

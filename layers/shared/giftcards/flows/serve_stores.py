@@ -18,19 +18,19 @@ from giftcards.errors import (
     AccessRefused,
     GiftCardError,
     JournalConflict,
-    TryAgain,
     VendorSurprise,
 )
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.park import Park
 from giftcards.flows.redeem import LONGEST_NAME, Asked, Redeem, held_key, operation_key
 from giftcards.flows.store_book import StoreBook
+from giftcards.flows.strays import Stray, Strays
+from giftcards.flows.tally import Tally
 from giftcards.logs import hiding
 from giftcards.store.attempts import NEVER_BEGUN, Attempts, RowAttempts
-from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
+from giftcards.store.journal import Journal, Operation, Result, State
 from giftcards.store.table import is_away, pack_moment, pack_money
 
-NOTICE_KIND = "notice"
 INTERIM_KIND = "interim"
 
 # With less time left than one call of a vendor may take, a row waits for the next tick. (Being cut
@@ -79,7 +79,7 @@ class Sight:
     attempts: Mapping[str, RowAttempts]
     to_serve: Sequence[RedemptionRow]
     to_park: Sequence[RedemptionRow]
-    strays: Sequence[RedemptionRow]
+    strays: Sequence[Stray]
     shown_late: Sequence[Operation]
 
     def operation(self, row: RedemptionRow) -> Operation | None:
@@ -91,35 +91,13 @@ class Sight:
         return self.attempts.get(row.id, NEVER_BEGUN).unended
 
 
-@dataclass(slots=True)
-class Tally:
-    """What one run did. `first_error` is the first thing that went wrong, if anything did."""
-
-    answered: int = 0
-    waiting: int = 0
-    failed: int = 0
-    unknown: int = 0
-    first_error: Exception | None = None
-
-    def raise_if_all_failed(self) -> None:
-        """Raise what went wrong if nothing went right: then a vendor is down, and the run failed.
-
-        One bad row among good ones is that row's matter: it stays waiting, and the log names it.
-        """
-        if self.answered:
-            return
-        if self.first_error is not None:
-            raise self.first_error
-        if self.unknown:
-            raise TryAgain("Shopify did not say what became of what it was sent")
-
-
 @dataclass(frozen=True, kw_only=True)
 class ServeStores:
     """One run of the stores' prong."""
 
     airtable: Airtable
     stores: StoreBook
+    strays: Strays
     journal: Journal
     attempts: Attempts
     park: Park
@@ -128,7 +106,6 @@ class ServeStores:
     logger: Logger
     clock: Callable[[], datetime]
     live_from: datetime
-    office_email: str
     rows_per_run: int
     http_timeout_seconds: int
 
@@ -155,9 +132,9 @@ class ServeStores:
                 pool.submit(self._serve_line, line, sight, deadline) for line in _lines(healthy)
             ]
         for future in futures:
-            _add_up(tally, future.result())
+            tally.add(future.result())
         for row in deadly:  # each alone and after all others, so that it takes nobody with it
-            _add_up(tally, self._serve_line([row], sight, deadline))
+            tally.add(self._serve_line([row], sight, deadline))
         self._see_to_the_others(sight, left, deadline)
         return tally
 
@@ -179,7 +156,7 @@ class ServeStores:
             elif operation is not None and operation.state is State.PARKED:
                 continue
             elif operation is None and self._store_of(row) is None:
-                strays.append(row)
+                strays.append(Stray("Redemptions", row.id, row.created_at, bool(row.store)))
             elif known.unended < DEATHS_TO_BE_PARKED:
                 to_serve.append(row)
             elif not known.is_parked:
@@ -199,7 +176,7 @@ class ServeStores:
         for operation in sight.shown_late:
             if self._has_time(deadline):
                 self._write_again(operation)
-        self._ask_office(sight.strays, deadline)
+        self.strays.tell_office(sight.strays, while_true=lambda: self._has_time(deadline))
 
     def _has_time(self, deadline: datetime) -> bool:
         reserve = timedelta(seconds=CALLS_TO_HAVE_TIME_FOR * self.http_timeout_seconds)
@@ -343,51 +320,12 @@ class ServeStores:
         self.journal.note_written_again(operation, now=now)
         self.follow_up.queues.write_operation(operation.key)
 
-    def _ask_office(self, rows: Sequence[RedemptionRow], deadline: datetime) -> None:
-        """Rows without a store we know can't be answered: they wait; the office is told, once."""
-        noted = self.journal.load_many(notice_key(row.id) for row in rows)
-        for row in rows:
-            if notice_key(row.id) not in noted and self._has_time(deadline):
-                self._note_stray(row)
-
-    def _note_stray(self, row: RedemptionRow) -> None:
-        named = (
-            "names a store that the Stores table does not know, or knows without one mail address"
-            if row.store
-            else "names no store"
-        )
-        message = (
-            f"Waiting: this row {named}. Choose a store here, or complete the Stores table; "
-            "the row is then served by itself. No card was charged."
-        )
-        now = self.clock()
-        operation = self.journal.record(
-            notice_key(row.id),
-            kind=NOTICE_KIND,
-            snapshot={"row_id": row.id, "row_created_at": pack_moment(row.created_at)},
-            result=Result(
-                outcome="STORE_UNKNOWN",
-                decided_at=now,
-                reason=message,
-                row=RowWrite(table="Redemptions", record_id=row.id, cells={"Message": message}),
-                mail_to=self.office_email,
-            ),
-            due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
-        )
-        if operation.state is State.COMMITTED:
-            self.follow_up.hand_over(operation)
-
     def _note_failure(self, tally: Tally, row: RedemptionRow, error: Exception) -> None:
         tally.failed += 1
         tally.first_error = tally.first_error or error
         expected = isinstance(error, GiftCardError)
         details: dict[str, Any] = {"operation": operation_key(row.id), "reason": str(error)}
         self.logger.warning("a row could not be served now", exc_info=not expected, extra=details)
-
-
-def notice_key(row_id: str) -> str:
-    """The key under which it is noted that the office was told of a row without a store."""
-    return f"{NOTICE_KIND}#{row_id}#store"
 
 
 def interim_key(row_id: str) -> str:
@@ -403,11 +341,3 @@ def _lines(rows: Sequence[RedemptionRow]) -> list[list[RedemptionRow]]:
         name = code.value if isinstance(code, Code) else row.id
         lines.setdefault(name, []).append(row)
     return list(lines.values())
-
-
-def _add_up(total: Tally, part: Tally) -> None:
-    total.answered += part.answered
-    total.waiting += part.waiting
-    total.failed += part.failed
-    total.unknown += part.unknown
-    total.first_error = total.first_error or part.first_error

@@ -11,12 +11,15 @@ from datetime import datetime, timedelta
 from aws_lambda_powertools import Logger
 
 from giftcards.errors import TryAgain, VendorSurprise
+from giftcards.flows.digest import Digest
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.park import Park
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import Redeem
+from giftcards.flows.sale import CONFIRMATION, DELIVERY, ISSUE, RESEND, SALE
 from giftcards.store.control import Control
 from giftcards.store.journal import Journal, Operation, State
+from giftcards.store.queues import Queues
 
 # More than this is not what crashes leave behind but an outage; the next sweep takes the next ones.
 OPERATIONS_PER_SWEEP = 50
@@ -40,6 +43,8 @@ class Sweep:
     logger: Logger
     clock: Callable[[], datetime]
     park: Park
+    queues: Queues
+    digest: Digest
 
     def run(self, deadline: datetime) -> int:
         """Finish what can be finished until `deadline`; return how many operations moved on.
@@ -74,6 +79,10 @@ class Sweep:
                 trouble = trouble or error
             else:
                 finished += 1
+        try:
+            self.digest.run()
+        except TryAgain as error:
+            self.logger.warning("the digest waits", extra={"reason": str(error)})
         if trouble is not None:
             raise trouble  # after all others: the alarm on this function's errors has to ring
         return finished
@@ -92,3 +101,9 @@ class Sweep:
             except VendorSurprise as error:
                 self.park.count_failure(operation, error)
                 raise
+        elif operation.kind in {SALE, ISSUE}:
+            self.queues.issue_cards(operation.key)
+            self._look_later(operation)
+        elif operation.kind in {DELIVERY, CONFIRMATION, RESEND}:
+            self.queues.deliver(operation.key)
+            self._look_later(operation)

@@ -17,7 +17,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from giftcards.errors import GiftCardError, TryAgain
-from giftcards.flows.serve_stores import Tally
+from giftcards.flows.tally import Tally
 from giftcards.store.control import Control, ProngState, lease_key
 from giftcards.store.leases import Leases
 from giftcards.store.queues import Queues
@@ -50,9 +50,13 @@ class Tick:
     tolerance_seconds: int
     note_finished: Callable[[], None]
 
-    def take(self, event: dict[str, Any], work: Callable[[], Tally]) -> TickEnd:
-        """Handle EventBridge's minute or one of our own delayed messages."""
-        due = [_due_at(record) for record in event.get("Records", [])]
+    def take(self, event: dict[str, Any], work: Callable[[int], Tally]) -> TickEnd:
+        """Handle EventBridge's minute or one of our own delayed messages.
+
+        `work` is told which tick it is: how many seconds after the minute, 0 for the minute itself.
+        """
+        ours = [json.loads(record["body"]) for record in event.get("Records", [])]
+        due = [datetime.fromisoformat(body["due"]) for body in ours]
         if not due:
             self._send_ticks()
         elif max(due) + timedelta(seconds=self.tolerance_seconds) < self.clock():
@@ -62,12 +66,13 @@ class Tick:
         if not self.control.switch().is_running:
             self.logger.info("paused: nothing is processed until `ops resume`")
             return TickEnd.PAUSED
-        return self._run(work)
+        offset = max((int(body.get("offset", 0)) for body in ours), default=0)
+        return self._run(lambda: work(offset))
 
     def _send_ticks(self) -> None:
         for offset in self.offsets_seconds:
             due = self.clock() + timedelta(seconds=offset)
-            self.queues.send_tick({"due": due.isoformat()}, delay_seconds=offset)
+            self.queues.send_tick({"due": due.isoformat(), "offset": offset}, delay_seconds=offset)
 
     def _run(self, work: Callable[[], Tally]) -> TickEnd:
         lease = self.leases.acquire(lease_key(self.prong), now=self.clock())
@@ -136,7 +141,3 @@ def _describe(error: Exception) -> str:
     if isinstance(error, GiftCardError):
         return str(error)
     return f"unexpected {type(error).__name__}; the function's log has the details"
-
-
-def _due_at(record: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(json.loads(record["body"])["due"])

@@ -10,21 +10,32 @@ written twice: rows by their id, records of our own by the id we remember.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from giftcards.clients.airtable import Airtable
+from giftcards.clients.airtable import ROW_IS_IN_PROGRESS, Airtable
 from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import Card
 from giftcards.domain.codes import mask
 from giftcards.errors import GiftCardError, NeedsAPerson
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key as redemption_key
+from giftcards.flows.sale import (
+    CHECK,
+    CONFIRMATION,
+    DELIVERY,
+    GIVEN_UP_KIND,
+    RESEND,
+    SALE,
+    Sale,
+    delivery_key,
+    sale_key,
+)
 from giftcards.receipts import Receipt
-from giftcards.store.cards import Cards, MirrorState
+from giftcards.store.cards import About, Cards, MirrorState
 from giftcards.store.control import Control, ProngState
 from giftcards.store.journal import Journal, Operation, RowWrite
 from giftcards.store.records import Records
@@ -57,19 +68,20 @@ class WriteAirtable:
 
         Raises the first trouble, after all that can be written was.
         """
-        rows, records, prongs = (
+        rows, prongs = (
             list(dict.fromkeys(str(m[kind]) for m in messages if kind in m))
-            for kind in ("operation", "records", "prong")
+            for kind in ("operation", "prong")
         )
+        records = list(dict.fromkeys(key for m in messages for key in m.get("records", ())))
         recorded = self._load(records)
         trouble: GiftCardError | None = None
-        steps: list[Callable[[], None]] = [
-            lambda: self._write_rows(self._rows(self._load(rows))),
+        writes: Sequence[Callable[[], None]] = (
+            lambda: self._show_outcomes(self._load(rows)),
             lambda: self._write_receipts(recorded),
             lambda: self._show_cards(recorded),
             lambda: self._write_status(prongs),
-        ]
-        for write in steps:
+        )
+        for write in writes:
             try:
                 write()
             except GiftCardError as error:
@@ -77,12 +89,24 @@ class WriteAirtable:
         if trouble is not None:
             raise trouble
 
+    def _show_outcomes(self, operations: Sequence[Operation]) -> None:
+        """Write what rows should read; a resend counts as done once its tick is gone."""
+        self._write_rows(self._rows(operations))
+        for operation in operations:
+            if operation.kind == RESEND and operation.result is not None:
+                told = operation.snapshot
+                self.cards.note_resent(told["card"], number=int(told["resend"]))
+
     def _show_cards(self, operations: Sequence[Operation]) -> None:
         """Mirror the cards that moved, then link rows to them."""
         results = [op.result for op in operations if op.result is not None]
+        rows = [result.row for result in results if result.row is not None]
+        linked = dict.fromkeys(card_id for row in rows for card_id in row.cards)
+        known = self.records.known(GIFT_CARDS, linked)
+        to_make = [card_id for card_id in linked if known.get(card_id) is None]
         moved = dict.fromkeys(r.moved_card for r in results if r.moved_card is not None)
-        self._mirror_cards(list(moved))
-        self._link_cards([result.row for result in results if result.row is not None])
+        self._mirror_cards(list(moved), also=to_make)
+        self._link_cards(rows)
 
     def _load(self, keys: Sequence[str]) -> list[Operation]:
         operations = self.journal.load_many(keys)
@@ -92,17 +116,25 @@ class WriteAirtable:
         return [operations[key] for key in keys]
 
     def _rows(self, operations: Sequence[Operation]) -> list[RowWrite]:
-        """What rows should read. A note about a row that comes after its outcome is dropped."""
-        notes = [op for op in operations if op.kind != REDEMPTION]
-        asked = self.journal.load_many(redemption_key(op.snapshot["row_id"]) for op in notes)
-        answered = {key for key, op in asked.items() if op.result is not None}
-        return [
-            operation.result.row
-            for operation in operations
-            if operation.result is not None and operation.result.row is not None
-            if operation.kind == REDEMPTION
-            or redemption_key(operation.snapshot["row_id"]) not in answered
-        ]
+        """What rows should read. A word about a row that comes after a later one is dropped."""
+        later = self.journal.load_many(key for op in operations for key in _later_keys(op))
+        rows = []
+        for operation in operations:
+            if operation.kind == SALE and operation.result is None:
+                rows.append(_progress(operation))
+            if operation.result is None or operation.result.row is None:
+                continue
+            row = operation.result.row
+            known = [later[key] for key in _later_keys(operation) if key in later]
+            is_overtaken = any(one.result is not None or one.kind == SALE for one in known)
+            if not is_overtaken:
+                rows.append(row)
+            elif (
+                operation.kind == SALE
+            ):  # its cards were delivered: only the message is a later one
+                cells = {name: cell for name, cell in row.cells.items() if name != "Message"}
+                rows.append(replace(row, cells=cells))
+        return rows
 
     def _write_rows(self, rows: Sequence[RowWrite]) -> None:
         """Outcome, mask and message of the rows, without their links: a link may have to wait."""
@@ -152,7 +184,7 @@ class WriteAirtable:
             for operation in operations
             if operation.result is not None
             for waited in [_waited(operation)]
-            if waited is not None or operation.result.mail_to is None
+            if waited is not None or operation.kind != REDEMPTION
             for receipt in operation.result.receipts
         }
         known = self.records.known(RECEIPTS, due)
@@ -197,20 +229,35 @@ class WriteAirtable:
         lost = {name: rows[name] for name, record_id in there.items() if record_id in gone}
         self._create(table, lost, begun=set())
 
-    def _mirror_cards(self, card_ids: Sequence[str]) -> None:
-        """Show the balances of cards that moved, as Shopify has them now.
+    def _mirror_cards(self, card_ids: Sequence[str], *, also: Sequence[str] = ()) -> None:
+        """Show the balances of cards that moved, as Shopify has them now, and `also` those others.
 
         How often a card moved is noted before its balance is read. If it moves meanwhile, `synced`
         stays behind `wanted`, and the message of that move mirrors it once more.
         """
-        behind = [state for state in self.cards.mirror_states(card_ids) if state.is_behind]
-        if not behind:
+        states = self.cards.mirror_states(dict.fromkeys([*card_ids, *also]))
+        due = [state for state in states if state.is_behind or state.card_id in also]
+        if not due:
             return
-        read = self.shopify.read_cards([state.card_id for state in behind])
+        read = self.shopify.read_cards([state.card_id for state in due])
+        about = self.cards.about(read)
         now = self.clock()
-        self._put(GIFT_CARDS, {card.id: _card_cells(card, now) for card in read.values()})
-        for state in behind:
+        self._put(
+            GIFT_CARDS,
+            {card.id: self._card_cells(card, about.get(card.id), now) for card in read.values()},
+        )
+        for state in due:
             self._note_mirrored(state, read)
+
+    def _card_cells(self, card: Card, about: About | None, now: datetime) -> dict[str, object]:
+        cells = _card_cells(card, now)
+        if about is not None:
+            cells |= {
+                name: cell
+                for name, cell in _about_cells(about).items()
+                if self.airtable.has_field(GIFT_CARDS, name)
+            }
+        return cells
 
     def _note_mirrored(self, state: MirrorState, read: Mapping[str, Card]) -> None:
         if state.card_id not in read:
@@ -219,12 +266,14 @@ class WriteAirtable:
 
     def _link_cards(self, rows: Sequence[RowWrite]) -> None:
         """Link rows to their cards' rows, which are there by now."""
-        links = [(row, *row.card_link) for row in rows if row.card_link is not None]
-        known = self.records.known(GIFT_CARDS, {card_id for _, _, card_id in links})
+        linking = [row for row in rows if row.link_field is not None and row.cards]
+        known = self.records.known(GIFT_CARDS, {card for row in linking for card in row.cards})
         by_table: dict[str, dict[str, dict[str, object]]] = {}
-        for row, link_field, card_id in links:
-            if (record_id := known.get(card_id)) is not None:
-                by_table.setdefault(row.table, {})[row.record_id] = {link_field: [record_id]}
+        for row in linking:
+            record_ids = [record_id for card in row.cards if (record_id := known.get(card))]
+            if record_ids:
+                cells: dict[str, object] = {str(row.link_field): record_ids}
+                by_table.setdefault(row.table, {})[row.record_id] = cells
         for table, changes in by_table.items():
             self._update(table, changes)
 
@@ -234,9 +283,45 @@ class WriteAirtable:
             self._put(STATUS, {state.prong: _status_cells(state) for state in states})
 
 
+def _later_keys(operation: Operation) -> list[str]:
+    """The operations whose word about the same row is a later one than this operation's."""
+    row_id = operation.snapshot.get("row_id")
+    if row_id is None or operation.kind == REDEMPTION:
+        return []
+    if operation.kind in {SALE, GIVEN_UP_KIND}:
+        return [delivery_key(row_id)]
+    if operation.kind in {DELIVERY, CONFIRMATION, CHECK}:
+        return []
+    return [redemption_key(row_id), sale_key(row_id)]
+
+
+def _progress(operation: Operation) -> RowWrite:
+    """A sale whose cards are being made."""
+    sale = Sale.of(operation)
+    return RowWrite(
+        table="Creation Requests",
+        record_id=sale.row_id,
+        cells={
+            "Status": ROW_IS_IN_PROGRESS,
+            "Message": f"{operation.progress} of {sale.quantity} cards are made.",
+        },
+    )
+
+
+def _about_cells(about: About) -> dict[str, object]:
+    return {
+        "Owner": about.owner,
+        "Owner Email": about.owner_email,
+        "Source": about.source,
+        "Store": [about.store_id],
+        "Theme": about.theme,
+        "Kind": about.kind,
+    }
+
+
 def _waited(operation: Operation) -> timedelta | None:
-    """From the row's creation to the answer's handing to SES; `None` before that."""
-    if operation.answered_at is None:
+    """From a redemption's creation to its answer's handing to SES; `None` before that."""
+    if operation.kind != REDEMPTION or operation.answered_at is None:
         return None
     return operation.answered_at - unpack_moment(operation.snapshot["row_created_at"])
 

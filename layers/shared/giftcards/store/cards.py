@@ -1,7 +1,7 @@
 """What we remember of each card: where its code leads, and whether its mirror is up to date."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from giftcards.domain.duplicates import RecentRedemption
 from giftcards.domain.money import Money
@@ -29,6 +29,23 @@ class MirrorState:
     def is_behind(self) -> bool:
         """Whether the card moved since it was last mirrored."""
         return self.synced < self.wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What we know of a card that Shopify does not tell: whose it is, and who made it.
+
+    `operation` is the operation that issued it, from which its code is worked out again; the other
+    fields are the columns of its row in Airtable.
+    """
+
+    operation: str
+    owner: str
+    owner_email: str
+    source: str
+    store_id: str
+    theme: str
+    kind: str
 
 
 def recent_of(lock: Lease) -> list[RecentRedemption]:
@@ -89,6 +106,57 @@ class Cards:
                 "owner": lock.owner,
                 "fence": lock.fence,
             },
+        )
+
+    def describe(self, card_id: str, about: About) -> None:
+        """Keep what is known of a card we made. The first time stays; a second is harmless."""
+        self._table.update(
+            CARD_PREFIX + card_id,
+            "SET #about = :about",
+            condition="attribute_not_exists(#about)",
+            values={"about": asdict(about)},
+        )
+
+    def about(self, card_ids: Iterable[str]) -> dict[str, About]:
+        """What is known of those of these cards that we made, by Shopify id."""
+        items = self._table.get_many(CARD_PREFIX + card_id for card_id in card_ids)
+        return {
+            key.removeprefix(CARD_PREFIX): About(
+                **item["about"]
+                | ({"owner_email": item["owner_email"]} if "owner_email" in item else {})
+            )
+            for key, item in items.items()
+            if "about" in item
+        }
+
+    def resends(self, card_ids: Iterable[str]) -> dict[str, int]:
+        """How often the office had each of these cards sent again, and its tick taken away."""
+        wanted = list(card_ids)
+        items = self._table.get_many(CARD_PREFIX + card_id for card_id in wanted)
+        return {
+            card_id: int(items.get(CARD_PREFIX + card_id, {}).get("resends", 0))
+            for card_id in wanted
+        }
+
+    def note_resent(self, card_id: str, *, number: int) -> None:
+        """The tick for the resend of this number is gone. Condition: the count grows."""
+        self._table.update(
+            CARD_PREFIX + card_id,
+            "SET #resends = :number",
+            condition="attribute_not_exists(#resends) OR #resends < :number",
+            values={"number": number},
+        )
+
+    def note_owner_email(self, card_id: str, *, email: str, number: int) -> None:
+        """The office corrected the owner's address with the resend of this number.
+
+        Condition: no later resend has corrected it again.
+        """
+        self._table.update(
+            CARD_PREFIX + card_id,
+            "SET #owner_email = :email, #owner_email_by = :number",
+            condition="attribute_not_exists(#owner_email_by) OR #owner_email_by <= :number",
+            values={"email": email, "number": number},
         )
 
     def note_move(self, card_id: str) -> None:

@@ -61,13 +61,24 @@ class State(StrEnum):
 class RowWrite:
     """How a row of an Airtable table should read: canonical table and field names.
 
-    `card_link` names the link field that should point to the card's row, and the card.
+    `link_field` is the field that should point to the rows of `cards` (Shopify ids).
     """
 
     table: str
     record_id: str
     cells: Mapping[str, Any]
-    card_link: tuple[str, str] | None = None
+    link_field: str | None = None
+    cards: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """An operation that follows from another one: it is claimed when that one is handed over."""
+
+    key: str
+    kind: str
+    snapshot: Mapping[str, Any]
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,7 @@ class Result:
 
     `outcome` is the domain's name for it. `mail` holds what `answer_store` needs to write the mail.
     `moved_card` is the Shopify id of the card whose balance changed, to be mirrored again.
+    `follows` are the operations that begin where this one ends.
     """
 
     outcome: str
@@ -87,11 +99,17 @@ class Result:
     row: RowWrite | None = None
     mail_to: str | None = None
     moved_card: str | None = None
+    follows: tuple[Next, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation as the journal holds it; `key` is the business key, say `redemption#rec1`."""
+    """One operation as the journal holds it; `key` is the business key, say `redemption#rec1`.
+
+    `tries` counts deliveries that failed, `progress` the cards of a sale that are made. A card's
+    code is worked out from the key of the operation, `counter` (how many of its codes were found to
+    be foreign cards') and the secret key named by `key_version`.
+    """
 
     key: str
     kind: str
@@ -105,6 +123,10 @@ class Operation:
     settled_at: datetime | None = None
     written_again_at: datetime | None = None
     failures: int = 0
+    tries: int = 0
+    counter: int = 0
+    key_version: str | None = None
+    progress: int = 0
     is_released: bool = False
     parked_in: State | None = None
     parked_because: str | None = None
@@ -154,6 +176,36 @@ class Journal:
         item |= {"state": State.CLAIMED, "queue": OPEN_QUEUE, "due_at": _due(due_at)}
         return self._put_new(item)
 
+    def claim_with(
+        self,
+        key: str,
+        *,
+        kind: str,
+        snapshot: Mapping[str, Any],
+        now: datetime,
+        due_at: datetime,
+        also: Sequence[Change],
+    ) -> Operation | None:
+        """Claim, and make other changes at the same moment; `None` where one of those is refused.
+
+        For what has to be counted once for a request, such as what a store may sell in a day.
+        Returns the operation that stands, whoever claimed it; raises `JournalConflict` as `claim`.
+        """
+        item = _new_item(key, kind=kind, snapshot=snapshot, now=now)
+        item |= {"state": State.CLAIMED, "queue": OPEN_QUEUE, "due_at": _due(due_at)}
+        fresh = {name: value for name, value in item.items() if name != "key"}
+        claim = Change(
+            item["key"],
+            "SET " + ", ".join(f"#{name} = :{name}" for name in fresh),
+            condition="attribute_not_exists(#key)",
+            values=fresh,
+        )
+        if self._table.update_together(claim, *also):
+            return _unpack(item)
+        if self._table.get(item["key"]) is None:
+            return None
+        return self._put_new(item)
+
     def record(
         self, key: str, *, kind: str, snapshot: Mapping[str, Any], result: Result, due_at: datetime
     ) -> Operation:
@@ -196,7 +248,7 @@ class Journal:
         The same transaction leaves `recent` on the card: its redemptions, this one included.
         """
         key = OPERATION_PREFIX + operation.key
-        marked = self._table.update_both(
+        marked = self._table.update_together(
             Change(
                 key,
                 "SET #state = :sent, #sent_at = :now, #sent_by = :me, #due_at = :due",
@@ -356,6 +408,59 @@ class Journal:
         )
         return 0 if item is None else int(item["failures"])
 
+    def note_key_version(self, operation: Operation, version: str) -> Operation:
+        """Note by which key a card's code is worked out. Condition: none was noted before."""
+        item = self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #key_version = :version",
+            condition="#state = :claimed AND attribute_not_exists(#key_version)",
+            values={"version": version, "claimed": State.CLAIMED},
+        )
+        return self._standing(operation.key, item)
+
+    def next_counter(self, operation: Operation) -> Operation:
+        """The code of this counter is somebody else's card: the next one is tried.
+
+        Condition: the counter is the one that was tried, and there is no outcome.
+        """
+        item = self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #counter = :next",
+            condition="#state = :claimed AND (attribute_not_exists(#counter) OR #counter = :tried)"
+            if operation.counter == 0
+            else "#state = :claimed AND #counter = :tried",
+            values={
+                "next": operation.counter + 1,
+                "tried": operation.counter,
+                "claimed": State.CLAIMED,
+            },
+        )
+        return self._standing(operation.key, item)
+
+    def note_progress(self, operation: Operation, *, made: int) -> bool:
+        """Note how many cards of a sale are made; False where that many were noted before."""
+        item = self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #progress = :made",
+            condition="attribute_exists(#key)"
+            " AND (attribute_not_exists(#progress) OR #progress < :made)",
+            values={"made": made},
+        )
+        return item is not None
+
+    def note_try(self, operation: Operation, *, due_at: datetime) -> int:
+        """Note a delivery that failed, and when to try again; return how many did by now.
+
+        Condition: CLAIMED.
+        """
+        item = self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #due_at = :due ADD #tries :one",
+            condition="#state = :claimed",
+            values={"due": _due(due_at), "claimed": State.CLAIMED, "one": 1},
+        )
+        return operation.tries if item is None else int(item["tries"])
+
     def park(self, operation: Operation, *, because: str, now: datetime) -> None:
         """Leave an operation to a person. Condition: it has not moved and has no outcome."""
         self._table.update(
@@ -379,8 +484,8 @@ class Journal:
         """
         item = self._table.update(
             OPERATION_PREFIX + operation.key,
-            "SET #state = :before, #queue = :open, #due_at = :due REMOVE #failures, #parked_in,"
-            " #parked_because",
+            "SET #state = :before, #queue = :open, #due_at = :due REMOVE #failures, #tries,"
+            " #parked_in, #parked_because",
             condition="#state = :parked",
             values={
                 "before": operation.parked_in,
@@ -440,6 +545,10 @@ def _unpack(item: Item) -> Operation:
         settled_at=settled_at,
         written_again_at=written_again_at,
         failures=int(item.get("failures", 0)),
+        tries=int(item.get("tries", 0)),
+        counter=int(item.get("counter", 0)),
+        key_version=item.get("key_version"),
+        progress=int(item.get("progress", 0)),
         is_released=item.get("released", False),
         parked_in=State(item["parked_in"]) if "parked_in" in item else None,
         parked_because=item.get("parked_because"),
@@ -457,6 +566,7 @@ def _pack_result(result: Result) -> Item:
         "row": _pack_row(result.row),
         "mail_to": result.mail_to,
         "moved_card": result.moved_card,
+        "follows": [_pack_next(one) for one in result.follows],
     }
 
 
@@ -471,30 +581,49 @@ def _unpack_result(item: Item) -> Result:
         row=_unpack_row(item["row"]),
         mail_to=item["mail_to"],
         moved_card=item["moved_card"],
+        follows=tuple(map(_unpack_next, item.get("follows", ()))),
+    )
+
+
+def _pack_next(one: Next) -> Item:
+    return {
+        "key": one.key,
+        "kind": one.kind,
+        "snapshot": dict(one.snapshot),
+        "due_at": pack_moment(one.due_at),
+    }
+
+
+def _unpack_next(item: Item) -> Next:
+    return Next(
+        key=item["key"],
+        kind=item["kind"],
+        snapshot=item["snapshot"],
+        due_at=unpack_moment(item["due_at"]),
     )
 
 
 def _pack_row(row: RowWrite | None) -> Item | None:
     if row is None:
         return None
-    link = None if row.card_link is None else list(row.card_link)
     return {
         "table": row.table,
         "record_id": row.record_id,
         "cells": dict(row.cells),
-        "card_link": link,
+        "link_field": row.link_field,
+        "cards": list(row.cards),
     }
 
 
 def _unpack_row(item: Item | None) -> RowWrite | None:
     if item is None:
         return None
-    link = item["card_link"]
     return RowWrite(
         table=item["table"],
         record_id=item["record_id"],
         cells=item["cells"],
-        card_link=None if link is None else (link[0], link[1]),
+        link_field=item["link_field"],
+        cards=tuple(item["cards"]),
     )
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 OUTCOMES_GROUP = "outcomes"
 RECORDS_GROUP = "records"
 
+# Cards are made one slice after the other: bulk work needs no more than one worker, and a slice
+# that goes to the end of the line lets the next sale have its turn.
+ISSUE_GROUP = "issue"
+
 # What SQS answers when a message's time with us was over before we gave it back.
 # boto3 reports some of them under the codes of SQS's older protocol (`awsQueryCompatible`).
 MESSAGE_IS_GONE = {
@@ -33,6 +37,16 @@ MESSAGE_IS_GONE = {
 # queues' `maxReceiveCount` a vendor may be away for more than an hour.
 ANSWER_RETRY_SECONDS = (2, 5, 15, 30, 60, 120, 300)
 
+# A delivery that Klaviyo did not take waits by the journal's clock, not by SQS's: these waits are
+# for what goes wrong on our side before that, such as a table that is too busy.
+DELIVER_RETRY_SECONDS = (5, 30, 120, 300)
+
+# The same for making cards, where a message that stays away keeps the others waiting.
+ISSUE_RETRY_SECONDS = (2, 5, 15)
+
+# SQS delays a message by at most a quarter of an hour.
+LONGEST_DELAY_SECONDS = 900
+
 # While a message of a FIFO group stays away, the whole group does: no outcome may wait for long.
 WRITE_RETRY_SECONDS = (2, 5, 15)
 
@@ -41,12 +55,23 @@ class Queues:
     """Sends to the application's queues, and sends failed messages back for another try."""
 
     def __init__(
-        self, client: "SQSClient", *, tick_url: str, answer_store_url: str, write_airtable_url: str
+        self,
+        client: "SQSClient",
+        *,
+        tick_url: str,
+        answer_store_url: str,
+        write_airtable_url: str,
+        issue_cards_url: str,
+        deliver_url: str,
+        deliver_dead_letters_url: str,
     ) -> None:
         self._client = client
         self._tick_url = tick_url
         self._answer_store_url = answer_store_url
         self._write_airtable_url = write_airtable_url
+        self._issue_cards_url = issue_cards_url
+        self._deliver_url = deliver_url
+        self._deliver_dead_letters_url = deliver_dead_letters_url
 
     def send_tick(self, body: dict[str, Any], *, delay_seconds: int) -> None:
         """Call ourselves again `delay_seconds` from now (0 to 900, SQS)."""
@@ -60,13 +85,37 @@ class Queues:
             QueueUrl=self._answer_store_url, MessageBody=json.dumps({"operation": operation_key})
         )
 
+    def issue_cards(self, operation_key: str) -> None:
+        """Have the cards of a sale made, or its next slice."""
+        self._client.send_message(
+            QueueUrl=self._issue_cards_url,
+            MessageBody=json.dumps({"operation": operation_key}),
+            MessageGroupId=ISSUE_GROUP,
+            MessageDeduplicationId=uuid4().hex,
+        )
+
+    def deliver(self, operation_key: str, *, delay_seconds: int = 0) -> None:
+        """Have something sent to a customer, `delay_seconds` from now (0 to 900, SQS)."""
+        self._client.send_message(
+            QueueUrl=self._deliver_url,
+            MessageBody=json.dumps({"operation": operation_key}),
+            DelaySeconds=delay_seconds,
+        )
+
+    def give_up_delivery(self, operation_key: str) -> None:
+        """Put a delivery among the dead letters; sent again from there, it is tried again."""
+        self._client.send_message(
+            QueueUrl=self._deliver_dead_letters_url,
+            MessageBody=json.dumps({"operation": operation_key, "again": True}),
+        )
+
     def write_operation(self, operation_key: str) -> None:
         """Have the operation's row in Airtable show what it came to."""
         self._write_airtable({"operation": operation_key}, group=OUTCOMES_GROUP)
 
-    def write_records(self, operation_key: str) -> None:
-        """Have Airtable show what else follows from an operation: receipts, card, link."""
-        self._write_airtable({"records": operation_key}, group=RECORDS_GROUP)
+    def write_records(self, *operation_keys: str) -> None:
+        """Have Airtable show what else follows from operations: receipts, cards, links."""
+        self._write_airtable({"records": list(operation_keys)}, group=RECORDS_GROUP)
 
     def write_status(self, prong: str) -> None:
         """Have Airtable show how a prong fares."""
@@ -95,6 +144,18 @@ class Queues:
         """Let a failed write come back after a wait that grows with each try; as above."""
         return self._retry_soon(
             self._write_airtable_url, receipt_handle, _wait(WRITE_RETRY_SECONDS, receive_count)
+        )
+
+    def retry_issue_soon(self, receipt_handle: str, *, receive_count: int) -> bool:
+        """Let a sale's failed slice come back after a wait that grows with each try; as above."""
+        return self._retry_soon(
+            self._issue_cards_url, receipt_handle, _wait(ISSUE_RETRY_SECONDS, receive_count)
+        )
+
+    def retry_delivery_soon(self, receipt_handle: str, *, receive_count: int) -> bool:
+        """Let a failed delivery come back after a wait that grows with each try; as above."""
+        return self._retry_soon(
+            self._deliver_url, receipt_handle, _wait(DELIVER_RETRY_SECONDS, receive_count)
         )
 
     def _retry_soon(self, url: str, receipt_handle: str, seconds: int) -> bool:

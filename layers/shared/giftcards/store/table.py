@@ -15,10 +15,16 @@
     code#<fingerprint>           card id: our index of codes                 flows, through Cards
     row#<record id>              how often work on a row was begun           the prong
     misses#<store id>            when a store's codes were not found         the prong
+    issued#<day>#<store id>      what a store sold on a day, for its cap     the prong, in the
+    issued#<day>#to#<hash>       what one recipient was sold on that day     sale's own claim
+    sold#<sale>                  a line of the office's digest               likewise
+    checks#<day>#<hash>          balance checks and misses of one address    the prong
+    checks#<day>T<hour>#all      misses of all addresses                     the prong
     record#<table>#<our name>    the Airtable record we made for it          write_airtable
 
-    index `due`: queue = "open" or "parked", due_at = epoch seconds. Only unfinished and parked
-    items carry the two attributes, so the index holds just what is left to do.
+    index `due`: queue = "open", "parked" or "digest", due_at = epoch seconds. Only unfinished and
+    parked items and undigested days carry the two attributes, so the index holds just what is left
+    to do.
 
 Every write is conditional, or harmless when it happens twice. boto3 retries a write whose reply was
 lost, so a condition that fails may have been met by our own first try: whoever gets "no" looks at
@@ -53,6 +59,7 @@ FIRST_SERVER_ERROR = 500
 DUE_INDEX = "due"
 OPEN_QUEUE = "open"
 PARKED_QUEUE = "parked"
+DIGEST_QUEUE = "digest"
 
 Item = dict[str, Any]
 
@@ -102,11 +109,11 @@ def unpack_moment(text: str) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A conditional change of one item, as `Table.update` takes it."""
+    """A change of one item, conditional or not, as `Table.update` takes it."""
 
     key: str
     change: str
-    condition: str
+    condition: str | None
     values: Mapping[str, Any]
 
 
@@ -177,11 +184,11 @@ class Table:
             raise
         return reply["Attributes"]
 
-    def update_both(self, first: Change, second: Change) -> bool:
-        """Change two items at the same moment, or neither; False where a condition refuses."""
+    def update_together(self, *together: Change) -> bool:
+        """Change several items at the same moment, or none; False where a condition refuses."""
         changes: list[Any] = [
             {"Update": self._expression(one.key, one.change, one.condition, one.values)}
-            for one in (first, second)
+            for one in together
         ]
         return self._succeeds(lambda: self._client.transact_write_items(TransactItems=changes))
 

@@ -156,6 +156,10 @@ class Airtable:
             pace=pace or Pace(STORES_PRONG_REQUESTS_A_SECOND),
         )
 
+    def has_field(self, table: str, field: str) -> bool:
+        """Whether the shop's base has a field that it may lack."""
+        return self._layout.field_id(table, field) is not None
+
     # Reading.
 
     def waiting_redemptions(

@@ -85,6 +85,7 @@ class Shopify:
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._most_wait_seconds = most_wait_seconds
         address = base_url.rstrip("/")
         send_once(session, address)
         tokens = TokenKeeper(
@@ -213,7 +214,8 @@ class Shopify:
         """Make a card of `amount` with our `code`, once, with `reference` as its note.
 
         `expires_on` is the card's last day (None: it never expires); `template_suffix` picks the
-        theme of its page. Raises `Unconfirmed` when nobody knows whether it was made: the same call
+        theme of its page. Waits for points as a question does, because sending it later does no
+        harm. Raises `Unconfirmed` when nobody knows whether it was made: the same call
         with the same code is then the way to find out, as the table in `creating` has it.
         """
         return creating.create_card(
@@ -223,6 +225,7 @@ class Shopify:
             reference=reference,
             expires_on=expires_on,
             template_suffix=template_suffix,
+            within_seconds=self._most_wait_seconds,
         )
 
     def find_created(self, code: Code) -> NotedCard | None:

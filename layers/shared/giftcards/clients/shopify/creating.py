@@ -61,8 +61,12 @@ def create_card(
     reference: str,
     expires_on: date | None,
     template_suffix: str | None,
+    within_seconds: float,
 ) -> CreateReply:
-    """Make one card; see the table at the top."""
+    """Make one card, as soon as there are points for it; see the table at the top.
+
+    Raises `NotSent` where that would take longer than `within_seconds`.
+    """
     asked: dict[str, object] = {
         "code": code.value,
         "initialAmount": {
@@ -75,7 +79,9 @@ def create_card(
         asked["expiresOn"] = expires_on.isoformat()
     if template_suffix is not None:
         asked["templateSuffix"] = template_suffix
-    answer = graphql.change("create_card", {"input": asked})
+    variables = {"input": asked}
+    with graphql.room_for("create_card", variables, within_seconds=within_seconds) as room:
+        answer = graphql.change("create_card", variables, room=room)
     try:
         payload = replies.part(answer.data, "giftCardCreate")
         refusals = replies.parts(payload, "userErrors")

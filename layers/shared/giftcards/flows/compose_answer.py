@@ -1,0 +1,172 @@
+"""Which mail tells a store, or the office, what an operation came to."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, assert_never
+
+from giftcards.domain.codes import mask
+from giftcards.domain.outcomes import Outcome
+from giftcards.errors import NeedsAPerson
+from giftcards.flows.digest import DIGEST_KIND
+from giftcards.flows.redeem import HELD_KIND, Asked
+from giftcards.flows.redeem import KIND as REDEMPTION
+from giftcards.flows.sale import (
+    BOUNCE_KIND,
+    CARD_DEAD,
+    DELIVERY,
+    GIVEN_UP_KIND,
+    HELD_SALE_KIND,
+    REFUSED,
+    RESEND,
+    SALE,
+    Sale,
+)
+from giftcards.flows.strays import NOTICE_KIND
+from giftcards.mails import (
+    Mail,
+    SaleAnswer,
+    SaleNews,
+    SoldBy,
+    StoreAnswer,
+    compose_digest,
+    compose_office_notice,
+    compose_sale_answer,
+    compose_store_answer,
+)
+from giftcards.store.journal import Journal, Operation, Result
+from giftcards.store.table import unpack_moment, unpack_money
+
+# What the office is told of, by kind: the headline of the notice; the reason is its text.
+NOTICES = {
+    NOTICE_KIND: "A row is waiting for the office",
+    GIVEN_UP_KIND: "A customer's mail could not be sent",
+    RESEND: "A card could not be sent again",
+    BOUNCE_KIND: "A mail came back",
+}
+
+
+def compose_answer(
+    operation: Operation, result: Result, *, journal: Journal, now: datetime
+) -> Mail:
+    """The mail for an operation with an outcome. Raises `NeedsAPerson` for a kind without one."""
+    to = result.mail_to
+    if to is None:
+        raise AssertionError(f"{operation.key} is to be mailed to nobody")
+    match operation.kind:
+        case kind if kind in NOTICES:
+            return compose_office_notice(
+                to=to,
+                subject=NOTICES[kind],
+                lines=[result.reason or result.outcome],
+                reference=operation.key,
+            )
+        case kind if kind in {REDEMPTION, HELD_KIND}:
+            return _redemption(operation, result, to=to, now=now)
+        case kind if kind in {SALE, HELD_SALE_KIND}:
+            return compose_sale_answer(_sale(operation, result, now=now), to=to)
+        case kind if kind == DELIVERY:
+            sale = journal.load(operation.snapshot["sale"])
+            if sale is None:
+                raise NeedsAPerson(f"the sale of {operation.key} is not in the journal")
+            news = SaleNews.CARD_DEAD if result.outcome == CARD_DEAD else SaleNews.DELIVERED
+            return compose_sale_answer(_about_sale(sale, news, now=now), to=to)
+        case kind if kind == DIGEST_KIND:
+            return _digest(operation, to=to)
+        case _:
+            raise NeedsAPerson(f"nobody knows how to answer {operation.kind} ({operation.key})")
+
+
+def _redemption(operation: Operation, result: Result, *, to: str, now: datetime) -> Mail:
+    asked = Asked.unpack(operation.snapshot)
+    outcome = Outcome(result.outcome)
+    answer = StoreAnswer(
+        outcome=outcome,
+        store_name=asked.store.name,
+        employee=asked.employee,
+        masked_card=None if asked.last4 is None else mask(asked.last4),
+        amount=asked.amount,
+        typed_amount=None,
+        balance=result.balance if _may_show_balance(outcome) else None,
+        reason=result.reason,
+        reference=operation.key,
+        asked_at=asked.row_created_at,
+        answered_at=now,
+        time_zone=asked.time_zone,
+    )
+    return compose_store_answer(answer, to=to)
+
+
+def _may_show_balance(outcome: Outcome) -> bool:
+    """Whoever holds a working card may know what is on it; nobody learns it of a dead one."""
+    match outcome:
+        case Outcome.REDEEMED | Outcome.INSUFFICIENT_BALANCE:
+            return True
+        case (
+            Outcome.CODE_FORMAT_INCORRECT
+            | Outcome.CODE_NOT_FOUND
+            | Outcome.AMOUNT_INVALID
+            | Outcome.CARD_EXPIRED
+            | Outcome.CARD_DISABLED
+            | Outcome.CARD_ONLINE_ONLY
+            | Outcome.POSSIBLE_DUPLICATE
+            | Outcome.HELD
+            | Outcome.NOT_CHARGED
+        ):
+            return False
+        case _:
+            assert_never(outcome)
+
+
+def _sale(operation: Operation, result: Result, *, now: datetime) -> SaleAnswer:
+    """A request that was refused or held has no sale in its snapshot, only who asked."""
+    if operation.kind == SALE and result.outcome != REFUSED:
+        return _about_sale(operation, SaleNews.SCHEDULED, now=now)
+    told: Mapping[str, Any] = operation.snapshot
+    is_refused = operation.kind == SALE
+    return SaleAnswer(
+        news=SaleNews.REFUSED if is_refused else SaleNews.HELD,
+        store_name=told["store"]["name"],
+        employee=told["employee"],
+        problems=tuple((result.reason or "").splitlines()) if is_refused else (),
+        reason="" if is_refused else result.reason or "",
+        reference=operation.key,
+        asked_at=unpack_moment(told["row_created_at"]),
+        told_at=now,
+        time_zone=told["time_zone"],
+    )
+
+
+def _about_sale(operation: Operation, news: SaleNews, *, now: datetime) -> SaleAnswer:
+    sale = Sale.of(operation)
+    return SaleAnswer(
+        news=news,
+        store_name=sale.store.name,
+        employee=sale.employee,
+        amount=sale.amount,
+        quantity=sale.quantity,
+        recipient=sale.recipient_email,
+        is_gift=sale.is_gift,
+        send_on=sale.send_on,
+        reference=operation.key,
+        asked_at=sale.row_created_at,
+        told_at=now,
+        time_zone=sale.time_zone,
+    )
+
+
+def _digest(operation: Operation, *, to: str) -> Mail:
+    sold = []
+    for line in operation.snapshot["sold"]:
+        total = unpack_money(line["total"])
+        if total is None:
+            raise AssertionError(f"{operation.key} tells of a sale without an amount")
+        sold.append(
+            SoldBy(
+                store_name=line["store"],
+                employee=line["employee"],
+                quantity=int(line["quantity"]),
+                total=total,
+            )
+        )
+    day = date.fromisoformat(operation.snapshot["day"])
+    return compose_digest(to=to, day=day, sold=sold, reference=operation.key)

@@ -1,0 +1,345 @@
+"""Deliver cards to their owners, and tell who bought a gift where it goes.
+
+    claimed ─► due ─► is the card alive? ─► event(s) to Klaviyo ─► DELIVERED, the store is told
+                         │ no                  │ not taken
+                         └─► CARD_DEAD         └─► again, after seconds up to hours, for a day;
+                                                   then PARKED, a dead letter, an alarm
+
+Klaviyo takes each event once by its `unique_id`, so every step may be repeated. A delivery that is
+due later waits in the journal and holds up nobody; the sweep begins it. Waits between tries are the
+journal's as well: SQS knows none above fifteen minutes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import batched
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aws_lambda_powertools import Logger
+
+from giftcards.clients.code_maker import CodeMaker
+from giftcards.clients.klaviyo import Klaviyo
+from giftcards.clients.shopify import Shopify
+from giftcards.domain.cards import Card, ShopFacts
+from giftcards.domain.deliveries import CardsDelivered, DeliveredCard, GiftConfirmed, Person
+from giftcards.errors import (
+    DeliveryRefused,
+    NeedsAPerson,
+    TryAgain,
+)
+from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.park import Park
+from giftcards.flows.sale import (
+    CARD_DEAD,
+    CONFIRMATION,
+    DELIVERED,
+    DELIVERY,
+    GIVEN_UP_KIND,
+    NOT_DELIVERED,
+    RESEND,
+    Sale,
+)
+from giftcards.receipts import Action, Receipt, ReceiptOutcome
+from giftcards.store.cards import Cards
+from giftcards.store.control import Control
+from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
+from giftcards.store.queues import LONGEST_DELAY_SECONDS, Queues
+
+# So many cards stand in one mail: a longer one is cut off by mail programs (Gmail shows 102 KB).
+CARDS_A_MAIL = 50
+
+# How long to wait after each try that failed, in seconds: about a day in all, in which a person can
+# mend a key, and Klaviyo itself.
+WAITS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800)
+
+# Klaviyo asks for seconds; a longer wait than this would be a mistake in its header.
+LONGEST_RETRY_AFTER_SECONDS = 3600
+
+# When the sweep looks after a delivery whose worker died.
+LOOK_AGAIN_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What one delivery is made of: the sale it belongs to, and the operations of its cards."""
+
+    sale: Sale
+    to: Person
+    resend: int
+    cards: Sequence[Operation]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deliver:
+    """Sends what is due to customers; every method may be called again at any moment."""
+
+    journal: Journal
+    control: Control
+    klaviyo: Klaviyo
+    shopify: Shopify
+    cards: Cards
+    codes: CodeMaker
+    queues: Queues
+    follow_up: FollowUp
+    park: Park
+    logger: Logger
+    clock: Callable[[], datetime]
+    facts: ShopFacts
+    shop_url: str
+    office_email: str
+
+    def deliver(self, key: str, *, again: bool = False) -> None:
+        """Deliver, unless that was done before or is not due yet.
+
+        `again` comes with a dead letter that a person has sent again: what was given up is tried
+        anew.
+        """
+        operation = self.journal.load(key)
+        if operation is None:
+            raise NeedsAPerson(f"{key} is not in the journal")
+        if operation.state is State.PARKED and again:
+            operation = self.journal.unpark(operation, due_at=self._look_again_at())
+        if operation.state is State.COMMITTED:
+            self.follow_up.hand_over(operation)
+        if operation.state is not State.CLAIMED or not self.control.switch().is_running:
+            return  # done, given up, or paused: the sweep comes back to what is left
+        parcel = self._parcel(operation)
+        if (
+            operation.kind == DELIVERY
+            and parcel.sale.send_at
+            and parcel.sale.send_at > self.clock()
+        ):
+            return
+        try:
+            result = self._send(operation, parcel)
+        except TryAgain as error:
+            self._try_later(operation, parcel, error)
+        except DeliveryRefused as error:
+            self._give_up(operation, parcel, because=str(error))
+        else:
+            self._note_address(operation)
+            done = self.journal.commit(operation, result, due_at=self._look_again_at())
+            if done.state is State.COMMITTED:
+                self.follow_up.hand_over(done)
+
+    def _parcel(self, operation: Operation) -> Parcel:
+        told = operation.snapshot
+        sale_operation = self.journal.load(told["sale"])
+        if sale_operation is None:
+            raise NeedsAPerson(f"the sale of {operation.key} is not in the journal")
+        sale = Sale.of(sale_operation)
+        keys = [told["issue"]] if operation.kind == RESEND else sale.issue_keys
+        known = {} if operation.kind == CONFIRMATION else self.journal.load_many(keys)
+        return Parcel(
+            sale=sale,
+            to=Person(name=told["name"], email=told["email"]),
+            resend=int(told["resend"]),
+            cards=[known[key] for key in keys if key in known],
+        )
+
+    def _send(self, operation: Operation, parcel: Parcel) -> Result:
+        """Hand over to Klaviyo; return what came of it. Raises what the client raises."""
+        if operation.kind == CONFIRMATION:
+            self.klaviyo.send_event(self._confirmation(operation, parcel))
+            return self._result(operation, parcel, DELIVERED, "the purchaser was told", [])
+        read = self.shopify.read_cards([_card_id(one) for one in parcel.cards])
+        living = [one for one in parcel.cards if self._is_alive(read.get(_card_id(one)))]
+        if not living:
+            reason = "the card was deactivated or has expired, so it was not sent"
+            return self._result(operation, parcel, CARD_DEAD, reason, [])
+        cards = [self._delivered_card(one, read[_card_id(one)]) for one in living]
+        for part, some in enumerate(batched(cards, CARDS_A_MAIL, strict=False)):
+            self.klaviyo.send_event(self._delivery(operation, parcel, part, some))
+        reason = "" if len(living) == len(parcel.cards) else "; cards that are dead were left out"
+        return self._result(
+            operation, parcel, DELIVERED, f"sent to {parcel.to.email}{reason}", living
+        )
+
+    def _is_alive(self, card: Card | None) -> bool:
+        if card is None or card.deactivated_at is not None or not card.enabled:
+            return False
+        today = self.clock().astimezone(ZoneInfo(self.facts.time_zone)).date()
+        return card.expires_on is None or card.expires_on >= today
+
+    def _delivered_card(self, operation: Operation, card: Card) -> DeliveredCard:
+        code = self.codes.code_for(operation.key, operation.counter, operation.key_version or "")
+        return DeliveredCard(code=code, amount=card.balance, expires_on=card.expires_on)
+
+    def _delivery(
+        self, operation: Operation, parcel: Parcel, part: int, cards: Sequence[DeliveredCard]
+    ) -> CardsDelivered:
+        sale = parcel.sale
+        return CardsDelivered(
+            operation=operation.key if part == 0 else f"{operation.key}/{part + 1}",
+            resend=parcel.resend,
+            to=parcel.to,
+            cards=tuple(cards),
+            giver=sale.purchaser_name if sale.is_gift else "",
+            message=sale.message,
+            theme=sale.theme,
+            shop_name=self.facts.name,
+            shop_url=self.shop_url,
+        )
+
+    def _confirmation(self, operation: Operation, parcel: Parcel) -> GiftConfirmed:
+        sale = parcel.sale
+        made_on = operation.claimed_at.astimezone(ZoneInfo(sale.time_zone)).date()
+        return GiftConfirmed(
+            operation=operation.key,
+            resend=parcel.resend,
+            to=parcel.to,
+            recipient=Person(name=sale.recipient_name, email=sale.recipient_email),
+            amount=sale.amount,
+            quantity=sale.quantity,
+            send_on=sale.send_on or made_on,
+            message=sale.message,
+            theme=sale.theme,
+            shop_name=self.facts.name,
+            shop_url=self.shop_url,
+        )
+
+    def _result(
+        self,
+        operation: Operation,
+        parcel: Parcel,
+        outcome: str,
+        reason: str,
+        delivered: Sequence[Operation],
+    ) -> Result:
+        """The outcome and everything that follows from it: receipt, row, the store's mail."""
+        now = self.clock()
+        is_done = outcome == DELIVERED
+        details = f"{outcome}: {reason}"
+        if operation.kind == RESEND:
+            details += f" (before: {operation.snapshot['before']})"
+        receipt = Receipt(
+            id=f"{operation.key}#1",
+            at=now,
+            action=_ACTIONS[operation.kind],
+            actor=f"{parcel.sale.employee or 'somebody'}, {parcel.sale.store.name}"
+            if operation.kind != RESEND
+            else "the office",
+            card=_masked(delivered[0]) if len(delivered) == 1 else None,
+            amount=None,
+            balance_after=None,
+            outcome=ReceiptOutcome.DONE if is_done else ReceiptOutcome.FAILED,
+            operation=operation.key,
+            details=details,
+        )
+        return Result(
+            outcome=outcome,
+            decided_at=now,
+            reason=reason,
+            receipts=(receipt,),
+            row=_row(operation, parcel, reason),
+            moved_card=operation.snapshot["card"] if operation.kind == RESEND else None,
+            mail_to=self._told(operation, parcel, is_done=is_done),
+        )
+
+    def _told(self, operation: Operation, parcel: Parcel, *, is_done: bool) -> str | None:
+        """The store hears of what it sold, the office of what it wanted sent again and was not."""
+        if operation.kind == DELIVERY:
+            return parcel.sale.store.email
+        return None if is_done else self.office_email
+
+    def _try_later(self, operation: Operation, parcel: Parcel, error: TryAgain) -> None:
+        """Wait, the longer the more often it failed; after about a day, give up."""
+        if operation.tries >= len(WAITS):
+            self._give_up(operation, parcel, because=str(error))
+            return
+        asked = min(error.retry_after_seconds or 0, LONGEST_RETRY_AFTER_SECONDS)
+        wait = max(WAITS[operation.tries], asked)
+        self.journal.note_try(operation, due_at=self.clock() + timedelta(seconds=wait))
+        self.logger.warning(
+            "a delivery waits for its next try",
+            extra={"operation": operation.key, "reason": str(error), "seconds": wait},
+        )
+        if wait <= LONGEST_DELAY_SECONDS:
+            self.queues.deliver(operation.key, delay_seconds=wait)
+
+    def _give_up(self, operation: Operation, parcel: Parcel, *, because: str) -> None:
+        """Nobody but a person can go on: receipt, row, office, dead letter and alarm say so."""
+        now = self.clock()
+        reason = f"could not be sent to {parcel.to.email}: {because}"
+        if operation.kind == RESEND:  # the office can tick it again, with a better address
+            result = self._result(operation, parcel, NOT_DELIVERED, reason, [])
+            failed = self.journal.commit(operation, result, due_at=self._look_again_at())
+            if failed.state is State.COMMITTED:
+                self.follow_up.hand_over(failed)
+            return
+        key = f"{GIVEN_UP_KIND}#{operation.key}#{operation.tries}"
+        receipt = Receipt(
+            id=f"{key}#1",
+            at=now,
+            action=_ACTIONS[operation.kind],
+            actor="the system",
+            card=None,
+            amount=None,
+            balance_after=None,
+            outcome=ReceiptOutcome.FAILED,
+            operation=operation.key,
+            details=f"{NOT_DELIVERED}: {reason}",
+        )
+        noted = self.journal.record(
+            key,
+            kind=GIVEN_UP_KIND,
+            snapshot={"operation": operation.key, "row_id": parcel.sale.row_id},
+            result=Result(
+                outcome=NOT_DELIVERED,
+                decided_at=now,
+                reason=f"A customer's mail {reason}",
+                receipts=(receipt,),
+                row=_row(operation, parcel, f"The mail {reason}"),
+                mail_to=self.office_email,
+            ),
+            due_at=self._look_again_at(),
+        )
+        if noted.state is State.COMMITTED:
+            self.follow_up.hand_over(noted)
+        self.queues.give_up_delivery(operation.key)
+        self.park.park_operation(operation, because=reason)
+
+    def _note_address(self, operation: Operation) -> None:
+        """The office knew a better address: from now on it is the owner's."""
+        if operation.kind != RESEND:
+            return
+        told = operation.snapshot
+        if told["email"] != told["before"]:
+            self.cards.note_owner_email(
+                told["card"], email=told["email"], number=int(told["resend"])
+            )
+
+    def _look_again_at(self) -> datetime:
+        return self.clock() + timedelta(seconds=LOOK_AGAIN_SECONDS)
+
+
+_ACTIONS = {
+    DELIVERY: Action.DELIVER,
+    CONFIRMATION: Action.CONFIRM_GIFT,
+    RESEND: Action.DELIVER_AGAIN,
+}
+
+
+def _row(operation: Operation, parcel: Parcel, reason: str) -> RowWrite | None:
+    """What the office reads where it looks: on the request, or on the card it had sent again."""
+    if operation.kind == RESEND:
+        return RowWrite(
+            table="Gift Cards", record_id=operation.snapshot["record"], cells={"Resend": False}
+        )
+    if operation.kind == CONFIRMATION and operation.tries == 0:
+        return None
+    message = f"{reason[:1].upper()}{reason[1:]}."
+    cells: dict[str, Any] = {"Message": message}
+    return RowWrite(table="Creation Requests", record_id=parcel.sale.row_id, cells=cells)
+
+
+def _card_id(operation: Operation) -> str:
+    if operation.result is None or operation.result.moved_card is None:
+        raise NeedsAPerson(f"{operation.key} has made no card that could be delivered")
+    return operation.result.moved_card
+
+
+def _masked(operation: Operation) -> str | None:
+    return None if operation.result is None else operation.result.receipts[0].card

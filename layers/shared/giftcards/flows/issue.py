@@ -1,0 +1,308 @@
+"""Issue the cards of a sale: a slice at a time, each card once, whatever stops a worker.
+
+    sale CLAIMED ─► its next cards, up to a slice ─► to the end of the line ─► … ─► sale COMMITTED
+                         │
+        claim ─► create at Shopify ─► index, mirror ─► commit
+
+Making a card can be repeated safely, because its code is worked out from the operation and a code
+exists once for ever: the second try gets the same card or hears that the code is taken. "Taken" is
+ours until a card with *another* note is found; while the search finds nothing it lags, and another
+code would be a second card. Only for a foreign card the next counter is noted, before its code is
+tried. What is not found within the hour is left to a person.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from aws_lambda_powertools import Logger
+
+from giftcards.clients.code_maker import CodeMaker
+from giftcards.clients.shopify import Shopify
+from giftcards.domain.cards import Card, CodeTaken, Created, CreateRefused
+from giftcards.domain.codes import mask
+from giftcards.errors import NeedsAPerson
+from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.look_up import LookUp
+from giftcards.flows.park import Park
+from giftcards.flows.sale import (
+    CONFIRMATION,
+    DELIVERY,
+    ISSUE,
+    ISSUED,
+    SALE,
+    Sale,
+    confirmation_key,
+    delivery_key,
+)
+from giftcards.receipts import Action, Receipt, ReceiptOutcome
+from giftcards.store.cards import About, Cards
+from giftcards.store.control import Control
+from giftcards.store.journal import Journal, Next, Operation, Result, RowWrite, State
+from giftcards.store.queues import Queues
+from giftcards.store.table import pack_moment
+
+ROW_IS_DONE = "Processed"
+
+# So many cards are made before the next sale has its turn: some seconds of work.
+CARDS_A_TURN = 10
+
+# A sale that is being worked on is not taken for left behind; its turns come seconds apart.
+LOOK_AGAIN_SECONDS = 300
+
+# A code that is taken and not found: how soon the search is asked again, and for how long at most.
+SEARCH_AGAIN_SECONDS = 30
+SEARCH_FOR = timedelta(hours=1)
+
+# Two foreign cards with codes of ours in a row would be a wonder; three are a broken key.
+MOST_FOREIGN_CODES = 3
+
+# A card's creation may wait 15 s for Shopify's points and takes up to the time-out of a call; a
+# search may follow it. With less time left, the next turn goes on.
+SECONDS_FOR_A_CARD = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssueCards:
+    """Makes the cards of sales; every method may be called again at any moment."""
+
+    journal: Journal
+    control: Control
+    shopify: Shopify
+    cards: Cards
+    codes: CodeMaker
+    look_up: LookUp
+    follow_up: FollowUp
+    queues: Queues
+    park: Park
+    logger: Logger
+    clock: Callable[[], datetime]
+
+    def take_turn(self, key: str, *, deadline: datetime) -> None:
+        """Make the next cards of a sale, or go on with one card; close a sale once all are there.
+
+        Raises `TryAgain` where Shopify could not be reached: the turn is then taken again.
+        """
+        operation = self.journal.load(key)
+        if operation is None:
+            raise NeedsAPerson(f"{key} is not in the journal")
+        if operation.kind == ISSUE:
+            if self.control.switch().is_running:
+                self.finish(operation)
+            return
+        if operation.state is State.COMMITTED:
+            self.follow_up.hand_over(operation)
+        if operation.state is not State.CLAIMED or not self.control.switch().is_running:
+            return  # closed, parked, or paused: the sweep comes back to what is left
+        self.journal.postpone(
+            operation, due_at=self.clock() + timedelta(seconds=LOOK_AGAIN_SECONDS)
+        )
+        self._take_turn(operation, Sale.of(operation), deadline)
+
+    def finish(self, operation: Operation) -> Operation:
+        """Go on with one card that was left half made; the sale is looked at once it is there."""
+        if operation.state is State.CLAIMED:
+            sale_operation = self.journal.load(operation.snapshot["sale"])
+            if sale_operation is None:
+                raise NeedsAPerson(f"the sale of {operation.key} is not in the journal")
+            operation = self._make(operation, Sale.of(sale_operation))
+        if operation.state is State.COMMITTED:
+            self.follow_up.hand_over(operation)
+            self.queues.issue_cards(operation.snapshot["sale"])
+        return operation
+
+    def _take_turn(self, operation: Operation, sale: Sale, deadline: datetime) -> None:
+        known = self.journal.load_many(sale.issue_keys)
+        done = [one for one in known.values() if one.result is not None]
+        # Whoever died after the outcome and before handing it over left it to the next turn.
+        made = [one for one in done if one.state is State.COMMITTED]
+        # Those that were begun and wait for the search come last, so that they hold up nobody.
+        fresh = [key for key in sale.issue_keys if key not in known]
+        begun = [one.key for one in known.values() if one.state is State.CLAIMED]
+        reserve = timedelta(seconds=SECONDS_FOR_A_CARD)
+        tried = 0
+        try:
+            for key in [*fresh, *begun][:CARDS_A_TURN]:
+                if self.clock() + reserve >= deadline:
+                    break
+                tried += 1
+                card = self._make(self._claim(key, operation, known), sale)
+                if card.state is State.COMMITTED:
+                    made.append(card)
+        finally:
+            self.follow_up.hand_over_together(made)
+        count = len(done) + sum(1 for one in made if one.key not in known or one not in done)
+        if self.journal.note_progress(operation, made=count):
+            self.queues.write_operation(operation.key)
+        if count == sale.quantity:
+            self._close(operation, sale)
+        elif len(fresh) > tried:
+            self.queues.issue_cards(operation.key)
+
+    def _claim(
+        self, key: str, sale_operation: Operation, known: Mapping[str, Operation]
+    ) -> Operation:
+        if key in known:
+            return known[key]
+        now = self.clock()
+        return self.journal.claim(
+            key,
+            kind=ISSUE,
+            snapshot={"sale": sale_operation.key},
+            now=now,
+            due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
+        )
+
+    def _make(self, operation: Operation, sale: Sale) -> Operation:
+        """Make one card, or find the one that an earlier try has made."""
+        operation = self._with_key(operation)
+        for _ in range(MOST_FOREIGN_CODES):
+            if operation.state is not State.CLAIMED:
+                return operation  # somebody else was first
+            code = self.codes.code_for(
+                operation.key, operation.counter, operation.key_version or ""
+            )
+            reply = self.shopify.create_card(
+                code=code,
+                amount=sale.amount,
+                reference=operation.key,
+                expires_on=sale.expires_on,
+            )
+            match reply:
+                case Created():
+                    card: Card | None = reply.card
+                case CodeTaken():
+                    noted = self.shopify.find_created(code)
+                    if noted is None:
+                        return self._search_later(operation)
+                    card = noted.card if noted.note == operation.key else None
+                case CreateRefused():
+                    self.park.park_operation(
+                        operation,
+                        because=f"Shopify made no card: {reply.message} ({reply.code})",
+                    )
+                    return self.journal.load(operation.key) or operation
+                case _:
+                    assert_never(reply)
+            if card is not None:
+                self.look_up.remember(code, card_id=card.id)
+                return self._commit(operation, sale, card)
+            self.logger.warning("a code is a foreign card's", extra={"operation": operation.key})
+            operation = self.journal.next_counter(operation)
+        self.park.park_operation(operation, because="code after code belongs to foreign cards")
+        return self.journal.load(operation.key) or operation
+
+    def _with_key(self, operation: Operation) -> Operation:
+        """Note by which key the card's code is worked out, before it is: a later key changes it."""
+        if operation.key_version is not None or operation.state is not State.CLAIMED:
+            return operation
+        return self.journal.note_key_version(operation, self.codes.newest_key_version)
+
+    def _search_later(self, operation: Operation) -> Operation:
+        now = self.clock()
+        if now - operation.claimed_at < SEARCH_FOR:
+            self.journal.postpone(operation, due_at=now + timedelta(seconds=SEARCH_AGAIN_SECONDS))
+            return operation
+        self.park.park_operation(
+            operation,
+            because="Shopify says that the card's code is taken, and finds no such card",
+        )
+        return self.journal.load(operation.key) or operation
+
+    def _commit(self, operation: Operation, sale: Sale, card: Card) -> Operation:
+        now = self.clock()
+        self.cards.describe(
+            card.id,
+            About(
+                operation=operation.key,
+                owner=sale.recipient_name,
+                owner_email=sale.recipient_email,
+                source="Store",
+                store_id=sale.store.id,
+                theme=sale.theme,
+                kind=sale.kind,
+            ),
+        )
+        receipt = Receipt(
+            id=f"{operation.key}#1",
+            at=now,
+            action=Action.SELL_IN_STORE,
+            actor=f"{sale.employee or 'somebody'}, {sale.store.name}",
+            card=mask(card.last4),
+            amount=sale.amount,
+            balance_after=sale.amount,
+            outcome=ReceiptOutcome.DONE,
+            operation=operation.key,
+            details=f"{ISSUED}: a card was made ({sale.kind}).",
+        )
+        result = Result(
+            outcome=ISSUED,
+            decided_at=now,
+            balance=sale.amount,
+            receipts=(receipt,),
+            moved_card=card.id,
+        )
+        return self.journal.commit(
+            operation, result, due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS)
+        )
+
+    def _close(self, operation: Operation, sale: Sale) -> None:
+        """All cards are there: the row says so, and they are on their way to their owners."""
+        now = self.clock()
+        known = self.journal.load_many(sale.issue_keys)
+        results = [known[key].result for key in sale.issue_keys]
+        cards = tuple(result.moved_card for result in results if result and result.moved_card)
+        message = _made(sale.quantity)
+        if sale.send_on is not None and sale.send_at is not None and sale.send_at > now:
+            message += f" They go to {sale.recipient_email} on {sale.send_on.isoformat()}."
+        else:
+            message += f" They are on their way to {sale.recipient_email}."
+        result = Result(
+            outcome=ISSUED,
+            decided_at=now,
+            row=RowWrite(
+                table="Creation Requests",
+                record_id=sale.row_id,
+                cells={
+                    "Status": ROW_IS_DONE,
+                    "Outcome": ISSUED,
+                    "Processed At": pack_moment(now),
+                    "Message": message,
+                },
+                link_field="Gift Cards",
+                cards=cards,
+            ),
+            # A mail that has to wait is told of now; one that goes out at once is told of after it.
+            mail_to=sale.store.email if sale.send_at is not None and sale.send_at > now else None,
+            follows=_what_follows(sale, now),
+        )
+        closed = self.journal.commit(
+            operation, result, due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS)
+        )
+        if closed.state is State.COMMITTED:
+            self.follow_up.hand_over(closed)
+
+
+def _made(quantity: int) -> str:
+    return "The card is made." if quantity == 1 else f"All {quantity} cards are made."
+
+
+def _what_follows(sale: Sale, now: datetime) -> tuple[Next, ...]:
+    """The cards go to their recipient, and whoever bought a gift hears where it goes, at once."""
+    sale_ref = {"sale": f"{SALE}#{sale.row_id}", "row_id": sale.row_id, "resend": 0}
+    to_recipient = Next(
+        key=delivery_key(sale.row_id),
+        kind=DELIVERY,
+        snapshot=sale_ref | {"name": sale.recipient_name, "email": sale.recipient_email},
+        due_at=sale.send_at or now,
+    )
+    if not sale.is_gift:
+        return (to_recipient,)
+    to_purchaser = Next(
+        key=confirmation_key(sale.row_id),
+        kind=CONFIRMATION,
+        snapshot=sale_ref | {"name": sale.purchaser_name, "email": sale.purchaser_email},
+        due_at=now,
+    )
+    return (to_recipient, to_purchaser)

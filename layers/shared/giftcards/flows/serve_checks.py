@@ -1,0 +1,91 @@
+"""Serve the customers' balance checks: the last thing a run of the stores' prong does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aws_lambda_powertools import Logger
+
+from giftcards.clients.airtable import Airtable
+from giftcards.errors import GiftCardError
+from giftcards.flows.check_balance import CheckBalance, check_key
+from giftcards.flows.park import Park
+from giftcards.flows.tally import Tally
+from giftcards.logs import hiding
+from giftcards.store.attempts import NEVER_BEGUN, Attempts
+from giftcards.store.journal import Journal, Operation, State
+from giftcards.store.queues import Queues
+
+# So many are answered in one run: a few seconds of Shopify's time. A wave of them is a bot's.
+CHECKS_A_RUN = 10
+
+# A check costs up to two calls of Shopify, and four more where its code has look-alikes.
+CALLS_TO_HAVE_TIME_FOR = 2
+
+# See `serve_sales` and `serve_stores`.
+DEATHS_TO_BE_PARKED = 3
+WRITE_AGAIN_SECONDS = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeChecks:
+    """One look at what customers ask."""
+
+    airtable: Airtable
+    journal: Journal
+    attempts: Attempts
+    park: Park
+    check: CheckBalance
+    queues: Queues
+    logger: Logger
+    clock: Callable[[], datetime]
+    live_from: datetime
+    http_timeout_seconds: int
+
+    def run(self, deadline: datetime) -> Tally:
+        """Answer what waits until `deadline` nears; one row's trouble never stops the others."""
+        tally = Tally()
+        listed = self.airtable.waiting_balance_checks(since=self.live_from)
+        if not listed:
+            return tally
+        operations = self.journal.load_many(check_key(row.id) for row in listed)
+        for operation in operations.values():
+            self._write_again(operation)
+        fresh = [row for row in listed if check_key(row.id) not in operations]
+        attempts = self.attempts.of(row.id for row in fresh)
+        reserve = timedelta(seconds=CALLS_TO_HAVE_TIME_FOR * self.http_timeout_seconds)
+        for row in fresh[:CHECKS_A_RUN]:
+            known = attempts.get(row.id, NEVER_BEGUN)
+            if known.unended >= DEATHS_TO_BE_PARKED:
+                if not known.is_parked:
+                    self.park.park_row(row.id)
+                continue
+            if self.clock() + reserve >= deadline:
+                tally.waiting += 1
+                continue
+            self.attempts.begin(row.id)
+            try:
+                with hiding(row.typed_code):
+                    self.check.answer(row)
+            except GiftCardError as error:
+                self.attempts.end(row.id)
+                tally.failed += 1
+                tally.first_error = tally.first_error or error
+                self.logger.warning(
+                    "a balance check could not be answered now",
+                    extra={"operation": check_key(row.id), "reason": str(error)},
+                )
+            else:
+                self.attempts.end(row.id)
+                tally.answered += 1
+        return tally
+
+    def _write_again(self, operation: Operation) -> None:
+        """A check that was answered still waits in Airtable: have it written once more."""
+        now = self.clock()
+        since = operation.written_again_at or operation.settled_at
+        if operation.state is not State.SETTLED or since is None:
+            return
+        if now - since >= timedelta(seconds=WRITE_AGAIN_SECONDS):
+            self.journal.note_written_again(operation, now=now)
+            self.queues.write_operation(operation.key)

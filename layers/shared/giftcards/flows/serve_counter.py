@@ -1,0 +1,52 @@
+"""Serve the counter: redemptions first, then sales, then what customers ask on the website.
+
+A customer with a card in hand never waits for bulk work, so what is asked for at the counter comes
+first in each run, and the rest only takes notes. Each look at a table is a call of Airtable, so
+sales and checks are looked for at some of the ticks.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from aws_lambda_powertools import Logger
+
+from giftcards.errors import GiftCardError
+from giftcards.flows.serve_checks import ServeChecks
+from giftcards.flows.serve_sales import ServeSales
+from giftcards.flows.serve_stores import ServeStores
+from giftcards.flows.tally import Tally
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeCounter:
+    """One run of the stores' prong. Offsets are seconds after the minute, 0 the minute itself.
+
+    `sales` and `checks` are `None` where the base has no such table.
+    """
+
+    redemptions: ServeStores
+    sales: ServeSales | None
+    checks: ServeChecks | None
+    sale_offsets_seconds: Sequence[int]
+    check_offsets_seconds: Sequence[int]
+    logger: Logger
+
+    def run(self, deadline: datetime, *, offset_seconds: int) -> Tally:
+        """Serve what waits until `deadline` nears. Trouble with the one leaves the others alone."""
+        tally = self.redemptions.run(deadline)
+        parts: list[Callable[[datetime], Tally]] = []
+        if self.sales is not None and offset_seconds in self.sale_offsets_seconds:
+            parts.append(self.sales.run)
+        if self.checks is not None and offset_seconds in self.check_offsets_seconds:
+            parts.append(self.checks.run)
+        trouble: GiftCardError | None = None
+        for part in parts:
+            try:
+                tally.add(part(deadline))
+            except GiftCardError as error:
+                self.logger.warning("a part of the run failed", extra={"reason": str(error)})
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble  # after all others, so that status and alarm tell of it
+        return tally

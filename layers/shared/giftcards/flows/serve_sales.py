@@ -1,0 +1,130 @@
+"""Serve the stores' sales: take every waiting creation request, and what the office has sent again.
+
+The second thing a run of the stores' prong does: redemptions come first, and what is taken here is
+only noted and handed on. Making cards is the work of `issue_cards`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aws_lambda_powertools import Logger
+
+from giftcards.clients.airtable import Airtable
+from giftcards.domain.creation import CreationRow
+from giftcards.errors import GiftCardError
+from giftcards.flows.park import Park
+from giftcards.flows.resend import Resend
+from giftcards.flows.sale import sale_key
+from giftcards.flows.sell import Sell
+from giftcards.flows.store_book import StoreBook
+from giftcards.flows.strays import Stray, Strays
+from giftcards.flows.tally import Tally
+from giftcards.store.attempts import NEVER_BEGUN, Attempts
+from giftcards.store.journal import Journal, Operation, State
+from giftcards.store.queues import Queues
+
+# So many requests are taken in one run: about a second of work, so that the next redemption, which
+# waits for this run to end, hardly waits.
+REQUESTS_A_RUN = 20
+
+# A row that killed its worker so often is left to a person: each death keeps the stores' prong from
+# its next run until its lease is over.
+DEATHS_TO_BE_PARKED = 3
+
+# A closed request leaves the list as soon as `write_airtable` has written it; see `serve_stores`.
+WRITE_AGAIN_SECONDS = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSales:
+    """One look at what stores want to sell."""
+
+    airtable: Airtable
+    stores: StoreBook
+    journal: Journal
+    attempts: Attempts
+    park: Park
+    sell: Sell
+    resend: Resend
+    strays: Strays
+    queues: Queues
+    logger: Logger
+    clock: Callable[[], datetime]
+    live_from: datetime
+
+    def run(self, deadline: datetime) -> Tally:
+        """Take what waits; one row's trouble never stops the others."""
+        tally = Tally()
+        self.resend.run()
+        listed = self.airtable.waiting_creations(since=self.live_from)
+        if not listed:
+            return tally
+        operations = self.journal.load_many(sale_key(row.id) for row in listed)
+        for row in self._rows_to_take(listed, operations, tally, deadline):
+            if self.clock() >= deadline:
+                tally.waiting += 1
+                continue
+            self._take(row, tally)
+        return tally
+
+    def _rows_to_take(
+        self,
+        listed: Sequence[CreationRow],
+        operations: Mapping[str, Operation],
+        tally: Tally,
+        deadline: datetime,
+    ) -> list[CreationRow]:
+        """The rows that nobody has taken yet, oldest first, at most `REQUESTS_A_RUN`."""
+        rows, strays = [], []
+        for row in listed:
+            operation = operations.get(sale_key(row.id))
+            if operation is not None:
+                self._write_again(operation)
+            elif self.stores.find(row.store, read=self.airtable.stores) is None:
+                strays.append(Stray("Creation Requests", row.id, row.created_at, bool(row.store)))
+            else:
+                rows.append(row)
+        self.strays.tell_office(strays, while_true=lambda: self.clock() < deadline)
+        attempts = self.attempts.of(row.id for row in rows)
+        healthy = []
+        for row in rows:
+            known = attempts.get(row.id, NEVER_BEGUN)
+            if known.unended < DEATHS_TO_BE_PARKED:
+                healthy.append(row)
+            elif not known.is_parked:
+                self.park.park_row(row.id)
+        tally.waiting += len(rows) - len(healthy[:REQUESTS_A_RUN])
+        return healthy[:REQUESTS_A_RUN]
+
+    def _take(self, row: CreationRow, tally: Tally) -> None:
+        store = self.stores.find(row.store, read=self.airtable.stores)
+        if store is None:
+            tally.waiting += 1  # it was taken out of the book a moment ago
+            return
+        self.attempts.begin(row.id)
+        try:
+            self.sell.take(row, store=store)
+        except GiftCardError as error:
+            self.attempts.end(row.id)  # an error we know harms nobody; any other one is counted
+            tally.failed += 1
+            tally.first_error = tally.first_error or error
+            self.logger.warning(
+                "a sale could not be taken now",
+                extra={"operation": sale_key(row.id), "reason": str(error)},
+            )
+        else:
+            self.attempts.end(row.id)
+            tally.answered += 1
+
+    def _write_again(self, operation: Operation) -> None:
+        """A request that was taken still waits in Airtable: have it written once more."""
+        now = self.clock()
+        if operation.state is State.COMMITTED:
+            return
+        since = operation.written_again_at or operation.settled_at or operation.claimed_at
+        if now - since < timedelta(seconds=WRITE_AGAIN_SECONDS):
+            return
+        self.logger.warning("a sale still waits in Airtable", extra={"operation": operation.key})
+        self.journal.note_written_again(operation, now=now)
+        self.queues.write_operation(operation.key)

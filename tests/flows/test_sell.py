@@ -1,0 +1,239 @@
+"""A store sells cards: made once, mailed to their owner, and told to the store."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.faults import Fault
+from tests.world import OFFICE, World, running_world
+
+DELIVERED = "Gift Card Delivered"
+CONFIRMED = "Gift Card Gift Confirmation"
+
+
+def events(world: World, metric: str) -> list[Any]:
+    return [event for event in world.klaviyo.events if event.metric == metric]
+
+
+def sold(world: World) -> list[Any]:
+    return [card for card in world.shop.cards if (card.note or "").startswith("issue#")]
+
+
+def test_a_card_is_made_and_mailed_to_its_owner(world: World) -> None:
+    row_id = world.sell(Amount=25)
+    world.serve()
+    (card,) = sold(world)
+    assert (card.balance, card.note) == (25, f"issue#{row_id}#1")
+    (event,) = events(world, DELIVERED)
+    assert event.profile == "rosa@example.com"
+    code = event.properties["cards"][0]["code"].replace(" ", "").lower()
+    assert code == card.code
+    assert event.properties["cards"][0]["amount"] == "$25.00"
+    (mail,) = world.mails()
+    assert mail.subject.startswith("Done: the card was sent")
+    request = world.request(row_id)
+    assert (request["Status"], request["Outcome"]) == ("Processed", "ISSUED")
+    assert "rosa@example.com" in request["Message"]
+    (mirror,) = world.cells("Gift Cards")
+    assert (mirror["Owner"], mirror["Owner Email"], mirror["Balance"]) == (
+        "Rosa",
+        "rosa@example.com",
+        25,
+    )
+    receipts = {receipt["Action"]: receipt for receipt in world.cells("Receipts")}
+    assert receipts["Sell in store"]["Amount"] == 25
+    assert receipts["Send to customer"]["Outcome"] == "Done"
+    world.come_to_rest()
+    assert len(events(world, DELIVERED)) == 1
+
+
+def test_a_sold_card_can_be_spent_at_once_although_the_search_lags(world: World) -> None:
+    world.shop.set_search_lag(600)
+    world.sell(Amount=25)
+    world.serve()
+    (event,) = events(world, DELIVERED)
+    row_id = world.ask(Gift_Card_Code=event.properties["cards"][0]["code"], Amount=10)
+    world.serve()
+    assert world.row(row_id)["Outcome"] == "REDEEMED"
+
+
+def test_the_purchaser_of_a_gift_hears_where_it_goes_without_the_code(world: World) -> None:
+    world.sell(
+        Is_Gift=True,
+        Purchaser_Name="Tom",
+        Purchaser_Email="tom@example.com",
+        Gift_Message="With love",
+        Theme="Wedding",
+    )
+    world.serve()
+    (confirmed,) = events(world, CONFIRMED)
+    assert confirmed.profile == "tom@example.com"
+    assert confirmed.properties["recipient_email"] == "rosa@example.com"
+    (card,) = sold(world)
+    assert card.code not in str(confirmed.properties).replace(" ", "").lower()
+    (delivered,) = events(world, DELIVERED)
+    assert (delivered.properties["giver"], delivered.properties["message"]) == ("Tom", "With love")
+    assert delivered.properties["theme"] == "wedding"
+
+
+def test_a_request_is_refused_as_a_whole_and_every_mistake_is_named(world: World) -> None:
+    row_id = world.sell(Amount=-3, Recipient_Email="rosa at example", Quantity=0)
+    world.serve()
+    assert sold(world) == []
+    (mail,) = world.mails()
+    assert mail.subject.startswith("No card was made")
+    for field in ("Amount", "Recipient Email", "Quantity"):
+        assert field in mail.body
+    assert world.request(row_id)["Outcome"] == "REFUSED"
+    (receipt,) = world.cells("Receipts")
+    assert receipt["Outcome"] == "Failed"
+
+
+def test_many_cards_for_one_address_go_in_one_mail(world: World) -> None:
+    row_id = world.sell(Quantity=12)
+    world.serve()
+    assert len(sold(world)) == 12
+    assert len({card.code for card in sold(world)}) == 12
+    (event,) = events(world, DELIVERED)
+    assert len(event.properties["cards"]) == 12
+    assert len(world.request(row_id)["Gift Cards"]) == 12
+    (mail,) = world.mails()
+    assert "12 cards" in mail.subject
+
+
+def test_above_a_cap_the_office_has_to_approve(world: World) -> None:
+    row_id = world.sell(Amount=501)
+    world.serve()
+    assert world.request(row_id)["Status"] == "Held"
+    assert sold(world) == []
+    (mail,) = world.mails()
+    assert "the office has to approve" in mail.subject
+    world.base.table("Creation Requests").update(row_id, {"Approved": True})
+    world.advance(60)
+    world.serve()
+    assert len(sold(world)) == 1
+    assert world.request(row_id)["Outcome"] == "ISSUED"
+
+
+def test_a_stores_day_has_a_cap(world: World) -> None:
+    rows = [
+        world.sell(Amount=500, Quantity=4, Recipient_Email=f"r{n}@example.com") for n in range(3)
+    ]
+    world.serve()
+    statuses = [world.request(row_id)["Status"] for row_id in rows]
+    assert sorted(statuses) == ["Held", "Processed", "Processed"]
+
+
+def test_a_card_for_later_is_made_now_and_sent_on_its_day(world: World) -> None:
+    row_id = world.sell(Send_On="2026-11-26")
+    world.serve()
+    assert len(sold(world)) == 1
+    assert events(world, DELIVERED) == []
+    (mail,) = world.mails()
+    assert "to be sent on 26 November 2026" in mail.subject
+    assert "2026-11-26" in world.request(row_id)["Message"]
+    world.advance(2 * 86400)  # 10:00 in New York on the 25th
+    world.sweep()
+    world.drain()
+    assert events(world, DELIVERED) == []
+    world.advance(22 * 3600 - 1800)
+    world.sweep()
+    world.drain()
+    assert events(world, DELIVERED) == []  # 07:30
+    world.advance(1800)
+    world.sweep()
+    world.drain()
+    assert len(events(world, DELIVERED)) == 1
+    assert len(world.mails()) >= 2
+
+
+def test_a_taken_code_is_ours_until_another_note_is_found(world: World) -> None:
+    world.shop.set_search_lag(100)
+    world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardCreate")
+    world.sell()
+    world.serve()
+    assert len(sold(world)) == 1
+    assert events(world, DELIVERED) == []
+    world.come_to_rest()
+    (card,) = sold(world)
+    (event,) = events(world, DELIVERED)
+    assert event.properties["cards"][0]["code"].replace(" ", "").lower() == card.code
+
+
+def test_a_delivery_that_klaviyo_refuses_is_given_up_and_everybody_hears(world: World) -> None:
+    world.klaviyo.faults.add(Fault.FAIL_BEFORE, times=None)
+    row_id = world.sell()
+    for _ in range(40):
+        world.advance(3600)
+        world.tick()
+        world.sweep()
+        world.drain()
+    operation = world.journal.load(f"delivery#{row_id}")
+    assert operation is not None
+    assert operation.state == "PARKED"
+    assert "could not be sent" in world.request(row_id)["Message"]
+    assert any(mail.destinations["ToAddresses"] == [OFFICE] for mail in world.mails())
+    dead = world.sqs.receive_message(
+        QueueUrl=world.queue_urls["DeliverToCustomerDeadLetters"], MaxNumberOfMessages=10
+    )
+    assert dead["Messages"]
+    world.klaviyo.faults.clear()
+    world.sqs.send_message(
+        QueueUrl=world.queue_urls["DeliverToCustomerQueue"],
+        MessageBody=dead["Messages"][0]["Body"],
+    )
+    world.drain()
+    assert len(events(world, DELIVERED)) == 1
+
+
+@pytest.mark.parametrize("corrected", [None, "rosa.new@example.com"])
+def test_the_office_has_a_card_sent_again(world: World, corrected: str | None) -> None:
+    world.sell()
+    world.serve()
+    (record,) = world.base.table("Gift Cards").records()
+    cells = {"Resend": True} | ({"Resend To": corrected} if corrected else {})
+    world.base.table("Gift Cards").update(record["id"], cells)
+    world.advance(60)
+    world.serve()
+    first, second = events(world, DELIVERED)
+    assert second.profile == (corrected or "rosa@example.com")
+    assert world.cells("Gift Cards")[0]["Owner Email"] == second.profile
+    resent = [line for line in world.cells("Receipts") if line["Action"].endswith("again")]
+    assert "before: rosa@example.com" in resent[0]["Details"]
+    assert first.properties["cards"][0]["code"] == second.properties["cards"][0]["code"]
+    assert "Resend" not in world.cells("Gift Cards")[0]
+    world.come_to_rest()
+    assert len(events(world, DELIVERED)) == 2
+    world.base.table("Gift Cards").update(record["id"], {"Resend": True})
+    world.advance(60)
+    world.serve()
+    assert len(events(world, DELIVERED)) == 3
+
+
+def test_the_office_reads_each_morning_what_was_sold(world: World) -> None:
+    world.sell(Amount=25, Quantity=2)
+    world.sell(Amount=10, Employee="Ben", Recipient_Email="x@example.com")
+    world.serve()
+    world.advance(21 * 3600)  # 07:00 in New York
+    world.sweep()
+    world.drain()
+    digests = [mail for mail in world.mails() if "sold on" in mail.subject]
+    (digest,) = digests
+    assert "60.00 USD" in digest.subject
+    assert "Ana" in digest.body
+    assert "Ben" in digest.body
+    world.advance(600)
+    world.sweep()
+    world.drain()
+    assert len([mail for mail in world.mails() if "sold on" in mail.subject]) == 1
+
+
+def test_a_base_without_the_tables_still_redeems() -> None:
+    with running_world(resumed=False) as world:
+        world.base.delete_table("Creation Requests")
+        world.base.delete_table("Balance Checks")
+        world.resume()
+        world.shop.issue_card(code="wxyz2345abcd6789", amount=50)
+        row_id = world.ask(Gift_Card_Code="wxyz2345abcd6789")
+        world.serve()
+        assert world.row(row_id)["Outcome"] == "REDEEMED"
