@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.faults import Fault
 from tests.world import World, running_world
 
 CODE = "wxyz2345abcd6789"
@@ -85,6 +86,19 @@ def test_who_misses_again_and_again_is_not_looked_for_any_more(whose: str) -> No
         assert not any("FindCard" in effect for effect in world.effects.seen)
         assert len(world.mails()) == told
         assert world.cells("Receipts")[-1]["Details"].startswith("LOCKED_OUT")
+
+
+def test_a_question_that_waits_for_shopify_is_one_question(world: World) -> None:
+    world.shop.issue_card(code=CODE, amount=50)
+    world.check_balance(CODE)
+    world.shop.faults.add(Fault.REFUSE_CONNECTION, times=None)
+    for _ in range(7):
+        world.tick()
+        world.advance(60)
+    assert world.mails() == []
+    world.shop.faults.clear()
+    world.serve()
+    assert [mail.subject for mail in world.mails()] == ["Your gift card holds 50.00 USD"]
 
 
 def test_an_impossible_address_gets_nothing(world: World) -> None:

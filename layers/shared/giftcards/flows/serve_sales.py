@@ -56,16 +56,14 @@ class ServeSales:
     def run(self, deadline: datetime) -> Tally:
         """Take what waits; one row's trouble never stops the others."""
         tally = Tally()
-        self.resend.run()
         listed = self.airtable.waiting_creations(since=self.live_from)
-        if not listed:
-            return tally
         operations = self.journal.load_many(sale_key(row.id) for row in listed)
         for row in self._rows_to_take(listed, operations, tally, deadline):
             if self.clock() >= deadline:
                 tally.waiting += 1
                 continue
             self._take(row, tally)
+        self.resend.run()
         return tally
 
     def _rows_to_take(

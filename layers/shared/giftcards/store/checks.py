@@ -29,29 +29,31 @@ class CheckCounts:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def note_check(self, who: str, *, now: datetime) -> Counted:
-        """Count a check of `who` (an address's fingerprint); return the counts with it."""
-        mine = self._add(_day_key(who, now), "checks", 1, now)
-        of_all = self._table.get(_hour_key(now)) or {}
+    def so_far(self, who: str, *, now: datetime) -> Counted:
+        """What was counted of `who` (an address's fingerprint) today, and of all in this hour."""
+        mine_key, all_key = _day_key(who, now), _hour_key(now)
+        items = self._table.get_many((mine_key, all_key))
+        mine, of_all = items.get(mine_key, {}), items.get(all_key, {})
         return Counted(
             checks=int(mine.get("checks", 0)),
             misses=int(mine.get("misses", 0)),
             misses_of_all=int(of_all.get("misses", 0)),
         )
 
+    def note_check(self, who: str, *, now: datetime) -> None:
+        """Count a check that is being answered, or refused."""
+        self._add(_day_key(who, now), "checks", 1, now)
+
     def note_misses(self, who: str, *, count: int, now: datetime) -> None:
         """Count codes that `who` had looked for in vain."""
         for key in (_day_key(who, now), _hour_key(now)):
             self._add(key, "misses", count, now)
 
-    def _add(self, key: str, name: str, count: int, now: datetime) -> dict[str, int]:
-        return (
-            self._table.update(
-                key,
-                f"SET #forget_at = :forget_at ADD #{name} :count",
-                values={"forget_at": int((now + KEPT_FOR).timestamp()), "count": count},
-            )
-            or {}
+    def _add(self, key: str, name: str, count: int, now: datetime) -> None:
+        self._table.update(
+            key,
+            f"SET #forget_at = :forget_at ADD #{name} :count",
+            values={"forget_at": int((now + KEPT_FOR).timestamp()), "count": count},
         )
 
 
