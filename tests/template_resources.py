@@ -66,6 +66,12 @@ def batch_size(queue: str) -> int:
     return found
 
 
+@cache
+def function_seconds(function: str) -> int:
+    """How long the template lets a function run."""
+    return int(load_template()["Resources"][function]["Properties"]["Timeout"])
+
+
 def _redrive(client: Any, policy: Mapping[str, Any], urls: Mapping[str, str]) -> str:
     dead_letters, _ = policy["deadLetterTargetArn"]["Fn::GetAtt"]
     found = client.get_queue_attributes(QueueUrl=urls[dead_letters], AttributeNames=["All"])

@@ -22,7 +22,7 @@ import time_machine
 from giftcards.clients.airtable import read_schema, resolve_layout
 from giftcards.config import Config, Secrets
 from giftcards.errors import NeedsAPerson
-from giftcards.flows.messages import take_each, take_together
+from giftcards.flows.messages import keep_while_alive, take_each, take_together
 from giftcards.flows.tick import TickEnd
 from giftcards.logs import build_logger
 from giftcards.store.journal import Journal
@@ -38,7 +38,13 @@ from sandbox.wsgi import WsgiAdapter
 from tests.accounts import AccountInMemory, AccountKind, AwsAccount, SentMail, moto_account
 from tests.effects import Effects, When, WorkerKilled
 from tests.snapshots import Snapshot
-from tests.template_resources import TABLE_NAME, batch_size, create_journal, create_queues
+from tests.template_resources import (
+    TABLE_NAME,
+    batch_size,
+    create_journal,
+    create_queues,
+    function_seconds,
+)
 
 __all__ = ["Effects", "When", "WorkerKilled", "World", "running_world"]
 
@@ -270,10 +276,13 @@ class World:
     def sweep(self) -> int | None:
         """The sweep's timer; an error it ends with rings an alarm, and the next timer comes."""
         try:
-            return self.work(lambda app: app.sweep().run(now() + timedelta(seconds=WORKER_SECONDS)))
+            return self.work(self._sweep)
         except NeedsAPerson as error:
             self.alarms.append(error)
             return None
+
+    def _sweep(self, app: Application) -> int:
+        return app.sweep().run(now() + timedelta(seconds=WORKER_SECONDS))
 
     def drain(self) -> None:
         """The one-offs take their messages, batch after batch, until none is visible."""
@@ -314,6 +323,12 @@ class World:
         return not unfinished and not queued
 
     def _answer(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
+        keep_while_alive(
+            event,
+            app.queues.keep_answer,
+            milliseconds_left=1000 * function_seconds("AnswerStore"),
+            logger=app.logger,
+        )
         flow = app.answer_store()
         return take_each(
             event,

@@ -4,13 +4,19 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from giftcards.flows.messages import take_each
+from giftcards.flows.messages import keep_while_alive, take_each
 from giftcards.wiring import application
 
 
-def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer each operation named in the batch; what fails comes back soon."""
     app = application()
+    keep_while_alive(
+        event,
+        app.queues.keep_answer,
+        milliseconds_left=context.get_remaining_time_in_millis(),
+        logger=app.logger,
+    )
     flow = app.answer_store()
     return take_each(
         event,

@@ -1,13 +1,17 @@
 """What a store reads comes in the order of what happened, and in time, whoever dies meanwhile."""
 
+from datetime import datetime
+
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import AccessRefused
 from giftcards.flows.tick import TickEnd
+from giftcards.wiring import now
 from sandbox.faults import Fault
 from tests.documents.day import Day
-from tests.world import MAIL_FROM, World
+from tests.world import MAIL_FROM, When, World
 
 CODE = "wxyz2345abcd6789"
 
@@ -137,3 +141,62 @@ def test_please_wait_names_the_form_and_a_row_edited_meanwhile_stops_nobody(worl
     world.drain()
     (mail,) = world.mails()
     assert mail.subject == "Please wait: not confirmed yet (•••• 6789, 10.00 USD)"
+
+
+# A worker that died is noticed by what it left, and what it owed is made good within so long.
+AFTER_A_DEATH_SECONDS = 45
+
+
+def pass_by_until_somebody_dies(day: Day) -> datetime:
+    """Let time pass, a second at a time; returns when the worker died."""
+    for _ in range(60):
+        day.pass_by(1)
+        if day.world.effects.deaths:
+            return now()
+    raise AssertionError("nobody died")
+
+
+@pytest.mark.parametrize(
+    ("effect", "when"),
+    [("ChangeMessageVisibility", "after"), ("SendEmail", "before"), ("SendEmail", "after")],
+)
+def test_an_answer_is_read_in_time_although_its_mailer_died(
+    world: World, effect: str, when: When
+) -> None:
+    day = Day(world)
+    world.shop.issue_card(code=CODE, amount=50)
+    world.ask(Gift_Card_Code=CODE)
+    world.effects.kill_on = {effect: when}
+    died = pass_by_until_somebody_dies(day)
+    day.pass_by(AFTER_A_DEATH_SECONDS)
+    sent_before = effect == "SendEmail" and when == "after"  # then the same answer goes out again
+    assert [mail.subject[:4] for mail in day.read] == ["Paid"] * (2 if sent_before else 1)
+    assert (day.read[-1].at - died).total_seconds() <= AFTER_A_DEATH_SECONDS
+
+
+def test_an_answer_is_read_in_time_although_its_mailer_died_in_its_turn(world: World) -> None:
+    """The store was asked to wait, so the answer is sent under the row's lease: it has to end."""
+    day = Day(world)
+    world.shop.issue_card(code=CODE, amount=50)
+    world.ask(Gift_Card_Code=CODE)
+    world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardDebit")
+    world.serve()
+    assert subjects(world) == ["Please wait"]
+    world.effects.kill_on = {"SendEmail": "before"}
+    died = pass_by_until_somebody_dies(day)
+    day.pass_by(AFTER_A_DEATH_SECONDS)
+    assert [mail.subject[:4] for mail in day.read] == ["Plea", "Paid"]
+    assert (day.read[1].at - died).total_seconds() <= AFTER_A_DEATH_SECONDS
+
+
+def test_answers_go_out_although_sqs_cannot_be_told_how_long_to_keep_them(world: World) -> None:
+    def no_visibility(name: str) -> None:
+        if "ChangeMessageVisibility" in name:
+            raise EndpointConnectionError(endpoint_url="https://sqs.us-east-1.amazonaws.com")
+
+    world.shop.issue_card(code=CODE, amount=50)
+    world.ask(Gift_Card_Code=CODE)
+    world.effects.watch = no_visibility
+    world.serve()
+    assert any("ChangeMessageVisibility" in name for name in world.effects.seen)
+    assert [subject[:4] for subject in subjects(world)] == ["Paid"]

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
+from math import ceil
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from giftcards.errors import TryAgain
+from giftcards.store.table import is_away
 
 METRICS_NAMESPACE = "UniversalGiftCards"
 
@@ -20,6 +22,36 @@ class RetrySoon(Protocol):
 
     def __call__(self, receipt_handle: str, *, receive_count: int) -> bool:
         """Make the message visible again in a while, the longer the more often it came."""
+
+
+class KeepWhileAlive(Protocol):
+    """Lets a message come back soon after its worker is dead."""
+
+    def __call__(self, receipt_handle: str, *, seconds_left: int) -> bool:
+        """Hide the message for a little longer than its worker can live."""
+
+
+def keep_while_alive(
+    event: Mapping[str, Any],
+    keep: KeepWhileAlive,
+    *,
+    milliseconds_left: int,
+    logger: Logger,
+) -> None:
+    """Before the work: what dies with this worker is to come back as soon as it must be dead.
+
+    A queue's visibility time-out is several times its function's, for messages that Lambda has to
+    hold back itself. Where SQS cannot be asked just now, that stands, and the work goes on.
+    """
+    seconds_left = ceil(milliseconds_left / 1000)
+    for record in event["Records"]:
+        try:
+            keep(record["receiptHandle"], seconds_left=seconds_left)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            logger.warning("SQS is away", extra={"message_id": record["messageId"]})
+            return
 
 
 def take_each(

@@ -47,6 +47,11 @@ ISSUE_RETRY_SECONDS = (2, 5, 15)
 # SQS delays a message by at most a quarter of an hour.
 LONGEST_DELAY_SECONDS = 900
 
+# A worker is gone by the time Lambda gave it; its messages are shown again this much later. It is
+# more than clocks differ, and with the function's 30 s less than the 45 s within which a store is
+# to read what a dead worker owed it.
+AFTER_THE_WORKER_SECONDS = 5
+
 # While a message of a FIFO group stays away, the whole group does: no outcome may wait for long.
 WRITE_RETRY_SECONDS = (2, 5, 15)
 
@@ -129,6 +134,16 @@ class Queues:
             MessageBody=json.dumps(body),
             MessageGroupId=group,
             MessageDeduplicationId=uuid4().hex,
+        )
+
+    def keep_answer(self, receipt_handle: str, *, seconds_left: int) -> bool:
+        """Keep an answer only for as long as its worker lives, which is `seconds_left` at most.
+
+        The queue's own time is six times as long, for Lambda's sake; a store whose answer died with
+        its mailer would wait it out. False where SQS has given the message to somebody else.
+        """
+        return self._retry_soon(
+            self._answer_store_url, receipt_handle, seconds_left + AFTER_THE_WORKER_SECONDS
         )
 
     def retry_answer_soon(self, receipt_handle: str, *, receive_count: int) -> bool:
