@@ -89,3 +89,17 @@ def test_what_kills_the_sweep_hides_nothing_that_can_be_finished(world: World) -
     world.sweep()
     assert state_of(world, deadly) is State.SENT
     assert state_of(world, row_id) is State.SETTLED
+
+
+def test_nothing_is_begun_for_which_there_is_no_time(world: World) -> None:
+    """A call of a vendor may take five seconds; with less left, the operation keeps its turn."""
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.effects.kill_on = {"ReadCard": "before"}
+    world.tick()
+    world.advance(60)
+    began = len(world.effects.seen)
+    assert world.app.sweep().run(now() + timedelta(seconds=5)) == 0
+    assert not [name for name in world.effects.seen[began:] if "UpdateItem" in name]
+    assert world.app.sweep().run(now() + timedelta(seconds=20)) == 1
+    assert state_of(world, row_id) is State.SETTLED

@@ -566,6 +566,7 @@ class Application:
                 clock=self.clock,
                 office_email=self.config.office_email,
             ),
+            http_timeout_seconds=self.config.http_timeout_seconds,
             logger=self.logger,
             clock=self.clock,
         )

@@ -45,9 +45,10 @@ class Sweep:
     park: Park
     queues: Queues
     digest: Digest
+    http_timeout_seconds: int
 
     def run(self, deadline: datetime) -> int:
-        """Finish what can be finished until `deadline`; return how many operations moved on.
+        """Finish what can be finished before `deadline`; return how many operations moved on.
 
         While the system is paused no new debit is sent; what was sent or decided before is still
         found out, answered and written.
@@ -55,9 +56,10 @@ class Sweep:
         finished = 0
         trouble: Exception | None = None
         running = self.control.switch().is_running
+        reserve = timedelta(seconds=self.http_timeout_seconds)
         for operation in self.journal.due(now=self.clock(), limit=OPERATIONS_PER_SWEEP):
-            if self.clock() >= deadline:
-                break
+            if self.clock() + reserve >= deadline:
+                break  # what is begun now could be cut off within one call of a vendor
             if operation.state is State.CLAIMED and not running:
                 self._look_later(operation)
                 continue
