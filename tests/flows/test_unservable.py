@@ -163,3 +163,18 @@ def test_queues_that_are_away_park_no_row(world: World) -> None:
     assert world.app.attempts.of([row_id])[row_id].unended == 0
     world.serve()
     assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+
+
+def test_queues_that_are_away_keep_no_other_row_from_its_turn(world: World) -> None:
+    """The first row can neither be handed over nor told to wait; the deadly one comes after it."""
+    world.ask(Gift_Card_Code="WXYZ")
+    deadly = world.ask(Gift_Card_Code="WXYZ", Amount=11)
+    for _ in range(3):
+        world.app.attempts.begin(deadly)
+    world.effects.watch = no_queue
+    with pytest.raises(EndpointConnectionError):
+        world.delayed_tick(late_by_seconds=0)
+    operation = world.app.journal.load(f"redemption#{deadly}")
+    assert operation is not None
+    assert operation.state is State.COMMITTED
+    assert world.app.attempts.of([deadly])[deadly].unended == 0

@@ -135,7 +135,7 @@ class ServeStores:
             tally.add(future.result())
         for row in deadly:  # each alone and after all others, so that it takes nobody with it
             tally.add(self._serve_line([row], sight, deadline))
-        self._see_to_the_others(sight, left, deadline)
+        self._see_to_the_others(tally, sight, left, deadline)
         return tally
 
     def _look_over(self, listed: Sequence[RedemptionRow]) -> Sight:
@@ -164,15 +164,15 @@ class ServeStores:
         return Sight(operations, attempts, to_serve, to_park, strays, shown_late)
 
     def _see_to_the_others(
-        self, sight: Sight, left: Sequence[RedemptionRow], deadline: datetime
+        self, tally: Tally, sight: Sight, left: Sequence[RedemptionRow], deadline: datetime
     ) -> None:
         """What is owed to rows that were not served: after all that were, while there is time."""
         for row in sight.to_park:
-            self._tell_to_wait(row, sight.operation(row))
+            self._tell_to_wait(tally, row, sight.operation(row))
             self.park.park_row(row.id)
         for row in left:
             if self._has_time(deadline):
-                self._tell_if_late(row, sight.operation(row))
+                self._tell_if_late(tally, row, sight.operation(row))
         for operation in sight.shown_late:
             if self._has_time(deadline):
                 self._write_again(operation)
@@ -192,28 +192,28 @@ class ServeStores:
             operation = sight.operation(row)
             if not self._has_time(deadline):
                 tally.waiting += 1
-                self._tell_to_wait(row, operation)
+                self._tell_to_wait(tally, row, operation)
                 continue
             if sight.unended(row):  # a worker died: this one may, too, and nobody would be told
-                self._tell_to_wait(row, operation)
+                self._tell_to_wait(tally, row, operation)
             try:
                 with hiding(row.typed_code):
                     served = self._serve(row, operation, deadline)
             except AccessRefused:
                 for unserved in line[place:]:
-                    self._tell_to_wait(unserved, sight.operation(unserved))
+                    self._tell_to_wait(tally, unserved, sight.operation(unserved))
                 raise  # the next row would be refused the same way: somebody has to mend a token
             except Exception as error:  # noqa: BLE001 - the outer loop: other rows go on
                 self._note_failure(tally, row, error)
-                self._tell_to_wait(row, operation)
+                self._tell_to_wait(tally, row, operation)
             else:
                 tally.answered += served == "answered"
                 tally.waiting += served != "answered"
                 if served == "unknown":
                     tally.unknown += 1
-                    self._tell_to_wait(row, operation)
+                    self._tell_to_wait(tally, row, operation)
                 elif served == "delayed":
-                    self._tell_if_late(row, operation)
+                    self._tell_if_late(tally, row, operation)
         return tally
 
     def _serve(self, row: RedemptionRow, operation: Operation | None, deadline: datetime) -> Served:
@@ -261,14 +261,24 @@ class ServeStores:
             self.park.count_failure(operation, error)
             raise
 
-    def _tell_if_late(self, row: RedemptionRow, operation: Operation | None) -> None:
+    def _tell_if_late(self, tally: Tally, row: RedemptionRow, operation: Operation | None) -> None:
         """The row has to wait for the next look: the store is told, unless that comes in time."""
         is_open = operation is None or operation.state in {State.CLAIMED, State.SENT}
         if is_open and self.clock() - row.created_at >= timedelta(seconds=TELL_AFTER_SECONDS):
-            self._tell_to_wait(row, operation)
+            self._tell_to_wait(tally, row, operation)
 
-    def _tell_to_wait(self, row: RedemptionRow, operation: Operation | None) -> None:
-        """Nobody knows yet: the store is told so, once; the final answer follows."""
+    def _tell_to_wait(self, tally: Tally, row: RedemptionRow, operation: Operation | None) -> None:
+        """Nobody knows yet: the store is told so, once; the final answer follows.
+
+        Where that fails too (AWS is away, say), the next look tells it: the other rows go on.
+        """
+        try:
+            self._note_and_tell(row, operation)
+        except Exception as error:  # noqa: BLE001 - it stands beside the outer loop, and in its `except`
+            tally.first_error = tally.first_error or error
+            self._log_failure("a store could not be told to wait", row, error)
+
+    def _note_and_tell(self, row: RedemptionRow, operation: Operation | None) -> None:
         if operation is not None:
             store: Store | None = Asked.unpack(operation.snapshot).store
         else:
@@ -323,9 +333,12 @@ class ServeStores:
     def _note_failure(self, tally: Tally, row: RedemptionRow, error: Exception) -> None:
         tally.failed += 1
         tally.first_error = tally.first_error or error
+        self._log_failure("a row could not be served now", row, error)
+
+    def _log_failure(self, what: str, row: RedemptionRow, error: Exception) -> None:
         expected = isinstance(error, GiftCardError)
         details: dict[str, Any] = {"operation": operation_key(row.id), "reason": str(error)}
-        self.logger.warning("a row could not be served now", exc_info=not expected, extra=details)
+        self.logger.warning(what, exc_info=not expected, extra=details)
 
 
 def interim_key(row_id: str) -> str:
