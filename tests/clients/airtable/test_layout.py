@@ -17,6 +17,7 @@ from giftcards.clients.airtable import (
     read_schema,
     resolve_layout,
 )
+from giftcards.domain.outcomes import Outcome
 from giftcards.errors import AccessRefused, BaseMismatch, ConfigurationError
 from sandbox.airtable import Base
 
@@ -122,3 +123,29 @@ def test_the_shares_add_up_to_what_airtable_allows() -> None:
     writers = OUTCOME_WRITER_REQUESTS_A_SECOND + RECORD_WRITER_REQUESTS_A_SECOND
     shares = writers + STORES_PRONG_REQUESTS_A_SECOND + OTHERS_REQUESTS_A_SECOND
     assert shares <= AIRTABLE_REQUESTS_A_SECOND
+
+
+def test_every_word_that_a_single_select_lacks_is_told(
+    base: Base, session: requests.Session
+) -> None:
+    """Airtable refuses the cell, and a row without its `Status` would wait for ever."""
+    for table, field, choices in (
+        ("Redemptions", "Status", ["Held"]),
+        ("Redemptions", "Outcome", ["REDEEMED", "NOT_CHARGED"]),
+        ("Receipts", "Outcome", ["Done", "Failed", "Something else"]),
+    ):
+        base.table(table).delete_field(field)
+        offered = {"choices": [{"name": choice} for choice in choices]}
+        base.table(table).create_field({"name": field, "type": "singleSelect", "options": offered})
+    with pytest.raises(BaseMismatch) as caught:
+        resolve_layout(schema_of(base, session), {})
+    status, outcome = str(caught.value).splitlines()[1:]
+    assert "“Status” lacks the choices “Processed”: add them" in status
+    lacking = [f"“{one}”" for one in Outcome if one not in {Outcome.REDEEMED, Outcome.NOT_CHARGED}]
+    assert f"“Outcome” lacks the choices {', '.join(lacking)}: add them" in outcome
+
+
+def test_a_text_field_takes_every_word(base: Base, session: requests.Session) -> None:
+    base.table("Redemptions").delete_field("Status")
+    base.table("Redemptions").create_field({"name": "Status", "type": "singleLineText"})
+    assert resolve_layout(schema_of(base, session), {}).has("Redemptions")

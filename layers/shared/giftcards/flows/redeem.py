@@ -21,7 +21,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
-from giftcards.clients.airtable import ROW_IS_HELD
+from giftcards.clients.airtable import ROW_IS_DONE, ROW_IS_HELD
 from giftcards.clients.shopify import Room, Shopify
 from giftcards.domain.cards import (
     Card,
@@ -54,9 +54,6 @@ from giftcards.store.table import pack_moment, pack_money, unpack_moment, unpack
 KIND = "redemption"
 
 HELD_KIND = "held"
-
-# What the office reads in `Status`; an empty cell means waiting.
-ROW_IS_DONE = "Processed"
 
 # Why a row is held, in words for the store.
 TOO_OLD = (

@@ -16,7 +16,14 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from giftcards.clients.airtable import ROW_IS_IN_PROGRESS, Airtable
+from giftcards.clients.airtable import (
+    CARD_IS_ACTIVE,
+    CARD_IS_DISABLED,
+    PRONG_IS_FAILING,
+    PRONG_IS_WELL,
+    ROW_IS_IN_PROGRESS,
+    Airtable,
+)
 from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import Card
 from giftcards.domain.codes import mask
@@ -355,7 +362,7 @@ def _card_cells(card: Card, now: datetime) -> dict[str, object]:
         "Balance": card.balance.decimal(),
         "Initial Value": card.initial_value.decimal(),
         "Currency": card.balance.currency,
-        "Status": "Disabled" if card.deactivated_at or not card.enabled else "Active",
+        "Status": CARD_IS_DISABLED if card.deactivated_at or not card.enabled else CARD_IS_ACTIVE,
         "Issued At": pack_moment(card.created_at),
         "Last Synced": pack_moment(now),
     }
@@ -367,7 +374,7 @@ def _card_cells(card: Card, now: datetime) -> dict[str, object]:
 def _status_cells(state: ProngState) -> dict[str, object]:
     cells: dict[str, object] = {
         "Prong": state.prong,
-        "State": "Offline" if state.is_failing else "Executing",
+        "State": PRONG_IS_FAILING if state.is_failing else PRONG_IS_WELL,
         "Since": pack_moment(state.since),
     }
     if state.last_finished is not None:

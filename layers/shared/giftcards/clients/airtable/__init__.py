@@ -1,8 +1,6 @@
 """The shop's Airtable base, as our application reads and writes it."""
 
 from giftcards.clients.airtable.client import (
-    ROW_IS_HELD,
-    ROW_IS_IN_PROGRESS,
     Airtable,
     ResendRow,
     UpdateReport,
@@ -17,6 +15,13 @@ from giftcards.clients.airtable.connection import (
     Pace,
 )
 from giftcards.clients.airtable.layout import (
+    CARD_IS_ACTIVE,
+    CARD_IS_DISABLED,
+    PRONG_IS_FAILING,
+    PRONG_IS_WELL,
+    ROW_IS_DONE,
+    ROW_IS_HELD,
+    ROW_IS_IN_PROGRESS,
     BaseField,
     BaseTable,
     ExpectedField,
@@ -29,9 +34,14 @@ from giftcards.clients.airtable.layout import (
 
 __all__ = [
     "AIRTABLE_REQUESTS_A_SECOND",
+    "CARD_IS_ACTIVE",
+    "CARD_IS_DISABLED",
     "OTHERS_REQUESTS_A_SECOND",
     "OUTCOME_WRITER_REQUESTS_A_SECOND",
+    "PRONG_IS_FAILING",
+    "PRONG_IS_WELL",
     "RECORD_WRITER_REQUESTS_A_SECOND",
+    "ROW_IS_DONE",
     "ROW_IS_HELD",
     "ROW_IS_IN_PROGRESS",
     "STORES_PRONG_REQUESTS_A_SECOND",

@@ -37,7 +37,13 @@ from giftcards.clients.airtable.connection import (
     Pace,
     connect,
 )
-from giftcards.clients.airtable.layout import BaseField, BaseTable, Layout, expected_tables
+from giftcards.clients.airtable.layout import (
+    ROW_IS_HELD,
+    BaseField,
+    BaseTable,
+    Layout,
+    expected_tables,
+)
 from giftcards.clients.airtable.refusals import (
     Call,
     Refused,
@@ -85,10 +91,6 @@ OPTIONAL_CREATION_FIELDS = (
     "Quantity", "Is Gift", "Purchaser Name", "Purchaser Email", "Gift Message", "Theme", "Send On",
     "Kind", "Approved",
 )  # fmt: skip
-
-# What stands in `Status` of a row that waits for the office, and of one whose cards are being made.
-ROW_IS_HELD = "Held"
-ROW_IS_IN_PROGRESS = "In Progress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -601,12 +603,24 @@ def read_schema(
                 id=table["id"],
                 name=table["name"],
                 fields=tuple(
-                    BaseField(id=one["id"], name=one["name"], type=one["type"])
+                    BaseField(
+                        id=one["id"],
+                        name=one["name"],
+                        type=one["type"],
+                        choices=_choices(one),
+                    )
                     for one in table["fields"]
                 ),
             )
             for table in body["tables"]
         ]
+
+
+def _choices(described: Mapping[str, Any]) -> frozenset[str]:
+    """The choices of a single select, as the schema describes it."""
+    if described["type"] != "singleSelect":
+        return frozenset()
+    return frozenset(choice["name"] for choice in described["options"]["choices"])
 
 
 def _parsed(moment: datetime) -> formula.Formula:

@@ -12,7 +12,9 @@ from enum import Enum
 from functools import cache
 from typing import Any, Self
 
+from giftcards.domain.outcomes import Outcome
 from giftcards.errors import BaseMismatch, ConfigurationError
+from giftcards.receipts import Action, ReceiptOutcome
 
 # The key under which a shop's names hold the table's own name.
 TABLE_ITSELF = ""
@@ -49,13 +51,42 @@ TYPES_OF_KIND: Mapping[Kind, frozenset[str]] = {
 }
 
 
+# What `Status` of a row comes to. An empty cell means waiting; what waits for the office is held.
+ROW_IS_DONE = "Processed"
+ROW_IS_HELD = "Held"
+ROW_IS_IN_PROGRESS = "In Progress"
+
+# What `State` of a prong reads.
+PRONG_IS_WELL = "Executing"
+PRONG_IS_FAILING = "Offline"
+
+# What `Status` of a card reads.
+CARD_IS_ACTIVE = "Active"
+CARD_IS_DISABLED = "Disabled"
+
+# By table and field: what we write where a shop may have a single select, which takes only words
+# that it offers.
+WORDS_WE_WRITE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "Redemptions": {"Status": (ROW_IS_DONE, ROW_IS_HELD), "Outcome": tuple(Outcome)},
+    "Creation Requests": {"Status": (ROW_IS_DONE, ROW_IS_HELD, ROW_IS_IN_PROGRESS)},
+    "Balance Checks": {"Status": (ROW_IS_DONE,)},
+    "Gift Cards": {"Status": (CARD_IS_ACTIVE, CARD_IS_DISABLED)},
+    "Receipts": {"Action": tuple(Action), "Outcome": tuple(ReceiptOutcome)},
+    "Status": {"State": (PRONG_IS_WELL, PRONG_IS_FAILING)},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ExpectedField:
-    """A field by our name for it. One that is not required may be absent from a shop's base."""
+    """A field by our name for it. One that is not required may be absent from a shop's base.
+
+    `words` are what we write into it; a single select has to offer them all.
+    """
 
     name: str
     kind: Kind
     required: bool = True
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +111,15 @@ class ExpectedTable:
 
 @dataclass(frozen=True, slots=True)
 class BaseField:
-    """A field as it is in a shop's base. `type` is Airtable's word for it."""
+    """A field as it is in a shop's base. `type` is Airtable's word for it.
+
+    `choices` are what a single select offers; empty for any other field.
+    """
 
     id: str
     name: str
     type: str
+    choices: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +258,10 @@ def _table(
     optional: Mapping[str, Kind] | None = None,
     part: str | None = None,
 ) -> ExpectedTable:
-    fields = [ExpectedField(field, kind) for field, kind in required.items()]
+    words = WORDS_WE_WRITE.get(name, {})
+    fields = [
+        ExpectedField(field, kind, words=words.get(field, ())) for field, kind in required.items()
+    ]
     fields += [
         ExpectedField(field, kind, required=False) for field, kind in (optional or {}).items()
     ]
@@ -387,6 +425,12 @@ def _find_field(
         return (
             f"table “{table.name}”: field “{found.name}” is of Airtable's type {found.type}, "
             f"but has to be {expected.kind.value}"
+        )
+    lacking = [word for word in expected.words if word not in found.choices]
+    if found.type == "singleSelect" and lacking:
+        return (
+            f"table “{table.name}”: the single select “{found.name}” lacks the choices "
+            f"{', '.join(f'“{word}”' for word in lacking)}: add them, or make it a text field"
         )
     return found
 
