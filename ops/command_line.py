@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from giftcards.clients.airtable import read_schema, resolve_layout
 from giftcards.errors import GiftCardError
+from giftcards.flows.redeem import operation_key
 from giftcards.flows.store_book import can_be_mailed
 from giftcards.store.attempts import ROW_PREFIX
 from giftcards.store.control import ProngState, Switch
@@ -109,9 +110,8 @@ def status(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG00
 
 def park_list(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
     """Show what is parked: operations and rows that only a person can finish."""
-    now = app.clock()
-    operations = app.journal.parked(now=now, limit=OPERATIONS_TO_COUNT)
-    rows = app.attempts.parked(now=now, limit=OPERATIONS_TO_COUNT)
+    operations = app.journal.parked(now=app.clock(), limit=OPERATIONS_TO_COUNT)
+    rows = _parked_rows(app)
     _say(f"Parked: {len(operations)} operations, {len(rows)} rows")
     for operation in operations:
         _say(f"  {operation.key}  was {operation.parked_in}: {operation.parked_because}")
@@ -129,13 +129,13 @@ def park_decide(app: Application, options: argparse.Namespace) -> int:
         if decision != "retry":
             _say("A row was never charged: it can only be tried again.", to_error=True)
             return 1
-        app.attempts.unpark(key.removeprefix(ROW_PREFIX))
+        if not app.attempts.unpark(key.removeprefix(ROW_PREFIX)):
+            return _not_parked(key)
         _say("The next tick tries it again.")
         return 0
     operation = app.journal.load(key)
     if operation is None or operation.state is not State.PARKED:
-        _say(f"{key} is not parked. `ops park list` shows what is.", to_error=True)
-        return 1
+        return _not_parked(key)
     if decision == "retry":
         app.journal.unpark(operation, due_at=app.clock())
         _say("The next sweep tries it again.")
@@ -145,6 +145,25 @@ def park_decide(app: Application, options: argparse.Namespace) -> int:
     outcome = "nothing yet" if decided.result is None else decided.result.outcome
     _say(f"{key} is {outcome} now; the store is told.")
     return 0
+
+
+def _parked_rows(app: Application) -> list[str]:
+    """The parked rows that still wait. A row that the sweep answered leaves the list here."""
+    rows = app.attempts.parked(now=app.clock(), limit=OPERATIONS_TO_COUNT)
+    operations = app.journal.load_many(operation_key(row_id) for row_id in rows)
+    answered = {
+        row_id
+        for row_id in rows
+        if (operation := operations.get(operation_key(row_id))) and operation.result is not None
+    }
+    for row_id in answered:
+        app.attempts.unpark(row_id)
+    return [row_id for row_id in rows if row_id not in answered]
+
+
+def _not_parked(key: str) -> int:
+    _say(f"{key} is not parked. `ops park list` shows what is.", to_error=True)
+    return 1
 
 
 def setup_klaviyo(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike

@@ -7,11 +7,16 @@ import pytest
 
 from giftcards.errors import AccessRefused, BaseMismatch
 from giftcards.flows.tick import TickEnd
-from ops.command_line import main, pause, resume, status
+from giftcards.wiring import now
+from ops.command_line import main, park_decide, park_list, pause, resume, status
 from tests.world import World, running_world
 
 YES = argparse.Namespace(yes=True)
 ASK = argparse.Namespace(yes=False)
+
+
+def decision(word: str, key: str) -> argparse.Namespace:
+    return argparse.Namespace(key=key, decision=word)
 
 
 @pytest.fixture
@@ -118,3 +123,66 @@ def test_a_command_without_its_stack_is_a_usage_error(capsys: pytest.CaptureFixt
         main(["resume"])
     assert caught.value.code == 2
     assert "--stack" in capsys.readouterr().err
+
+
+def park(world: World, row_id: str) -> None:
+    """What the prong does to a row that killed six workers."""
+    world.app.attempts.begin(row_id)
+    world.app.attempts.park(row_id, now=now())
+
+
+def test_a_parked_row_is_tried_again_when_a_person_says_so(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resume(world.app, YES)
+    row_id = world.ask(Gift_Card_Code="WXYZ")
+    park(world, row_id)
+    park_list(world.app, YES)
+    assert f"row#{row_id}" in capsys.readouterr().out
+    assert park_decide(world.app, decision("retry", f"row#{row_id}")) == 0
+    park_list(world.app, YES)
+    assert "0 operations, 0 rows" in capsys.readouterr().out
+    world.serve()
+    assert world.row(row_id)["Status"] == "Processed"
+
+
+def test_a_row_that_is_not_parked_cannot_be_decided(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistyped key must not become an item of the journal."""
+    before = world.items()
+    assert park_decide(world.app, decision("retry", "row#recMistyped000000")) == 1
+    assert "row#recMistyped000000 is not parked" in capsys.readouterr().err
+    assert world.items() == before
+
+
+def test_a_parked_row_that_was_answered_after_all_is_not_listed(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sweep finished what the row's last worker had left behind."""
+    resume(world.app, YES)
+    world.shop.issue_card(code="wxyz2345abcd6789", amount=50)
+    row_id = world.ask(Gift_Card_Code="wxyz2345abcd6789")
+    world.effects.kill_on = {"DebitCard": "after"}
+    world.tick()
+    park(world, row_id)
+    park_list(world.app, YES)
+    assert f"row#{row_id}" in capsys.readouterr().out
+    world.advance(60)
+    world.sweep()
+    world.drain()
+    park_list(world.app, YES)
+    assert "0 operations, 0 rows" in capsys.readouterr().out
+    assert world.app.attempts.parked(now=now(), limit=10) == []
+    assert world.row(row_id)["Outcome"] == "REDEEMED"
+
+
+def test_resume_names_the_words_that_a_single_select_lacks(world: World) -> None:
+    redemptions = world.base.table("Redemptions")
+    redemptions.delete_field("Status")
+    redemptions.create_field(
+        {"name": "Status", "type": "singleSelect", "options": {"choices": [{"name": "Held"}]}}
+    )
+    with pytest.raises(BaseMismatch, match="“Status” lacks the choices “Processed”"):
+        resume(world.app, YES)
+    assert world.tick() is TickEnd.PAUSED

@@ -57,10 +57,15 @@ class Attempts:
         keys = self._table.queued(PARKED_QUEUE, until=now, limit=limit)
         return [key.removeprefix(ROW_PREFIX) for key in keys if key.startswith(ROW_PREFIX)]
 
-    def unpark(self, row_id: str) -> None:
-        """A person wants it tried again: its beginnings are counted anew."""
-        self._table.update(
+    def unpark(self, row_id: str) -> bool:
+        """It waits for a person no longer, and its beginnings are counted anew.
+
+        Condition: it is parked; False where it is not, or where nobody ever began it.
+        """
+        item = self._table.update(
             ROW_PREFIX + row_id,
             "SET #begun = :none REMOVE #queue, #due_at",
-            values={"none": 0},
+            condition="#queue = :parked",
+            values={"none": 0, "parked": PARKED_QUEUE},
         )
+        return item is not None
