@@ -385,7 +385,7 @@ def test_the_mirror_shows_what_shopify_says(sandbox: Sandbox, burst: Burst) -> N
     key_of = {row.card.id: row.key for row in burst.rows}
     for card_id in behind():
         burst.app.cards.note_move(card_id)
-        burst.app.queues.write_operation(key_of[card_id])
+        burst.app.queues.write_records(key_of[card_id])
     wait_until(lambda: not behind(), seconds=60, what="the mirror is in step")
 
 
