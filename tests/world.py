@@ -335,6 +335,7 @@ class World:
             lambda message: flow.answer(message["operation"]),
             retry_soon=app.queues.retry_answer_soon,
             logger=app.logger,
+            note_failed=app.note_failed_message,
         )
 
     def _write(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -343,6 +344,7 @@ class World:
             app.write_airtable().write,
             retry_soon=app.queues.retry_write_soon,
             logger=app.logger,
+            note_failed=app.note_failed_message,
         )
 
     def _issue(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -353,6 +355,7 @@ class World:
             lambda message: flow.take_turn(message["operation"], deadline=deadline),
             retry_soon=app.queues.retry_issue_soon,
             logger=app.logger,
+            note_failed=app.note_failed_message,
         )
 
     def _deliver(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -361,6 +364,7 @@ class World:
             app.serve_customers().take,
             retry_soon=app.queues.retry_delivery_soon,
             logger=app.logger,
+            note_failed=app.note_failed_message,
         )
 
     def work[Result](self, work: Callable[[Application], Result]) -> Result | None:

@@ -23,4 +23,5 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         lambda message: flow.answer(message["operation"]),
         retry_soon=app.queues.retry_answer_soon,
         logger=app.logger,
+        note_failed=app.note_failed_message,
     )

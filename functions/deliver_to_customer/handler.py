@@ -16,4 +16,5 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # 
         app.serve_customers().take,
         retry_soon=app.queues.retry_delivery_soon,
         logger=app.logger,
+        note_failed=app.note_failed_message,
     )

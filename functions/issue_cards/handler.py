@@ -18,4 +18,5 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         lambda message: flow.take_turn(message["operation"], deadline=deadline),
         retry_soon=app.queues.retry_issue_soon,
         logger=app.logger,
+        note_failed=app.note_failed_message,
     )

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from giftcards.wiring import _count_finished_run
+from giftcards.metrics import Metric, Metrics
+from giftcards.wiring import STORES_PRONG
 from tests.cloudformation import TEMPLATE
 from tests.template.reading import (
     ALARM,
@@ -19,6 +20,11 @@ from tests.template.reading import (
 )
 
 RUNBOOK = TEMPLATE.parent / "docs" / "runbook.md"
+
+STAGE = "prod"
+
+# So many series an AWS account has for nothing (CloudWatch pricing), and the design no more.
+FREE_SERIES = 10
 
 # Sections of the runbook that belong to no alarm.
 ALSO_IN_THE_RUNBOOK = {"Before anything else", "Sending dead letters again"}
@@ -89,29 +95,62 @@ def test_a_prong_that_finishes_nothing_for_five_minutes_raises_an_alarm(
     assert alarm["TreatMissingData"] == "breaching"
 
 
-def test_that_alarm_listens_to_what_the_prong_really_says(
+def said_by(
+    metric: Metric, capsys: pytest.CaptureFixture[str]
+) -> list[tuple[str, str, dict[str, str]]]:
+    """What a function writes into its log for a metric: namespace, name and dimensions."""
+    metrics = Metrics(STAGE)
+    if metric is Metric.RUN_FINISHED:
+        metrics.count_finished_run(STORES_PRONG)
+    elif metric is Metric.STORE_WAITED:
+        metrics.note_seconds(metric, 9)
+    else:
+        metrics.count(metric)
+    said = json.loads(capsys.readouterr().out)
+    return [
+        (sent["Namespace"], one["Name"], {name: said[name] for name in dimensions})
+        for sent in said["_aws"]["CloudWatchMetrics"]
+        for one in sent["Metrics"]
+        for dimensions in sent["Dimensions"]
+    ]
+
+
+@pytest.mark.parametrize("metric", Metric)
+def test_an_alarm_listens_to_what_is_really_said(
+    template: dict[str, Any], metric: Metric, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # CloudWatch takes metrics of other dimensions for other metrics, and would never hear a beat.
+    (alarm,) = _watching(template, metric).values()
+    (said,) = said_by(metric, capsys)
+    listens_to = {
+        each["Name"]: value["Fn::Sub"].replace("${Stage}", STAGE)
+        if isinstance(value := each["Value"], dict)
+        else value
+        for each in alarm["Dimensions"]
+    }
+    assert said == (alarm["Namespace"], alarm["MetricName"], listens_to)
+
+
+def test_there_are_no_more_series_than_are_free(
     template: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # CloudWatch takes metrics of other dimensions for other metrics, and would never hear a beat.
-    (alarm,) = _watching(template, "RunFinished").values()
-    function = template["Resources"]["StoreTransactions"]["Properties"]
-    for variables in (template["Globals"]["Function"]["Environment"], function["Environment"]):
-        for name, value in variables["Variables"].items():
-            if isinstance(value, str):
-                monkeypatch.setenv(name, value)
+    series = set()
+    for function in of_type(template, FUNCTION).values():
+        service = function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", service)
+        for metric in Metric:
+            series |= {(name, *said.items()) for _, name, said in said_by(metric, capsys)}
+    assert len(Metric) <= len(series) <= FREE_SERIES
 
-    _count_finished_run("store_transactions")
 
-    said = json.loads(capsys.readouterr().out)
-    (metrics,) = said["_aws"]["CloudWatchMetrics"]
-    (dimensions,) = metrics["Dimensions"]
-    assert metrics["Namespace"] == alarm["Namespace"]
-    assert metrics["Metrics"][0]["Name"] == alarm["MetricName"]
-    assert {name: said[name] for name in dimensions} == {
-        each["Name"]: each["Value"] for each in alarm["Dimensions"]
-    }
+def test_nothing_is_counted_past_the_list_of_metrics() -> None:
+    layer = TEMPLATE.parent / "layers" / "shared" / "giftcards"
+    counting = {path.name for path in layer.rglob("*.py") if "single_metric(" in path.read_text()}
+    assert counting == {"metrics.py"}
+    handlers = (TEMPLATE.parent / "functions").rglob("*.py")
+    assert not [path for path in handlers if "metric" in path.read_text().lower()]
 
 
 def test_every_alarm_says_what_it_means_and_where_to_read_on(template: dict[str, Any]) -> None:

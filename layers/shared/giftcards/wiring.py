@@ -10,13 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 import boto3
 import requests
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.parameters import SSMProvider
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config as BotoConfig
@@ -51,7 +50,6 @@ from giftcards.flows.digest import Digest
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.issue import IssueCards
 from giftcards.flows.look_up import LookUp
-from giftcards.flows.messages import METRICS_NAMESPACE
 from giftcards.flows.note_bounce import NoteBounce
 from giftcards.flows.park import Park
 from giftcards.flows.redeem import Redeem, Rules
@@ -68,6 +66,7 @@ from giftcards.flows.sweep import Sweep
 from giftcards.flows.tick import Tick
 from giftcards.flows.write_airtable import WriteAirtable
 from giftcards.logs import build_logger
+from giftcards.metrics import Metric, Metrics
 from giftcards.store.attempts import Attempts
 from giftcards.store.cards import Cards
 from giftcards.store.checks import CheckCounts
@@ -113,6 +112,15 @@ class Application:
     logger: Logger
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The numbers behind the alarms."""
+        return Metrics(self.config.stage)
+
+    def note_failed_message(self) -> None:
+        """A message failed in a way that does not pass by itself."""
+        self.metrics.count(Metric.MESSAGE_FAILED)
 
     @cached_property
     def table(self) -> Table:
@@ -195,13 +203,7 @@ class Application:
             "Shopify answers by another version of its API: this application needs an update",
             extra={"asked": asked, "answered": answered},
         )
-        with single_metric(
-            name="ShopifyVersionChanged",
-            unit=MetricUnit.Count,
-            value=1,
-            namespace=METRICS_NAMESPACE,
-        ):
-            pass
+        self.metrics.count(Metric.SHOPIFY_VERSION_CHANGED)
 
     @cached_property
     def klaviyo(self) -> Klaviyo:
@@ -320,7 +322,7 @@ class Application:
             attempts=self.attempts,
             logger=self.logger,
             clock=self.clock,
-            note_parked=_count_parked,
+            note_parked=lambda: self.metrics.count(Metric.PARKED),
         )
 
     def serve_counter(self) -> ServeCounter:
@@ -418,7 +420,7 @@ class Application:
                     most_misses=self.config.most_check_misses,
                     most_misses_of_all=self.config.most_check_misses_of_all,
                 ),
-                note_locked_out=_count_locked_out,
+                note_locked_out=lambda: self.metrics.count(Metric.CHECK_LOCKED_OUT),
             ),
             queues=self.queues,
             logger=self.logger,
@@ -478,7 +480,7 @@ class Application:
                 follow_up=self.follow_up,
                 clock=self.clock,
                 office_email=self.config.office_email,
-                note_bounced=_count_bounced,
+                note_bounced=lambda: self.metrics.count(Metric.MAIL_BOUNCED),
             ),
         )
 
@@ -511,7 +513,7 @@ class Application:
             clock=self.clock,
             offsets_seconds=self.config.tick_offsets_seconds,
             tolerance_seconds=self.config.tick_tolerance_seconds,
-            note_finished=lambda: _count_finished_run(prong),
+            note_finished=lambda: self.metrics.count_finished_run(prong),
         )
 
     @cached_property
@@ -531,7 +533,7 @@ class Application:
             journal=self.journal,
             leases=self.leases,
             queues=self.queues,
-            note_waited=_note_waited,
+            note_waited=partial(self.metrics.note_seconds, Metric.STORE_WAITED),
             mailer=self.mailer,
             clock=self.clock,
         )
@@ -612,43 +614,5 @@ def _aws_config(*, attempts: int) -> BotoConfig:
     )
 
 
-def _count_parked() -> None:
-    """Something waits for a person."""
-    with single_metric(name="Parked", unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE):
-        pass
-
-
 def _cap(amount: Decimal, currency: str) -> Money | None:
     return Money.parse(amount, currency) if amount else None
-
-
-def _count_locked_out() -> None:
-    """A balance check was refused after too many misses: somebody may be guessing codes."""
-    with single_metric(
-        name="CheckLockedOut", unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE
-    ):
-        pass
-
-
-def _count_bounced() -> None:
-    """A mail of ours came back."""
-    with single_metric(
-        name="MailBounced", unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE
-    ):
-        pass
-
-
-def _note_waited(seconds: float) -> None:
-    """How long a store waited for its answer: the number this product is judged by."""
-    with single_metric(
-        name="StoreWaited", unit=MetricUnit.Seconds, value=seconds, namespace=METRICS_NAMESPACE
-    ):
-        pass
-
-
-def _count_finished_run(prong: str) -> None:
-    """The heartbeat behind the alarm on a prong that stopped finishing its runs."""
-    with single_metric(
-        name="RunFinished", unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE
-    ) as metric:
-        metric.add_dimension(name="prong", value=prong)

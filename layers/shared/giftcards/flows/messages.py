@@ -7,12 +7,9 @@ from math import ceil
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from giftcards.errors import TryAgain
 from giftcards.store.table import is_away
-
-METRICS_NAMESPACE = "UniversalGiftCards"
 
 Message = Mapping[str, Any]
 
@@ -60,12 +57,17 @@ def take_each(
     *,
     retry_soon: RetrySoon,
     logger: Logger,
+    note_failed: Callable[[], None],
 ) -> dict[str, Any]:
-    """Take messages one by one; return those that failed as SQS wants them (partial batch)."""
+    """Take messages one by one; return those that failed as SQS wants them (partial batch).
+
+    `note_failed` rings, long before a message ends as a dead letter, for what does not pass.
+    """
     failed = [
         record
         for record in event["Records"]
-        if _try(lambda message: take(message[0]), [record], logger=logger) is not Taken.DONE
+        if _try(lambda message: take(message[0]), [record], logger=logger, note_failed=note_failed)
+        is not Taken.DONE
     ]
     return _report(failed, retry_soon=retry_soon, logger=logger)
 
@@ -76,6 +78,7 @@ def take_together(
     *,
     retry_soon: RetrySoon,
     logger: Logger,
+    note_failed: Callable[[], None],
 ) -> dict[str, Any]:
     """Take a batch as a whole; where that fails, one by one, so that one bad message stands alone.
 
@@ -88,9 +91,13 @@ def take_together(
         groups.setdefault(record["attributes"].get("MessageGroupId", ""), []).append(record)
     failed: list[Mapping[str, Any]] = []
     for records in groups.values():
-        taken = _try(take, records, logger=logger)
+        taken = _try(take, records, logger=logger, note_failed=note_failed)
         if taken is Taken.BAD and len(records) > 1:
-            failed += [one for one in records if _try(take, [one], logger=logger) is not Taken.DONE]
+            failed += [
+                one
+                for one in records
+                if _try(take, [one], logger=logger, note_failed=note_failed) is not Taken.DONE
+            ]
         elif taken is not Taken.DONE:
             failed += records
     return _report(failed, retry_soon=retry_soon, logger=logger)
@@ -109,6 +116,7 @@ def _try(
     records: Sequence[Mapping[str, Any]],
     *,
     logger: Logger,
+    note_failed: Callable[[], None],
 ) -> Taken:
     messages = [json.loads(record["body"]) for record in records]
     try:
@@ -118,17 +126,9 @@ def _try(
         return Taken.LATER
     except Exception:  # the outer loop: the other messages go on, this one ends as a dead letter
         logger.exception("a message failed", extra={"queued": messages})
-        _count_failed_message()
+        note_failed()
         return Taken.BAD
     return Taken.DONE
-
-
-def _count_failed_message() -> None:
-    """Behind the alarm that rings long before the message ends as a dead letter."""
-    with single_metric(
-        name="MessageFailed", unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE
-    ):
-        pass
 
 
 def _report(
