@@ -63,6 +63,15 @@ def test_one_address_is_answered_so_often_a_day_and_no_more(world: World) -> Non
     assert len(world.mails()) == 7
 
 
+def test_a_plus_in_an_address_gets_nobody_more_mail(world: World) -> None:
+    world.shop.issue_card(code=CODE, amount=50)
+    for number in range(8):
+        world.check_balance(CODE, email=f"rosa+{number}@example.com")
+        world.serve()
+        world.advance(60)
+    assert len(world.mails()) == 5
+
+
 @pytest.mark.parametrize("whose", ["one", "all"])
 def test_who_misses_again_and_again_is_not_looked_for_any_more(whose: str) -> None:
     settings: dict[str, Any] = {

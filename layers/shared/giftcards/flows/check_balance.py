@@ -7,7 +7,6 @@ more, and when all together miss too often, nobody is, for the rest of the hour:
 of codes.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from zoneinfo import ZoneInfo
 from aws_lambda_powertools import Logger
 
 from giftcards.clients.shopify import Shopify
-from giftcards.domain.addresses import is_one_address, same_mailbox
+from giftcards.domain.addresses import is_one_address, mailbox_key
 from giftcards.domain.balance import BalanceRow
 from giftcards.domain.cards import Card, ShopFacts
 from giftcards.domain.codes import Code, clean, mask
@@ -81,7 +80,7 @@ class CheckBalance:
         """
         if not is_one_address(row.email):
             return self._record(row, None, CheckOutcome.ADDRESS_INVALID)
-        who = _fingerprint(row.email)
+        who = mailbox_key(row.email)
         now = self.clock()
         counted = self.counts.so_far(who, now=now)
         if counted.checks >= self.rules.most_answers:
@@ -181,8 +180,3 @@ _DETAILS = {
 def check_key(row_id: str) -> str:
     """The business key of a balance check."""
     return f"{CHECK}#{row_id}"
-
-
-def _fingerprint(address: str) -> str:
-    """An address as a key: whoever reads the table's keys reads no addresses."""
-    return hashlib.sha256(same_mailbox(address).encode()).hexdigest()

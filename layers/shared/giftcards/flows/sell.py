@@ -12,7 +12,6 @@ A store's limit for a day is counted in the same transaction as the claim: two w
 requests at once cannot both have what is left, and a worker that dies has either done both or none.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -20,7 +19,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from giftcards.clients.airtable import ROW_IS_HELD
-from giftcards.domain.addresses import same_mailbox
+from giftcards.domain.addresses import mailbox_key
 from giftcards.domain.cards import CardLimits, ShopFacts
 from giftcards.domain.creation import (
     Caps,
@@ -136,7 +135,7 @@ class Sell:
         by_store, to_recipient = self.issued.on_day(
             today,
             store_id=request.store.id,
-            recipient=_fingerprint(request.recipient.email),
+            recipient=mailbox_key(request.recipient.email),
             currency=currency,
         )
         exceeded = caps_exceeded(request, self.caps, by_store=by_store, to_recipient=to_recipient)
@@ -156,7 +155,7 @@ class Sell:
         )
         counts = self.issued.changes(
             line,
-            recipient=_fingerprint(sale.recipient_email),
+            recipient=mailbox_key(sale.recipient_email),
             caps=DayCaps(
                 by_store=None if is_approved else self.caps.per_store_and_day,
                 to_recipient=None if is_approved else self.caps.per_recipient_and_day,
@@ -275,8 +274,3 @@ class Sell:
 
 def _row(row_id: str, cells: dict[str, Any]) -> RowWrite:
     return RowWrite(table="Creation Requests", record_id=row_id, cells=cells)
-
-
-def _fingerprint(address: str) -> str:
-    """An address as a key: whoever reads the table's keys reads no addresses."""
-    return hashlib.sha256(same_mailbox(address).encode()).hexdigest()

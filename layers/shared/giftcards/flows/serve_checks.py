@@ -11,9 +11,10 @@ from giftcards.errors import GiftCardError
 from giftcards.flows.check_balance import CheckBalance, check_key
 from giftcards.flows.park import Park
 from giftcards.flows.tally import Tally
+from giftcards.flows.write_again import write_again
 from giftcards.logs import hiding
 from giftcards.store.attempts import NEVER_BEGUN, Attempts
-from giftcards.store.journal import Journal, Operation, State
+from giftcards.store.journal import Journal
 from giftcards.store.queues import Queues
 
 # So many are answered in one run: a few seconds of Shopify's time. A wave of them is a bot's.
@@ -22,9 +23,8 @@ CHECKS_A_RUN = 10
 # A check costs up to two calls of Shopify, and four more where its code has look-alikes.
 CALLS_TO_HAVE_TIME_FOR = 2
 
-# See `serve_sales` and `serve_stores`.
+# See `serve_sales`.
 DEATHS_TO_BE_PARKED = 3
-WRITE_AGAIN_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,13 @@ class ServeChecks:
             return tally
         operations = self.journal.load_many(check_key(row.id) for row in listed)
         for operation in operations.values():
-            self._write_again(operation)
+            write_again(
+                operation,
+                journal=self.journal,
+                queues=self.queues,
+                logger=self.logger,
+                now=self.clock(),
+            )
         fresh = [row for row in listed if check_key(row.id) not in operations]
         attempts = self.attempts.of(row.id for row in fresh)
         reserve = timedelta(seconds=CALLS_TO_HAVE_TIME_FOR * self.http_timeout_seconds)
@@ -79,13 +85,3 @@ class ServeChecks:
                 self.attempts.end(row.id)
                 tally.answered += 1
         return tally
-
-    def _write_again(self, operation: Operation) -> None:
-        """A check that was answered still waits in Airtable: have it written once more."""
-        now = self.clock()
-        since = operation.written_again_at or operation.settled_at
-        if operation.state is not State.SETTLED or since is None:
-            return
-        if now - since >= timedelta(seconds=WRITE_AGAIN_SECONDS):
-            self.journal.note_written_again(operation, now=now)
-            self.queues.write_operation(operation.key)

@@ -6,7 +6,7 @@ only noted and handed on. Making cards is the work of `issue_cards`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from aws_lambda_powertools import Logger
 
@@ -20,8 +20,9 @@ from giftcards.flows.sell import Sell
 from giftcards.flows.store_book import StoreBook
 from giftcards.flows.strays import Stray, Strays
 from giftcards.flows.tally import Tally
+from giftcards.flows.write_again import write_again
 from giftcards.store.attempts import NEVER_BEGUN, Attempts
-from giftcards.store.journal import Journal, Operation, State
+from giftcards.store.journal import Journal, Operation
 from giftcards.store.queues import Queues
 
 # So many requests are taken in one run: about a second of work, so that the next redemption, which
@@ -31,9 +32,6 @@ REQUESTS_A_RUN = 20
 # A row that killed its worker so often is left to a person: each death keeps the stores' prong from
 # its next run until its lease is over.
 DEATHS_TO_BE_PARKED = 3
-
-# A closed request leaves the list as soon as `write_airtable` has written it; see `serve_stores`.
-WRITE_AGAIN_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +76,13 @@ class ServeSales:
         for row in listed:
             operation = operations.get(sale_key(row.id))
             if operation is not None:
-                self._write_again(operation)
+                write_again(
+                    operation,
+                    journal=self.journal,
+                    queues=self.queues,
+                    logger=self.logger,
+                    now=self.clock(),
+                )
             elif self.stores.find(row.store, read=self.airtable.stores) is None:
                 strays.append(Stray("Creation Requests", row.id, row.created_at, bool(row.store)))
             else:
@@ -114,15 +118,3 @@ class ServeSales:
         else:
             self.attempts.end(row.id)
             tally.answered += 1
-
-    def _write_again(self, operation: Operation) -> None:
-        """A request that was taken still waits in Airtable: have it written once more."""
-        now = self.clock()
-        if operation.state is State.COMMITTED:
-            return
-        since = operation.written_again_at or operation.settled_at or operation.claimed_at
-        if now - since < timedelta(seconds=WRITE_AGAIN_SECONDS):
-            return
-        self.logger.warning("a sale still waits in Airtable", extra={"operation": operation.key})
-        self.journal.note_written_again(operation, now=now)
-        self.queues.write_operation(operation.key)

@@ -26,6 +26,7 @@ from giftcards.flows.redeem import LONGEST_NAME, Asked, Redeem, held_key, operat
 from giftcards.flows.store_book import StoreBook
 from giftcards.flows.strays import Stray, Strays
 from giftcards.flows.tally import Tally
+from giftcards.flows.write_again import write_again
 from giftcards.logs import hiding
 from giftcards.store.attempts import NEVER_BEGUN, Attempts, RowAttempts
 from giftcards.store.journal import Journal, Operation, Result, State
@@ -39,10 +40,6 @@ CALLS_TO_HAVE_TIME_FOR = 1
 
 # How soon somebody looks after a note whose worker died before handing it over.
 LOOK_AGAIN_SECONDS = 15
-
-# A settled row leaves the waiting list as soon as `write_airtable` has written it. One that is
-# still there after this long was missed, or somebody emptied its Status: it is written again.
-WRITE_AGAIN_SECONDS = 600
 
 # So many cards are served side by side: a hundred, at two calls of Shopify each and half a second a
 # call, take ten seconds, which is less than a tick.
@@ -175,7 +172,13 @@ class ServeStores:
                 self._tell_if_late(tally, row, sight.operation(row))
         for operation in sight.shown_late:
             if self._has_time(deadline):
-                self._write_again(operation)
+                write_again(
+                    operation,
+                    journal=self.journal,
+                    queues=self.follow_up.queues,
+                    logger=self.logger,
+                    now=self.clock(),
+                )
         self.strays.tell_office(sight.strays, while_true=lambda: self._has_time(deadline))
 
     def _has_time(self, deadline: datetime) -> bool:
@@ -319,16 +322,6 @@ class ServeStores:
             result=Result(outcome="NOT_CONFIRMED_YET", decided_at=now, mail_to=store.email),
             due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
         )
-
-    def _write_again(self, operation: Operation) -> None:
-        """A row that was answered still waits in Airtable: have it written once more."""
-        now = self.clock()
-        since = operation.written_again_at or operation.settled_at
-        if since is None or now - since < timedelta(seconds=WRITE_AGAIN_SECONDS):
-            return
-        self.logger.warning("an answered row still waits in Airtable", operation=operation.key)
-        self.journal.note_written_again(operation, now=now)
-        self.follow_up.queues.write_operation(operation.key)
 
     def _note_failure(self, tally: Tally, row: RedemptionRow, error: Exception) -> None:
         tally.failed += 1
