@@ -18,21 +18,32 @@ from collections.abc import Callable, Sequence
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from giftcards.clients.airtable import read_schema, resolve_layout
+from giftcards.clients.airtable import Layout, read_schema, resolve_layout
+from giftcards.config import Config
+from giftcards.domain.balance import BalanceRow
+from giftcards.domain.creation import CreationRow
+from giftcards.domain.outcomes import RedemptionRow
 from giftcards.errors import GiftCardError
+from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key
+from giftcards.flows.sale import CONFIRMATION, DELIVERY, RESEND, SALE, Sale
 from giftcards.flows.store_book import can_be_mailed
 from giftcards.store.attempts import ROW_PREFIX
 from giftcards.store.control import ProngState, Switch
-from giftcards.store.journal import State
+from giftcards.store.journal import Operation, State
 from giftcards.wiring import STORES_PRONG, Application
+from ops.airtable_calls import calls_a_month
 from ops.deployment import open_deployment
 from ops.setup_klaviyo import CHECKLIST, branches, introduce_metrics, upload_templates
 
 PRONGS = (STORES_PRONG,)
 
+# What a customer is mailed through Klaviyo.
+CUSTOMERS_MAIL = {DELIVERY, CONFIRMATION, RESEND}
+
 # How many hundreds of waiting rows `resume` counts: past them, "or more" says enough.
 PAGES_TO_COUNT = 10
+ROWS_A_PAGE = 100
 
 # How many unfinished operations `status` counts, likewise.
 OPERATIONS_TO_COUNT = 100
@@ -74,19 +85,39 @@ def resume(app: Application, options: argparse.Namespace) -> int:
         _say(f"          without one mail address, so their rows will wait: {', '.join(silent)}")
     for part, tables in layout.parts_off().items():
         _say(f"          off: {part}, because the base has no table {' and '.join(tables)}")
-    rows = airtable.waiting_redemptions(since=app.config.live_from, most_pages=PAGES_TO_COUNT)
-    count = f"{len(rows)} or more" if len(rows) >= PAGES_TO_COUNT * 100 else str(len(rows))
-    _say(f"Live from {app.config.live_from.isoformat()}: older rows are never processed")
-    _say(f"Would process {count} waiting redemption rows")
-    if rows:
-        oldest, newest = rows[0].created_at, rows[-1].created_at
-        _say(f"          the oldest filed {oldest.isoformat()}, the newest {newest.isoformat()}")
+    _say_calls(app.config, layout)
+    since = app.config.live_from
+    _say(f"Live from {since.isoformat()}: older rows are never processed")
+    rows: Sequence[RedemptionRow | CreationRow | BalanceRow]
+    rows = airtable.waiting_redemptions(since=since, most_pages=PAGES_TO_COUNT)
+    _say_waiting("redemption rows", rows)
+    if layout.has("Creation Requests"):
+        rows = airtable.waiting_creations(since=since, most_pages=PAGES_TO_COUNT)
+        _say_waiting("creation requests", rows)
+    if layout.has("Balance Checks"):
+        rows = airtable.waiting_balance_checks(since=since, most_pages=PAGES_TO_COUNT)
+        _say_waiting("balance checks", rows)
     if not options.yes and input("Resume? Type yes: ").strip().lower() != "yes":
         _say("Still paused.")
         return 1
     app.control.throw_switch(run=True, by=getpass.getuser(), now=app.clock())
     _say("Running: the next tick processes them.")
     return 0
+
+
+def _say_calls(config: Config, layout: Layout) -> None:
+    """What looking for rows costs of the calls that the shop's plan of Airtable has in a month."""
+    calls = calls_a_month(config, layout)
+    parts = ", ".join(f"{name} {count:,}" for name, count in calls.items())
+    _say(f"          looking for rows takes {sum(calls.values()):,} calls a month: {parts}")
+
+
+def _say_waiting(name: str, rows: Sequence[RedemptionRow | CreationRow | BalanceRow]) -> None:
+    is_all = len(rows) < PAGES_TO_COUNT * ROWS_A_PAGE
+    _say(f"Would process {len(rows)}{'' if is_all else ' or more'} waiting {name}")
+    if rows:
+        oldest, newest = rows[0].created_at.isoformat(), rows[-1].created_at.isoformat()
+        _say(f"          the oldest filed {oldest}, the newest {newest}")
 
 
 def pause(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
@@ -101,18 +132,58 @@ def status(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG00
     _say(_describe_switch(app.control.switch()))
     for prong in PRONGS:
         _say(_describe_prong(prong, app.control.prong(prong)))
+    unfinished = app.journal.unfinished(limit=OPERATIONS_TO_COUNT)
+    parked = app.journal.parked(now=app.clock(), limit=OPERATIONS_TO_COUNT)
+    _say_sales([one for one in unfinished if one.kind == SALE and one.result is None])
+    _say_mail(
+        [one for one in unfinished if one.kind in CUSTOMERS_MAIL and one.result is None],
+        parked=[one for one in parked if one.kind in CUSTOMERS_MAIL],
+        app=app,
+    )
     due = app.journal.due(now=app.clock(), limit=OPERATIONS_TO_COUNT)
-    _say(f"Unfinished operations whose time has come: {len(due)}")
+    _say(f"Unfinished operations whose time has come: {_count(due)}")
     for operation in due:
         _say(f"  {operation.key}  {operation.state}  since {operation.claimed_at.isoformat()}")
     return 0
+
+
+def _say_sales(sales: Sequence[Operation]) -> None:
+    """How far each sale is whose cards are being made."""
+    _say(f"Sales in progress: {_count(sales)}")
+    for operation in sales:
+        quantity = Sale.of(operation).quantity
+        since = operation.claimed_at.isoformat()
+        _say(f"  {operation.key}  {operation.progress} of {quantity} cards made, since {since}")
+
+
+def _say_mail(
+    waiting: Sequence[Operation], *, parked: Sequence[Operation], app: Application
+) -> None:
+    """Which mail customers have not got yet, and what it waits for."""
+    _say(f"Customers' mail not sent yet: {_count([*waiting, *parked])}")
+    sales = app.journal.load_many(one.snapshot["sale"] for one in waiting)
+    for operation in waiting:
+        send_at = Sale.of(sales[operation.snapshot["sale"]]).send_at
+        if operation.tries:
+            why = f"was tried {operation.tries} times, and is tried again"
+        elif operation.kind == DELIVERY and send_at is not None and send_at > app.clock():
+            why = f"is to be sent at {send_at.isoformat()}"
+        else:
+            why = "is on its way"
+        _say(f"  {operation.key}  {why}")
+    for operation in parked:
+        _say(f"  {operation.key}  was given up: `ops park list` says why")
+
+
+def _count(some: Sequence[object]) -> str:
+    return f"{len(some)}{' or more' if len(some) >= OPERATIONS_TO_COUNT else ''}"
 
 
 def park_list(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
     """Show what is parked: operations and rows that only a person can finish."""
     operations = app.journal.parked(now=app.clock(), limit=OPERATIONS_TO_COUNT)
     rows = _parked_rows(app)
-    _say(f"Parked: {len(operations)} operations, {len(rows)} rows")
+    _say(f"Parked: {_count(operations)} operations, {_count(rows)} rows")
     for operation in operations:
         _say(f"  {operation.key}  was {operation.parked_in}: {operation.parked_because}")
     for row_id in rows:
@@ -123,7 +194,10 @@ def park_list(app: Application, options: argparse.Namespace) -> int:  # noqa: AR
 
 
 def park_decide(app: Application, options: argparse.Namespace) -> int:
-    """Finish what is parked: try it again, or say what Shopify's card page shows of its debit."""
+    """Finish what is parked: try it again, or say what Shopify's card page shows of its debit.
+
+    A card that could not be made, a mail that could not be sent and a row can only be tried again.
+    """
     key, decision = str(options.key), str(options.decision)
     if key.startswith(ROW_PREFIX):
         if decision != "retry":
@@ -140,6 +214,14 @@ def park_decide(app: Application, options: argparse.Namespace) -> int:
         app.journal.unpark(operation, due_at=app.clock())
         _say("The next sweep tries it again.")
         return 0
+    if operation.kind != REDEMPTION:
+        _say(
+            f"{key} charges no card, so only a redemption can be decided as charged or not: mend"
+            " what `ops park list` names, then `retry`. Each card is made once and each mail sent"
+            " once, however often it is tried.",
+            to_error=True,
+        )
+        return 1
     charged = decision == "charged"
     decided = app.redeem().decide(operation, charged=charged, by=getpass.getuser())
     outcome = "nothing yet" if decided.result is None else decided.result.outcome

@@ -267,10 +267,11 @@ class World:
             event, lambda offset: app.serve_counter().run(deadline, offset_seconds=offset)
         )
 
-    def delayed_tick(self, *, late_by_seconds: int) -> TickEnd | None:
+    def delayed_tick(self, *, late_by_seconds: int, offset_seconds: int = 0) -> TickEnd | None:
         """One of our own delayed messages arrives, later than it was meant to."""
         due = now() - timedelta(seconds=late_by_seconds)
-        event = {"Records": [{"body": json.dumps({"due": due.isoformat()})}]}
+        body = {"due": due.isoformat(), "offset": offset_seconds}
+        event = {"Records": [{"body": json.dumps(body)}]}
         return self.work(lambda app: self._tick(app, event))
 
     def sweep(self) -> int | None:

@@ -73,8 +73,11 @@ class Day:
         """Our own delayed messages: Lambda takes what is due, and deletes it when it is done."""
         url = self.world.queue_urls["StoreTicksQueue"]
         for message in self.world.sqs.receive_message(QueueUrl=url).get("Messages", []):
-            due = datetime.fromisoformat(json.loads(message["Body"])["due"])
-            self.world.delayed_tick(late_by_seconds=round((now() - due).total_seconds()))
+            body = json.loads(message["Body"])
+            late = now() - datetime.fromisoformat(body["due"])
+            self.world.delayed_tick(
+                late_by_seconds=round(late.total_seconds()), offset_seconds=body["offset"]
+            )
             self.world.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
     def _next(self) -> datetime:

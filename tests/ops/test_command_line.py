@@ -83,7 +83,8 @@ def test_resume_names_what_is_off_for_want_of_a_table(
     assert resume(world.app, YES) == 0
     told = capsys.readouterr().out
     assert "off: selling cards in stores, because the base has no table Creation Requests" in told
-    assert "balance checks" not in told
+    assert "off: balance checks" not in told
+    assert "creation requests" not in told
 
 
 def test_pause_holds_new_work_until_it_is_resumed(world: World) -> None:

@@ -22,7 +22,7 @@ Each line's right half is the condition of its write. Money operations are never
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -44,6 +44,9 @@ from giftcards.store.table import (
 )
 
 OPERATION_PREFIX = "op#"
+
+# Later than anything is due.
+END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class State(StrEnum):
@@ -163,6 +166,12 @@ class Journal:
         """Unfinished operations whose time to be looked at has come."""
         keys = self._table.queued(OPEN_QUEUE, until=now, limit=limit)
         return [_unpack(item) for item in self._table.get_many(keys).values()]
+
+    def unfinished(self, *, limit: int) -> list[Operation]:
+        """Unfinished operations, also those whose time has not come; the next ones first."""
+        keys = self._table.queued(OPEN_QUEUE, until=END_OF_TIME, limit=limit)
+        items = self._table.get_many(keys)
+        return [_unpack(items[key]) for key in keys if key in items]
 
     def claim(
         self, key: str, *, kind: str, snapshot: Mapping[str, Any], now: datetime, due_at: datetime

@@ -1,0 +1,92 @@
+"""Calls of Airtable a month: as many as are really made, and as the documents say."""
+
+from typing import Any
+
+import pytest
+
+from giftcards.clients.airtable import Layout
+from ops.airtable_calls import (
+    CHECKS,
+    MINUTES_A_MONTH,
+    REDEMPTIONS,
+    RESENDS,
+    SALES,
+    calls_a_month,
+)
+from tests.cloudformation import TEMPLATE, load_template
+from tests.world import World, running_world
+
+README = TEMPLATE.parent / "README.md"
+
+
+def calls(world: World) -> dict[str, int]:
+    layout = world.app.control.layout()
+    assert layout is not None
+    return calls_a_month(world.config, Layout.from_json(layout))
+
+
+def about(count: int) -> str:
+    return f"{round(count, -3):,}"
+
+
+def default(parameter: str) -> tuple[int, ...]:
+    text = load_template()["Parameters"][parameter]["Default"]
+    return tuple(int(part) for part in text.split(","))
+
+
+def by_default() -> dict[str, int]:
+    """What the template's own settings come to."""
+    with running_world(
+        tick_offsets_seconds=default("TickOffsetsSeconds"),
+        sale_offsets_seconds=default("SaleOffsetsSeconds"),
+        check_offsets_seconds=default("CheckOffsetsSeconds"),
+    ) as world:
+        return calls(world)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"tick_offsets_seconds": (), "sale_offsets_seconds": (0,)},
+        {"sale_offsets_seconds": (0, 15, 30, 45), "check_offsets_seconds": (15, 45)},
+    ],
+)
+def test_a_quiet_minute_takes_the_calls_that_are_told(settings: dict[str, Any]) -> None:
+    with running_world(**settings) as world:
+        world.tick()
+        for offset in world.config.tick_offsets_seconds:
+            world.advance(15)
+            world.delayed_tick(late_by_seconds=0, offset_seconds=offset)
+        made = [effect for effect in world.effects.seen if effect.startswith("GET /v0/")]
+        assert len(made) * MINUTES_A_MONTH == sum(calls(world).values())
+
+
+def test_a_table_that_is_absent_takes_no_calls() -> None:
+    with running_world(resumed=False) as world:
+        world.base.delete_table("Creation Requests")
+        world.base.delete_table("Balance Checks")
+        world.resume()
+        assert calls(world) == {REDEMPTIONS: 4 * MINUTES_A_MONTH}
+
+
+def test_the_readme_says_what_the_defaults_come_to() -> None:
+    counts = by_default()
+    told = (
+        f"about {about(sum(counts.values()))} calls of Airtable a month:"
+        f" {about(counts[REDEMPTIONS])} for redemptions,"
+        f" {about(counts[SALES] + counts[RESENDS])} for sales and for cards to be sent again,"
+        f" {about(counts[CHECKS])} for balance checks"
+    )
+    assert told in " ".join(README.read_text(encoding="utf-8").split())
+
+
+def test_each_parameter_says_what_its_default_costs() -> None:
+    counts = by_default()
+    for parameter, count in (
+        ("TickOffsetsSeconds", counts[REDEMPTIONS]),
+        ("SaleOffsetsSeconds", counts[SALES] + counts[RESENDS]),
+        ("CheckOffsetsSeconds", counts[CHECKS]),
+    ):
+        description = load_template()["Parameters"][parameter]["Description"]
+        assert f"the default makes about {about(count)} a month" in description
