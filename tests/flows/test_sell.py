@@ -115,6 +115,15 @@ def test_above_a_cap_the_office_has_to_approve(world: World) -> None:
     assert world.request(row_id)["Outcome"] == "ISSUED"
 
 
+def test_a_store_reads_every_reason_for_which_its_sale_waits(world: World) -> None:
+    world.sell(Amount=5001, Recipient_Email="victor.lindgren@customers.example.com")
+    world.serve()
+    (mail,) = world.mails()
+    for reason in ("for one card", "for the store", "for one recipient"):
+        assert f"5,001.00 USD {reason}" in mail.body
+    assert "…" not in mail.body
+
+
 def test_a_stores_day_has_a_cap(world: World) -> None:
     rows = [
         world.sell(Amount=500, Quantity=4, Recipient_Email=f"r{n}@example.com") for n in range(3)
@@ -131,7 +140,9 @@ def test_a_card_for_later_is_made_now_and_sent_on_its_day(world: World) -> None:
     assert events(world, DELIVERED) == []
     (mail,) = world.mails()
     assert "to be sent on 26 November 2026" in mail.subject
-    assert "2026-11-26" in world.request(row_id)["Message"]
+    assert world.request(row_id)["Message"] == (
+        "The card is made. It goes to rosa@example.com on 2026-11-26."
+    )
     world.advance(2 * 86400)  # 10:00 in New York on the 25th
     world.sweep()
     world.drain()

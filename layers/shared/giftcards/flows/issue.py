@@ -13,7 +13,7 @@ tried. What is not found within the hour is left to a person.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import assert_never
 
 from aws_lambda_powertools import Logger
@@ -253,11 +253,8 @@ class IssueCards:
         known = self.journal.load_many(sale.issue_keys)
         results = [known[key].result for key in sale.issue_keys]
         cards = tuple(result.moved_card for result in results if result and result.moved_card)
-        message = _made(sale.quantity)
-        if sale.send_on is not None and sale.send_at is not None and sale.send_at > now:
-            message += f" They go to {sale.recipient_email} on {sale.send_on.isoformat()}."
-        else:
-            message += f" They are on their way to {sale.recipient_email}."
+        is_for_later = sale.send_at is not None and sale.send_at > now
+        message = _made(sale, send_on=sale.send_on if is_for_later else None)
         result = Result(
             outcome=ISSUED,
             decided_at=now,
@@ -274,7 +271,7 @@ class IssueCards:
                 cards=cards,
             ),
             # A mail that has to wait is told of now; one that goes out at once is told of after it.
-            mail_to=sale.store.email if sale.send_at is not None and sale.send_at > now else None,
+            mail_to=sale.store.email if is_for_later else None,
             follows=_what_follows(sale, now),
         )
         closed = self.journal.commit(
@@ -284,8 +281,20 @@ class IssueCards:
             self.follow_up.hand_over(closed)
 
 
-def _made(quantity: int) -> str:
-    return "The card is made." if quantity == 1 else f"All {quantity} cards are made."
+def _made(sale: Sale, *, send_on: date | None) -> str:
+    """What the row says; `send_on` is the day that the mail waits for, if it does."""
+    to = sale.recipient_email
+    if sale.quantity == 1:
+        made, goes, is_going = "The card is made.", "It goes", "It is on its way"
+    else:
+        made, goes, is_going = (
+            f"All {sale.quantity} cards are made.",
+            "They go",
+            "They are on their way",
+        )
+    if send_on is None:
+        return f"{made} {is_going} to {to}."
+    return f"{made} {goes} to {to} on {send_on.isoformat()}."
 
 
 def _what_follows(sale: Sale, now: datetime) -> tuple[Next, ...]:

@@ -21,6 +21,9 @@ class SaleNews(StrEnum):
     CARD_DEAD = "card_dead"
 
 
+# A sale may be above all three caps at once, and each reason takes a line and a half.
+LONGEST_REASON: Final = 600
+
 TONES: Final = {
     SaleNews.REFUSED: Tone.MEND,
     SaleNews.HELD: Tone.STOP,
@@ -60,7 +63,7 @@ def compose_sale_answer(answer: SaleAnswer, *, to: str) -> Mail:
         f"sale/{answer.news}.words",
         {
             "problems": [typed_line(problem) for problem in answer.problems],
-            "reason": typed_line(answer.reason),
+            "reason": typed_line(answer.reason, longest=LONGEST_REASON),
             "quantity": answer.quantity,
             "recipient": one_line(answer.recipient),
             "is_gift": answer.is_gift,
