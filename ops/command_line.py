@@ -210,6 +210,11 @@ def park_decide(app: Application, options: argparse.Namespace) -> int:
     operation = app.journal.load(key)
     if operation is None or operation.state is not State.PARKED:
         return _not_parked(key)
+    return _decide(app, operation, decision)
+
+
+def _decide(app: Application, operation: Operation, decision: str) -> int:
+    key = operation.key
     if decision == "retry":
         app.journal.unpark(operation, due_at=app.clock())
         _say("The next sweep tries it again.")

@@ -53,8 +53,8 @@ MAIL_FROM = "gift-cards@shop.example.com"
 OFFICE_EMAIL = "office@shop.example.com"
 ALARM_EMAIL = "engineer@shop.example.com"
 
-# Sales and balance checks are looked for at each look for redemptions, so that nobody who tries one
-# waits longer than for the other. A real shop has calls of Airtable to save; here they cost nothing.
+# Sales and balance checks are looked for at each look for redemptions: nobody who tries one
+# waits longer than for the other. A real shop has calls of Airtable to save; here they are free.
 EVERY_LOOK = "0,15,30,45"
 
 # `ops resume` asks both vendors and the journal, `ops setup klaviyo` uploads templates: seconds.

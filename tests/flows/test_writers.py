@@ -51,11 +51,9 @@ def test_what_fails_in_one_batch_with_an_outcome_does_not_bring_the_outcome_back
 @pytest.mark.parametrize("field", ["Status", "Outcome"])
 def test_a_select_without_our_word_holds_up_nobody(world: World, field: str) -> None:
     """The mail goes out, the code is masked, and the other cells and rows are written."""
-    redemptions = world.base.table("Redemptions")
-    redemptions.delete_field(field)
-    choices = {"choices": [{"name": "REDEEMED"}]}
-    redemptions.create_field({"name": field, "type": "singleSelect", "options": choices})
-    world.resume()
+    # Somebody tidied up the select's words after `ops resume` had looked at them.
+    choices = world.base.table("Redemptions").field(field).options["choices"]
+    choices[:] = [choice for choice in choices if choice["name"] == "REDEEMED"]
     world.shop.issue_card(code=CODE, amount=50)
     typo = world.ask(Gift_Card_Code="WXYZ")
     good = world.ask(Gift_Card_Code=CODE)
