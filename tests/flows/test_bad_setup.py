@@ -2,8 +2,10 @@
 
 import pytest
 
+from giftcards.clients.airtable import expected_tables
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import AccessRefused, BaseMismatch
+from giftcards.receipts import Action
 from tests.world import World
 
 CODE = "wxyz2345abcd6789"
@@ -100,3 +102,30 @@ def test_a_card_row_that_somebody_deleted_is_made_again(world: World) -> None:
     (record,) = world.base.table("Gift Cards").records()
     assert record["fields"]["Balance"] == 30
     assert world.row(row_id)["Gift Card"] == [record["id"]]
+
+
+def test_single_selects_with_the_words_that_resume_asks_for_take_all_that_is_written(
+    world: World,
+) -> None:
+    for table in expected_tables().values():
+        for field in table.fields:
+            if field.words:
+                offered = {"choices": [{"name": word} for word in field.words]}
+                select = {"name": field.name, "type": "singleSelect", "options": offered}
+                world.base.table(table.name).delete_field(field.name)
+                world.base.table(table.name).create_field(select)
+    world.resume()
+    world.shop.issue_card(code=CODE, amount=50)
+    world.ask(Gift_Card_Code=CODE)
+    world.check_balance(CODE)
+    sold, refused = world.sell(), world.sell(Amount=-3)
+    held = world.sell(Amount=int(world.config.cap_per_card) + 1)
+    world.serve()
+    world.come_to_rest()
+    outcomes = [world.request(row_id)["Outcome"] for row_id in (sold, refused, held)]
+    assert outcomes == ["ISSUED", "REFUSED", "HELD"]
+    assert all(row["Status"] for row in world.cells("Balance Checks"))
+    assert {one["State"] for one in world.cells("Status")} == {"Executing"}
+    actions = {receipt["Action"] for receipt in world.cells("Receipts")}
+    assert actions > {Action.REDEEM_IN_STORE, Action.SELL_IN_STORE, Action.CHECK_BALANCE}
+    assert {card["Status"] for card in world.cells("Gift Cards")} == {"Active"}

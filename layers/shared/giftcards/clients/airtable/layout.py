@@ -68,7 +68,10 @@ CARD_IS_DISABLED = "Disabled"
 # that it offers.
 WORDS_WE_WRITE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Redemptions": {"Status": (ROW_IS_DONE, ROW_IS_HELD), "Outcome": tuple(Outcome)},
-    "Creation Requests": {"Status": (ROW_IS_DONE, ROW_IS_HELD, ROW_IS_IN_PROGRESS)},
+    "Creation Requests": {
+        "Status": (ROW_IS_DONE, ROW_IS_HELD, ROW_IS_IN_PROGRESS),
+        "Outcome": ("ISSUED", "REFUSED", "HELD"),
+    },
     "Balance Checks": {"Status": (ROW_IS_DONE,)},
     "Gift Cards": {"Status": (CARD_IS_ACTIVE, CARD_IS_DISABLED)},
     "Receipts": {"Action": tuple(Action), "Outcome": tuple(ReceiptOutcome)},
