@@ -15,8 +15,7 @@ from giftcards.store.journal import OPERATION_PREFIX, State
 from ops.command_line import park_decide
 from sandbox.faults import Fault
 from sandbox.wsgi import WsgiAdapter
-from tests.documents import redeem
-from tests.documents.redeem import DOCUMENT, section_of
+from tests.documents.redeem import DOCUMENT
 from tests.world import SHOP_URL, World, running_world
 
 CODE = "wxyz2345abcd6789"
@@ -31,8 +30,7 @@ type Arrows = set[tuple[str, str]]
 
 def drawn() -> dict[tuple[str, str], str]:
     """The drawing's arrows, with the condition that stands on each."""
-    document = DOCUMENT.read_text(encoding="utf-8")
-    _, _, rest = document.partition("```mermaid\nstateDiagram-v2\n")
+    _, _, rest = DOCUMENT.text.partition("```mermaid\nstateDiagram-v2\n")
     drawing, _, _ = rest.partition("```")
     return {(begin, end): condition for begin, end, condition in ARROW.findall(drawing)}
 
@@ -200,5 +198,4 @@ def test_the_drawing_has_all_states_and_a_condition_on_every_arrow() -> None:
     ],
 )
 def test_the_document_says_what_the_code_does(name: str) -> None:
-    document = DOCUMENT.read_text(encoding="utf-8")
-    assert section_of(document, name) == redeem.SECTIONS[name](), "mend it with: make docs"
+    assert DOCUMENT.section(name) == DOCUMENT.sections[name](), "mend it with: make docs"

@@ -28,6 +28,19 @@ def test_the_balance_goes_to_the_address_given(world: World) -> None:
     assert (receipt["Action"], receipt["Outcome"]) == ("Check balance", "Done")
 
 
+@pytest.mark.parametrize("accepted", [False, True])
+def test_nobody_is_sent_to_a_store_with_a_card_that_stores_do_not_take(*, accepted: bool) -> None:
+    with running_world(accept_historical=accepted) as world:
+        card = world.shop.issue_card(code=CODE, amount=50)
+        card.created_at = world.config.live_from - timedelta(days=1)
+        world.check_balance(CODE)
+        world.serve()
+        (mail,) = world.mails()
+        assert mail.subject == "Your gift card holds 50.00 USD"
+        assert ("every one of our stores" in mail.body) is accepted
+        assert ("they cannot take it" in mail.body) is not accepted
+
+
 def test_every_miss_reads_the_same() -> None:
     answers = set()
     for kind in ("unknown", "mistyped", "expired", "disabled"):

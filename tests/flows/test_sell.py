@@ -107,7 +107,8 @@ def test_above_a_cap_the_office_has_to_approve(world: World) -> None:
     assert world.request(row_id)["Status"] == "Held"
     assert sold(world) == []
     (mail,) = world.mails()
-    assert "the office has to approve" in mail.subject
+    assert mail.subject == "Not made yet: the office has to approve this (501.00 USD)"
+    assert "rosa@example.com" in mail.body
     world.base.table("Creation Requests").update(row_id, {"Approved": True})
     world.advance(60)
     world.serve()
@@ -156,6 +157,34 @@ def test_a_card_for_later_is_made_now_and_sent_on_its_day(world: World) -> None:
     world.drain()
     assert len(events(world, DELIVERED)) == 1
     assert len(world.mails()) >= 2
+
+
+@pytest.mark.parametrize(
+    ("dead", "told", "outcome"),
+    [(1, "Sent in part", "DELIVERED_IN_PART"), (2, "Not sent", "CARD_DEAD")],
+)
+def test_a_card_that_died_before_its_day_is_not_sent(
+    world: World, dead: int, told: str, outcome: str
+) -> None:
+    world.sell(Send_On="2026-11-24", Quantity=2)
+    world.serve()
+    cards = sold(world)
+    for card in cards[:dead]:
+        world.shop.deactivate(card.id)
+    world.advance(86400)
+    world.sweep()
+    world.drain()
+    sent = [
+        card["code"].replace(" ", "").lower()
+        for event in events(world, DELIVERED)
+        for card in event.properties["cards"]
+    ]
+    assert sent == [card.code for card in cards[dead:]]
+    mail = world.mails()[-1]
+    assert mail.subject.startswith(told)
+    assert "Done" not in mail.subject
+    receipts = [line["Details"] for line in world.cells("Receipts")]
+    assert any(line.startswith(outcome) for line in receipts)
 
 
 def test_a_taken_code_is_ours_until_another_note_is_found(world: World) -> None:

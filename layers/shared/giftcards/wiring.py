@@ -419,6 +419,8 @@ class Application:
                     most_answers=self.config.most_checks,
                     most_misses=self.config.most_check_misses,
                     most_misses_of_all=self.config.most_check_misses_of_all,
+                    live_from=self.config.live_from,
+                    accept_historical=self.config.accept_historical,
                 ),
                 note_locked_out=lambda: self.metrics.count(Metric.CHECK_LOCKED_OUT),
             ),

@@ -32,6 +32,7 @@ class AnswerCheck:
             to=result.mail_to,
             balance=result.balance,
             card=operation.snapshot["card"],
+            is_online_only=operation.snapshot["is_online_only"],
             shop_name=self.facts.name,
             told_at=result.decided_at,
             time_zone=operation.snapshot["time_zone"],

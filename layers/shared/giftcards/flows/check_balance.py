@@ -20,7 +20,6 @@ from giftcards.domain.addresses import is_one_address, mailbox_key
 from giftcards.domain.balance import BalanceRow
 from giftcards.domain.cards import Card, ShopFacts
 from giftcards.domain.codes import Code, clean, mask
-from giftcards.domain.money import Money
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.look_up import LookUp, codes_to_try
 from giftcards.flows.sale import CHECK
@@ -51,11 +50,14 @@ class CheckRules:
     """What a retailer allows.
 
     Answers and misses are of one address in a day, `most_misses_of_all` of everybody in an hour.
+    Cards from before `live_from` are good in the web shop only, unless `accept_historical`.
     """
 
     most_answers: int
     most_misses: int
     most_misses_of_all: int
+    live_from: datetime
+    accept_historical: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +102,7 @@ class CheckBalance:
             self.counts.note_misses(who, count=tried, now=now)
             last4 = code.last4 if isinstance(code, Code) else None
             return self._record(row, last4, CheckOutcome.NO_BALANCE)
-        return self._record(row, card.last4, CheckOutcome.BALANCE_SENT, balance=card.balance)
+        return self._record(row, card.last4, CheckOutcome.BALANCE_SENT, card=card)
 
     def _find(self, code: Code) -> Card | None:
         """The living card with this code. A dead one is no card, for whoever asks here."""
@@ -111,15 +113,19 @@ class CheckBalance:
         today = self.clock().astimezone(ZoneInfo(self.facts.time_zone)).date()
         return None if card.expires_on is not None and card.expires_on < today else card
 
+    def _is_online_only(self, card: Card) -> bool:
+        return not self.rules.accept_historical and card.created_at < self.rules.live_from
+
     def _record(
         self,
         row: BalanceRow,
         last4: str | None,
         outcome: CheckOutcome,
         *,
-        balance: Money | None = None,
+        card: Card | None = None,
     ) -> Operation:
         now = self.clock()
+        balance = None if card is None else card.balance
         key = check_key(row.id)
         answered = outcome in {CheckOutcome.BALANCE_SENT, CheckOutcome.NO_BALANCE}
         masked = None if last4 is None else mask(last4)
@@ -158,6 +164,7 @@ class CheckBalance:
                 "row_id": row.id,
                 "row_created_at": pack_moment(row.created_at),
                 "card": masked if balance is not None else None,
+                "is_online_only": card is not None and self._is_online_only(card),
                 "time_zone": self.facts.time_zone,
             },
             result=result,

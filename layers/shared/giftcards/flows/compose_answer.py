@@ -13,6 +13,8 @@ from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.sale import (
     BOUNCE_KIND,
     CARD_DEAD,
+    DELIVERED,
+    DELIVERED_IN_PART,
     DELIVERY,
     GIVEN_UP_KIND,
     HELD_SALE_KIND,
@@ -36,12 +38,45 @@ from giftcards.mails import (
 from giftcards.store.journal import Journal, Operation, Result
 from giftcards.store.table import unpack_moment, unpack_money
 
-# What the office is told of, by kind: the headline of the notice; the reason is its text.
-NOTICES = {
-    NOTICE_KIND: "A row is waiting for the office",
-    GIVEN_UP_KIND: "A customer's mail could not be sent",
-    RESEND: "A card could not be sent again",
-    BOUNCE_KIND: "A mail came back",
+# What the office is told of, by kind: the headline of the notice, and what to do next; the reason
+# is its text.
+NOTICES: dict[str, tuple[str, tuple[str, ...]]] = {
+    NOTICE_KIND: ("A row is waiting for the office", ()),
+    GIVEN_UP_KIND: (
+        "A customer's mail could not be sent",
+        (
+            (
+                "If the address is wrong: find the request's cards in Gift Cards, write the right"
+                " address into Resend To, and tick Resend."
+            ),
+            "If it is right: ask whoever looks after this system. The same mail can be sent again.",
+        ),
+    ),
+    RESEND: (
+        "A card could not be sent again",
+        (
+            (
+                "Find the card in Gift Cards by the Shopify ID in the reference below, mend what is"
+                " named above, and tick Resend again."
+            ),
+        ),
+    ),
+    BOUNCE_KIND: (
+        "A mail came back",
+        (
+            (
+                "Correct the address in Airtable, and tell its owner what became of the request:"
+                " its row and the receipts say so."
+            ),
+        ),
+    ),
+}
+
+# What the store is told of a delivery, by how it ended.
+_DELIVERY_NEWS = {
+    DELIVERED: SaleNews.DELIVERED,
+    DELIVERED_IN_PART: SaleNews.DELIVERED_IN_PART,
+    CARD_DEAD: SaleNews.CARD_DEAD,
 }
 
 
@@ -54,9 +89,11 @@ def compose_answer(
         raise AssertionError(f"{operation.key} is to be mailed to nobody")
     match operation.kind:
         case kind if kind in NOTICES:
+            subject, next_steps = NOTICES[kind]
             return compose_office_notice(
                 to=to,
-                subject=NOTICES[kind],
+                subject=subject,
+                next_steps=next_steps,
                 lines=[result.reason or result.outcome],
                 reference=operation.key,
             )
@@ -68,8 +105,10 @@ def compose_answer(
             sale = journal.load(operation.snapshot["sale"])
             if sale is None:
                 raise NeedsAPerson(f"the sale of {operation.key} is not in the journal")
-            news = SaleNews.CARD_DEAD if result.outcome == CARD_DEAD else SaleNews.DELIVERED
-            return compose_sale_answer(_about_sale(sale, news, now=now), to=to)
+            news = _DELIVERY_NEWS[result.outcome]
+            return compose_sale_answer(
+                _about_sale(sale, news, reason=result.reason or "", now=now), to=to
+            )
         case kind if kind == DIGEST_KIND:
             return _digest(operation, to=to)
         case _:
@@ -127,6 +166,9 @@ def _sale(operation: Operation, result: Result, *, now: datetime) -> SaleAnswer:
         news=SaleNews.REFUSED if is_refused else SaleNews.HELD,
         store_name=told["store"]["name"],
         employee=told["employee"],
+        amount=unpack_money(told.get("amount")),
+        quantity=int(told.get("quantity", 1)),
+        recipient=told.get("recipient_email", ""),
         problems=tuple((result.reason or "").splitlines()) if is_refused else (),
         reason="" if is_refused else result.reason or "",
         reference=operation.key,
@@ -136,7 +178,9 @@ def _sale(operation: Operation, result: Result, *, now: datetime) -> SaleAnswer:
     )
 
 
-def _about_sale(operation: Operation, news: SaleNews, *, now: datetime) -> SaleAnswer:
+def _about_sale(
+    operation: Operation, news: SaleNews, *, now: datetime, reason: str = ""
+) -> SaleAnswer:
     sale = Sale.of(operation)
     return SaleAnswer(
         news=news,
@@ -147,6 +191,7 @@ def _about_sale(operation: Operation, news: SaleNews, *, now: datetime) -> SaleA
         recipient=sale.recipient_email,
         is_gift=sale.is_gift,
         send_on=sale.send_on,
+        reason=reason,
         reference=operation.key,
         asked_at=sale.row_created_at,
         told_at=now,

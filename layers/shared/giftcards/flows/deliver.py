@@ -35,6 +35,7 @@ from giftcards.flows.sale import (
     CARD_DEAD,
     CONFIRMATION,
     DELIVERED,
+    DELIVERED_IN_PART,
     DELIVERY,
     GIVEN_UP_KIND,
     NOT_DELIVERED,
@@ -152,10 +153,14 @@ class Deliver:
         cards = [self._delivered_card(one, read[_card_id(one)]) for one in living]
         for part, some in enumerate(batched(cards, CARDS_A_MAIL, strict=False)):
             self.klaviyo.send_event(self._delivery(operation, parcel, part, some))
-        reason = "" if len(living) == len(parcel.cards) else "; cards that are dead were left out"
-        return self._result(
-            operation, parcel, DELIVERED, f"sent to {parcel.to.email}{reason}", living
+        dead = len(parcel.cards) - len(living)
+        if not dead:
+            return self._result(operation, parcel, DELIVERED, f"sent to {parcel.to.email}", living)
+        reason = (
+            f"of {len(parcel.cards)} cards, {len(living)} went to {parcel.to.email}; deactivated or"
+            f" expired by then: {dead}"
         )
+        return self._result(operation, parcel, DELIVERED_IN_PART, reason, living)
 
     def _is_alive(self, card: Card | None) -> bool:
         if card is None or card.deactivated_at is not None or not card.enabled:
@@ -210,7 +215,7 @@ class Deliver:
     ) -> Result:
         """The outcome and everything that follows from it: receipt, row, the store's mail."""
         now = self.clock()
-        is_done = outcome == DELIVERED
+        is_done = outcome in {DELIVERED, DELIVERED_IN_PART}
         details = f"{outcome}: {reason}"
         if operation.kind == RESEND:
             details += f" (before: {operation.snapshot['before']})"

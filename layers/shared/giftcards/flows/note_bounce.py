@@ -60,8 +60,7 @@ class NoteBounce:
             result=Result(
                 outcome=BOUNCED,
                 decided_at=now,
-                reason=f"{details[:1].upper()}{details[1:]}. Correct the address in Airtable, and"
-                " tell its owner what the journal says of the request.",
+                reason=f"{details[:1].upper()}{details[1:]}.",
                 receipts=(
                     Receipt(
                         id=f"{key}#1",

@@ -49,7 +49,7 @@ from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.issued import DayCaps, Issued, SoldLine
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
 from giftcards.store.queues import Queues
-from giftcards.store.table import pack_moment
+from giftcards.store.table import pack_moment, pack_money
 
 ROW_IS_DONE = "Processed"
 
@@ -241,6 +241,7 @@ class Sell:
             store=store,
             employee=request.employee,
             result=result,
+            request=request,
         )
 
     def _record(
@@ -252,14 +253,21 @@ class Sell:
         store: Store,
         employee: str,
         result: Result,
+        request: CreationRequest | None = None,
     ) -> Operation:
-        snapshot = {
+        snapshot: dict[str, Any] = {
             "row_id": row.id,
             "row_created_at": pack_moment(row.created_at),
             "store": {"id": store.id, "name": store.name, "email": store.email},
             "employee": employee,
             "time_zone": self.facts.time_zone,
         }
+        if request is not None:
+            snapshot |= {
+                "amount": pack_money(request.amount),
+                "quantity": request.quantity,
+                "recipient_email": request.recipient.email,
+            }
         due_at = self.clock() + timedelta(seconds=LOOK_AGAIN_SECONDS)
         operation = self.journal.record(
             key, kind=kind, snapshot=snapshot, result=result, due_at=due_at

@@ -13,19 +13,24 @@ def compose_balance_answer(
     to: str,
     balance: Money | None,
     card: str | None,
+    is_online_only: bool = False,
     shop_name: str,
     told_at: datetime,
     time_zone: str,
 ) -> Mail:
     """The mail for whoever asked. Without a `balance` it says the same whatever the reason was.
 
-    `card` is masked. Raises `NeedsAPerson` where `to` is not one mail address.
+    `card` is masked; one that `is_online_only` is from before our stores took cards. Raises
+    `NeedsAPerson` where `to` is not one mail address.
     """
     if balance is None:
         words = read_words("balance/none.words", {})
         figures = []
     else:
-        words = read_words("balance/found.words", {"balance": balance, "card": card})
+        words = read_words(
+            "balance/found.words",
+            {"balance": balance, "card": card, "is_online_only": is_online_only},
+        )
         figures = [("On the card", str(balance))]
     letter = Letter(
         subject=words.headline,

@@ -6,8 +6,17 @@ from giftcards.mails.mail import Mail, one_line, typed_line
 from giftcards.mails.rendering import Letter, Tone, Words, render
 
 
-def compose_office_notice(*, to: str, subject: str, lines: Sequence[str], reference: str) -> Mail:
+def compose_office_notice(
+    *,
+    to: str,
+    subject: str,
+    lines: Sequence[str],
+    reference: str,
+    next_steps: Sequence[str] = (),
+) -> Mail:
     """The mail for the office: `subject` is its headline as well, each line a paragraph.
+
+    `next_steps` are sentences of ours.
 
     Raises `NeedsAPerson` where `to` is not one mail address.
     """
@@ -18,7 +27,7 @@ def compose_office_notice(*, to: str, subject: str, lines: Sequence[str], refere
         words=Words(
             headline=headline,
             story=[typed_line(line, longest=2000) for line in lines],
-            next_steps=[],
+            next_steps=next_steps,
         ),
         small_print=(f"Reference: {one_line(reference)}",),
     )

@@ -18,6 +18,7 @@ class SaleNews(StrEnum):
     HELD = "held"
     SCHEDULED = "scheduled"
     DELIVERED = "delivered"
+    DELIVERED_IN_PART = "delivered_in_part"
     CARD_DEAD = "card_dead"
 
 
@@ -29,6 +30,7 @@ TONES: Final = {
     SaleNews.HELD: Tone.STOP,
     SaleNews.SCHEDULED: Tone.GOOD,
     SaleNews.DELIVERED: Tone.GOOD,
+    SaleNews.DELIVERED_IN_PART: Tone.STOP,
     SaleNews.CARD_DEAD: Tone.STOP,
 }
 
@@ -38,7 +40,7 @@ class SaleAnswer:
     """What a store is told. Times are aware; `time_zone` is the shop's (IANA name).
 
     `amount` is what each card holds, `None` where the request was refused. `problems` are what has
-    to be mended, `reason` why the sale waits.
+    to be mended, `reason` why the sale waits, or why cards were left out.
     """
 
     news: SaleNews
@@ -71,6 +73,7 @@ def compose_sale_answer(answer: SaleAnswer, *, to: str) -> Mail:
         },
     )
     facts = [
+        ("For", one_line(answer.recipient)),
         ("Store", one_line(answer.store_name, longest=LONGEST_NAME)),
         ("Filed by", typed_line(answer.employee, longest=LONGEST_NAME)),
         ("Filed", show_moment(answer.asked_at, answer.time_zone)),
