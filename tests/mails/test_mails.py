@@ -4,7 +4,6 @@ import dataclasses
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import assume, given
@@ -23,6 +22,16 @@ from giftcards.mails import (
     compose_store_answer,
 )
 from giftcards.mails.rendering import read_words
+from tests.mails.reading import (
+    HARMFUL,
+    HARMLESS_ELEMENTS,
+    LINE_ENDS,
+    Seen,
+    lines_of,
+    mixed_codes,
+    squeezed,
+    windows,
+)
 
 STORE = "downtown@example.com"
 REFERENCE = "redemption#recA1b2C3d4E5f6G7"
@@ -63,40 +72,6 @@ EXPLAINED = "the charge was interrupted between us and Shopify"
 def answer_with(outcome: Outcome, **changes: object) -> StoreAnswer:
     """The example answer with another outcome, and with whatever else is to differ."""
     return dataclasses.replace(ANSWER, outcome=outcome, **changes)  # type: ignore[arg-type]  # fields by name
-
-
-class Seen(HTMLParser):
-    """What a reader sees of an HTML mail, and every tag and attribute in it."""
-
-    NEVER_CLOSED = frozenset({"meta", "br"})
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: list[tuple[str, str]] = []
-        self.texts: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self.open == [], "every element is closed"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-        if tag not in self.NEVER_CLOSED:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, "elements are closed in the order of their nesting"
-
-    def handle_data(self, data: str) -> None:
-        if data.strip() and self.open[-1] not in {"style", "title"}:
-            self.texts.append(data.strip())
-
-
-def lines_of(mail: Mail) -> list[str]:
-    """The lines of the plain-text part without its layout."""
-    return [line.removeprefix("- ") for line in mail.text.splitlines() if line not in {"", "--"}]
 
 
 # -------------------- each outcome has its own mail
@@ -347,11 +322,6 @@ def test_plain_text_and_html_say_the_same(mail: Mail) -> None:
     assert set(seen[1:]) <= set(in_both)
 
 
-HARMLESS_ELEMENTS = {
-    "html", "head", "meta", "title", "style", "body", "table", "tr", "td", "h1", "h2", "p", "br"
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("mail", all_mails(), ids=lambda mail: mail.subject)
 def test_nothing_can_be_clicked_and_nothing_is_fetched(mail: Mail) -> None:
     seen = Seen(mail.html)
@@ -375,18 +345,6 @@ def test_the_html_is_readable_on_a_phone_and_in_the_dark(mail: Mail) -> None:
 
 
 # -------------------- what somebody typed does no harm
-
-HARMFUL = [
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    '" onmouseover="alert(1)',
-    "</td></table><h1>Paid</h1>",
-    "{{ 7 * 7 }}{% raw %}",
-    "<a href='http://example.com'>win</a>",
-    "<!-- x",
-    "</title></style>",
-    "&lt;b&gt;",
-]
 
 
 @pytest.mark.parametrize("typed", HARMFUL)
@@ -428,9 +386,6 @@ def test_html_in_please_wait_stays_text(typed: str) -> None:
     assert len(Seen(mail.html).attributes) == len(Seen(plain.html).attributes)
     assert f"Filed by: {typed.strip()}" in lines_of(mail)
     assert typed.strip() in Seen(mail.html).texts
-
-
-LINE_ENDS = ["\r\n", "\n", "\r", "\u2028", "\u2029", "\x85", "\v", "\x00", "\x1b"]
 
 
 @pytest.mark.parametrize("line_end", LINE_ENDS)
@@ -529,10 +484,6 @@ def test_whatever_is_typed_an_answer_goes_out(  # noqa: PLR0917 - Hypothesis fil
 
 # -------------------- no mail holds a code
 
-# Of codes that nobody told us of, those with letters and digits are known by their shape.
-mixed_codes = st.text("abcdefghijkmnpqrstuvwxyz0123456789", min_size=8, max_size=20).filter(
-    lambda code: re.search(r"\d", code) and re.search(r"[a-z]", code)
-)
 SPELLINGS: list[Callable[[str], str]] = [
     lambda code: code,
     lambda code: code.upper(),
@@ -540,16 +491,6 @@ SPELLINGS: list[Callable[[str], str]] = [
     lambda code: f"Code:{code.upper()}",
     lambda code: "-".join(code[at : at + 4] for at in range(0, len(code), 4)).upper(),
 ]
-
-
-def windows(code: str) -> set[str]:
-    """Every five characters of a code that stand side by side."""
-    return {code[at : at + 5] for at in range(len(code) - 4)}
-
-
-def squeezed(mail: Mail) -> str:
-    """All that a mail says, in small letters and without the dashes between groups."""
-    return f"{mail.subject} {mail.text} {mail.html}".lower().replace("-", "")
 
 
 @given(mixed_codes, st.sampled_from(SPELLINGS), st.sampled_from(Outcome))

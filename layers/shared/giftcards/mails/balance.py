@@ -29,15 +29,19 @@ def compose_balance_answer(
     else:
         words = read_words(
             "balance/found.words",
-            {"balance": balance, "card": card, "is_online_only": is_online_only},
+            {"balance": balance, "is_online_only": is_online_only},
         )
         figures = [("On the card", str(balance))]
+    facts = [
+        ("Card", None if balance is None or card is None else one_line(card)),
+        ("As of", show_moment(told_at, time_zone)),
+    ]
     letter = Letter(
         subject=words.headline,
         tone=Tone.PLAIN if balance is None else Tone.GOOD,
         words=words,
         figures=figures,
-        facts=[("As of", show_moment(told_at, time_zone))],
+        facts=[(label, value) for label, value in facts if value],
         small_print=(one_line(shop_name),),
     )
     return render(letter, to=to)
