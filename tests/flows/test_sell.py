@@ -1,8 +1,10 @@
 """A store sells cards: made once, mailed to their owner, and told to the store."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from sandbox.faults import Fault
 from tests.world import OFFICE, World, running_world
@@ -277,3 +279,40 @@ def test_a_base_without_the_tables_still_redeems() -> None:
         row_id = world.ask(Gift_Card_Code="wxyz2345abcd6789")
         world.serve()
         assert world.row(row_id)["Outcome"] == "REDEEMED"
+
+
+class Fails:
+    """Fails a worker's calls of one kind, so many times, as it never should."""
+
+    def __init__(self, call: str, error: Exception, *, times: int) -> None:
+        self._call = call
+        self._error = error
+        self._times = times
+
+    def __call__(self, name: str) -> None:
+        if self._call in name and self._times:
+            self._times -= 1
+            raise self._error
+
+
+def test_a_row_that_nobody_can_explain_stops_no_other(world: World) -> None:
+    first = world.sell()
+    second = world.sell(Recipient_Email="x@example.com")
+    world.effects.watch = Fails("TransactWriteItems", ZeroDivisionError("a bug"), times=1)
+    world.serve()
+    assert [world.request(row_id).get("Outcome") for row_id in (first, second)] == [None, "ISSUED"]
+    world.advance(60)
+    world.serve()
+    assert world.request(first)["Outcome"] == "ISSUED"
+
+
+def test_a_row_is_not_parked_because_aws_is_away(world: World) -> None:
+    row_id = world.sell()
+    busy = ClientError({"Error": {"Code": "RequestLimitExceeded"}}, "TransactWriteItems")
+    world.effects.watch = Fails("TransactWriteItems", busy, times=5)
+    for _ in range(5):
+        with suppress(ClientError):
+            world.tick()
+        world.advance(60)
+    world.serve()
+    assert world.request(row_id)["Outcome"] == "ISSUED"

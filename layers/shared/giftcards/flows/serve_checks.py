@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from aws_lambda_powertools import Logger
 
 from giftcards.clients.airtable import Airtable
+from giftcards.domain.balance import BalanceRow
 from giftcards.errors import GiftCardError
 from giftcards.flows.check_balance import CheckBalance, check_key
 from giftcards.flows.park import Park
@@ -69,19 +70,20 @@ class ServeChecks:
             if self.clock() + reserve >= deadline:
                 tally.waiting += 1
                 continue
-            self.attempts.begin(row.id)
-            try:
-                with hiding(row.typed_code):
-                    self.check.answer(row)
-            except GiftCardError as error:
-                self.attempts.end(row.id)
-                tally.failed += 1
-                tally.first_error = tally.first_error or error
-                self.logger.warning(
-                    "a balance check could not be answered now",
-                    extra={"operation": check_key(row.id), "reason": str(error)},
-                )
-            else:
-                self.attempts.end(row.id)
-                tally.answered += 1
+            with hiding(row.typed_code):
+                self._answer(row, tally)
         return tally
+
+    def _answer(self, row: BalanceRow, tally: Tally) -> None:
+        try:
+            with self.attempts.counted(row.id):
+                self.check.answer(row)
+        except Exception as error:
+            tally.note_failure(error)
+            self.logger.warning(
+                "a balance check could not be answered now",
+                exc_info=not isinstance(error, GiftCardError),
+                extra={"operation": check_key(row.id), "reason": str(error)},
+            )
+        else:
+            tally.answered += 1

@@ -104,17 +104,15 @@ class ServeSales:
         if store is None:
             tally.waiting += 1  # it was taken out of the book a moment ago
             return
-        self.attempts.begin(row.id)
         try:
-            self.sell.take(row, store=store)
-        except GiftCardError as error:
-            self.attempts.end(row.id)  # an error we know harms nobody; any other one is counted
-            tally.failed += 1
-            tally.first_error = tally.first_error or error
+            with self.attempts.counted(row.id):
+                self.sell.take(row, store=store)
+        except Exception as error:
+            tally.note_failure(error)
             self.logger.warning(
                 "a sale could not be taken now",
+                exc_info=not isinstance(error, GiftCardError),
                 extra={"operation": sale_key(row.id), "reason": str(error)},
             )
         else:
-            self.attempts.end(row.id)
             tally.answered += 1

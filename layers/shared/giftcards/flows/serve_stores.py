@@ -30,7 +30,7 @@ from giftcards.flows.write_again import write_again
 from giftcards.logs import hiding
 from giftcards.store.attempts import NEVER_BEGUN, Attempts, RowAttempts
 from giftcards.store.journal import Journal, Operation, Result, State
-from giftcards.store.table import is_away, pack_moment, pack_money
+from giftcards.store.table import pack_moment, pack_money
 
 INTERIM_KIND = "interim"
 
@@ -220,15 +220,8 @@ class ServeStores:
         return tally
 
     def _serve(self, row: RedemptionRow, operation: Operation | None, deadline: datetime) -> Served:
-        self.attempts.begin(row.id)
-        try:
+        with self.attempts.counted(row.id):
             operation = self._go_on(row, operation, deadline)
-        except Exception as error:
-            # An error we know, or AWS being away, kills nobody; any other one is counted.
-            if isinstance(error, GiftCardError) or is_away(error):
-                self.attempts.end(row.id)
-            raise
-        self.attempts.end(row.id)
         if operation is None or operation.state is State.CLAIMED:
             return "delayed"
         if operation.result is not None:
@@ -324,8 +317,7 @@ class ServeStores:
         )
 
     def _note_failure(self, tally: Tally, row: RedemptionRow, error: Exception) -> None:
-        tally.failed += 1
-        tally.first_error = tally.first_error or error
+        tally.note_failure(error)
         self._log_failure("a row could not be served now", row, error)
 
     def _log_failure(self, what: str, row: RedemptionRow, error: Exception) -> None:

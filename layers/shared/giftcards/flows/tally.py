@@ -24,6 +24,11 @@ class Tally:
         self.unknown += part.unknown
         self.first_error = self.first_error or part.first_error
 
+    def note_failure(self, error: Exception) -> None:
+        """One row could not be served now."""
+        self.failed += 1
+        self.first_error = self.first_error or error
+
     def raise_if_all_failed(self) -> None:
         """Raise what went wrong if nothing went right: then a vendor is down, and the run failed.
 

@@ -1,10 +1,12 @@
 """How often work on a row was begun and never ended: a row that kills its worker is set aside."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from giftcards.store.table import PARKED_QUEUE, Table
+from giftcards.errors import GiftCardError
+from giftcards.store.table import PARKED_QUEUE, Table, is_away
 
 ROW_PREFIX = "row#"
 
@@ -35,6 +37,21 @@ class Attempts:
             )
             for key, item in items.items()
         }
+
+    @contextmanager
+    def counted(self, row_id: str) -> Iterator[None]:
+        """Work on the row: begun, and ended unless its worker dies or fails as it never should.
+
+        An error we know, or AWS being away, kills nobody; any other one counts as a death.
+        """
+        self.begin(row_id)
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, GiftCardError) or is_away(error):
+                self.end(row_id)
+            raise
+        self.end(row_id)
 
     def begin(self, row_id: str) -> None:
         """Note that work on the row begins."""
