@@ -4,6 +4,7 @@
     ---------------------------  ------------------------------------------  -----------------------
     control                      running or paused, since when, by whom      ops
     layout                       ids of Airtable's tables and fields         ops resume
+    facts                        the shop's currency, time zone and name     ops resume
     prong#<name>                 lease (owner, until, fence) and how the     the prong
                                  last run ended
     op#<business key>            an operation: snapshot, state, outcome,     flows, through Journal
@@ -11,9 +12,12 @@
     card#<Shopify's id>          lock (owner, until, fence), and how often   flows, through Cards
                                  its balance moved (wanted) and was
                                  mirrored (synced); its recent
-                                 redemptions, to notice a duplicate
+                                 redemptions, to notice a duplicate; of one
+                                 that we issued, its owner and operation
+                                 (about), and how often it was sent again
     code#<fingerprint>           card id: our index of codes                 flows, through Cards
     row#<record id>              how often work on a row was begun           the prong
+    answering#<record id>        lease: mails about one row take turns       answer_store
     misses#<store id>            when a store's codes were not found         the prong
     issued#<day>#<store id>      what a store sold on a day, for its cap     the prong, in the
     issued#<day>#to#<hash>       what one recipient was sold on that day     sale's own claim
