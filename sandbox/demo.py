@@ -53,8 +53,8 @@ MAIL_FROM = "gift-cards@shop.example.com"
 OFFICE_EMAIL = "office@shop.example.com"
 ALARM_EMAIL = "engineer@shop.example.com"
 
-# Sales and balance checks are looked for at each look for redemptions: nobody who tries one
-# waits longer than for the other. A real shop has calls of Airtable to save; here they are free.
+# Sales and balance checks are looked for whenever redemptions are, so that nobody who tries them
+# waits longer. A real shop saves calls of Airtable; here they cost nothing.
 EVERY_LOOK = "0,15,30,45"
 
 # `ops resume` asks both vendors and the journal, `ops setup klaviyo` uploads templates: seconds.
