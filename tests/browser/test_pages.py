@@ -267,7 +267,9 @@ def test_no_page_scrolls_sideways_on_a_phone_or_complains(
     browser: Browser, little_shop: LittleShop, address: str, scheme: Scheme
 ) -> None:
     mail = "<table width='900'><tr><td>wide</td></tr></table>"
-    little_shop.mail(little_shop.day.stores[0].email, subject="W" * 80, text="w" * 200, html=mail)
+    customer = "wolfeschlegelsteinhausenbergerdorff.and.family@customers.example.com"
+    for reader in (little_shop.day.stores[0].email, customer):
+        little_shop.mail(reader, subject="W" * 80, text="w" * 200, html=mail)
     little_shop.base.table("Receipts").create({"Receipt": "r" * 90, "Details": "d" * 400})
     little_shop.shop.faults.add("throttle", operation="o" * 60)
     context = browser.new_context(
@@ -276,7 +278,7 @@ def test_no_page_scrolls_sideways_on_a_phone_or_complains(
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    for path in pages_of(little_shop):
+    for path in (*pages_of(little_shop), f"/inbox/{customer}", f"/inbox/{customer}?mail=m1-0"):
         page.goto(f"{address}{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE_WIDTH, path
         assert page.evaluate(CUT_OFF) == [], path

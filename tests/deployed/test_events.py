@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ops.command_line import main
+from sandbox.demo import OFFICE_EMAIL
 from sandbox.embedded_aws import PROJECT
 from tests.deployed.stack import Stack, wait_until
 
@@ -65,7 +66,12 @@ def test_the_sweeps_timer_finds_nothing_to_do_or_does_it(stack: Stack) -> None:
 
 @pytest.mark.parametrize(
     ("output", "name"),
-    [("AnswerStoreFunction", "answer_store"), ("WriteAirtableFunction", "write_airtable")],
+    [
+        ("AnswerStoreFunction", "answer_store"),
+        ("WriteAirtableFunction", "write_airtable"),
+        ("IssueCardsFunction", "issue_cards"),
+        ("DeliverToCustomerFunction", "deliver_to_customer.delivery"),
+    ],
 )
 def test_a_message_about_an_operation_nobody_knows_fails_alone(
     stack: Stack, output: str, name: str
@@ -76,6 +82,27 @@ def test_a_message_about_an_operation_nobody_knows_fails_alone(
     assert invoke(stack, output, event) == {
         "batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in unknown]
     }
+
+
+def test_the_sampled_bounce_is_noted_once(stack: Stack) -> None:
+    event = sample("deliver_to_customer.bounce")
+    about = json.loads(event["Records"][0]["body"])["detail"]["mail"]
+    key = {"key": {"S": f"op#bounce#{about['messageId']}"}}
+
+    for _ in range(2):
+        assert invoke(stack, "DeliverToCustomerFunction", event) == {"batchItemFailures": []}
+
+    journal = stack.client("dynamodb")
+    noted = journal.get_item(TableName=stack.outputs()["TableName"], Key=key)["Item"]
+    assert noted["kind"]["S"] == "bounce"
+    office = f"Reference: bounce#{about['messageId']}"
+
+    def told() -> list[str]:
+        mails = stack.sandbox.inbox.mails()
+        return [mail.to for mail in mails if office in mail.text.splitlines()]
+
+    wait_until(lambda: bool(told()), seconds=60, what="the office is told")
+    assert told() == [OFFICE_EMAIL]
 
 
 def test_ops_reads_the_deployed_stack(
