@@ -154,7 +154,7 @@ class World:
 
     def keep(self) -> "KeptMoment":
         """Keep this moment, to come back to it. No worker may be at work."""
-        anchors = [self.shop, self.base, *self._account.parts()]
+        anchors = [self.shop, self.base, self.klaviyo, *self._account.parts()]
         return KeptMoment(at=now(), snapshot=Snapshot.of(anchors))
 
     def go_back(self, kept: "KeptMoment") -> None:
