@@ -26,6 +26,7 @@ from giftcards.domain.cards import Card, ShopFacts
 from giftcards.domain.deliveries import CardsDelivered, DeliveredCard, GiftConfirmed, Person
 from giftcards.errors import (
     DeliveryRefused,
+    GiftCardError,
     NeedsAPerson,
     TryAgain,
 )
@@ -57,6 +58,8 @@ WAITS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800)
 
 # Klaviyo asks for seconds; a longer wait than this would be a mistake in its header.
 LONGEST_RETRY_AFTER_SECONDS = 3600
+
+PURCHASER_TOLD = "the purchaser was told"
 
 # When the sweep looks after a delivery whose worker died.
 LOOK_AGAIN_SECONDS = 60
@@ -113,12 +116,18 @@ class Deliver:
             and parcel.sale.send_at > self.clock()
         ):
             return
+        if operation.next_try_at is not None and operation.next_try_at > self.clock():
+            return  # a message that came twice or early shortens no wait
         try:
             result = self._send(operation, parcel)
         except TryAgain as error:
             self._try_later(operation, parcel, error)
         except DeliveryRefused as error:
             self._give_up(operation, parcel, because=str(error))
+        except NeedsAPerson as error:
+            # A key, a permission: a person may mend it within the day, and the alarm has to ring.
+            self._try_later(operation, parcel, error)
+            raise
         else:
             self._note_address(operation)
             done = self.journal.commit(operation, result, due_at=self._look_again_at())
@@ -144,15 +153,20 @@ class Deliver:
         """Hand over to Klaviyo; return what came of it. Raises what the client raises."""
         if operation.kind == CONFIRMATION:
             self.klaviyo.send_event(self._confirmation(operation, parcel))
-            return self._result(operation, parcel, DELIVERED, "the purchaser was told", [])
+            return self._result(operation, parcel, DELIVERED, PURCHASER_TOLD, [])
         read = self.shopify.read_cards([_card_id(one) for one in parcel.cards])
         living = [one for one in parcel.cards if self._is_alive(read.get(_card_id(one)))]
         if not living:
             reason = "the card was deactivated or has expired, so it was not sent"
             return self._result(operation, parcel, CARD_DEAD, reason, [])
-        cards = [self._delivered_card(one, read[_card_id(one)]) for one in living]
-        for part, some in enumerate(batched(cards, CARDS_A_MAIL, strict=False)):
-            self.klaviyo.send_event(self._delivery(operation, parcel, part, some))
+        # A card has its mail by its place in the sale. If the living were counted, one that dies
+        # between two tries would move the others into mails that Klaviyo has already.
+        for part, places in enumerate(batched(parcel.cards, CARDS_A_MAIL, strict=False)):
+            cards = [
+                self._delivered_card(one, read[_card_id(one)]) for one in places if one in living
+            ]
+            if cards:
+                self.klaviyo.send_event(self._delivery(operation, parcel, part, cards))
         dead = len(parcel.cards) - len(living)
         if not dead:
             return self._result(operation, parcel, DELIVERED, f"sent to {parcel.to.email}", living)
@@ -249,12 +263,13 @@ class Deliver:
             return parcel.sale.store.email
         return None if is_done else self.office_email
 
-    def _try_later(self, operation: Operation, parcel: Parcel, error: TryAgain) -> None:
+    def _try_later(self, operation: Operation, parcel: Parcel, error: GiftCardError) -> None:
         """Wait, the longer the more often it failed; after about a day, give up."""
         if operation.tries >= len(WAITS):
             self._give_up(operation, parcel, because=str(error))
             return
-        asked = min(error.retry_after_seconds or 0, LONGEST_RETRY_AFTER_SECONDS)
+        told = error.retry_after_seconds if isinstance(error, TryAgain) else None
+        asked = min(told or 0, LONGEST_RETRY_AFTER_SECONDS)
         wait = max(WAITS[operation.tries], asked)
         self.journal.note_try(operation, due_at=self.clock() + timedelta(seconds=wait))
         self.logger.warning(
@@ -274,7 +289,7 @@ class Deliver:
             if failed.state is State.COMMITTED:
                 self.follow_up.hand_over(failed)
             return
-        key = f"{GIVEN_UP_KIND}#{operation.key}#{operation.tries}"
+        key = f"{GIVEN_UP_KIND}#{operation.key}#{operation.retrials + 1}"
         receipt = Receipt(
             id=f"{key}#1",
             at=now,
@@ -333,8 +348,8 @@ def _row(operation: Operation, parcel: Parcel, reason: str) -> RowWrite | None:
         return RowWrite(
             table="Gift Cards", record_id=operation.snapshot["record"], cells={"Resend": False}
         )
-    if operation.kind == CONFIRMATION and operation.tries == 0:
-        return None
+    if operation.kind == CONFIRMATION and not operation.retrials and reason == PURCHASER_TOLD:
+        return None  # the row tells of the cards; it told of the purchaser only if that failed
     message = f"{reason[:1].upper()}{reason[1:]}."
     cells: dict[str, Any] = {"Message": message}
     return RowWrite(table="Creation Requests", record_id=parcel.sale.row_id, cells=cells)

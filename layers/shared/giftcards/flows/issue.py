@@ -20,12 +20,12 @@ from aws_lambda_powertools import Logger
 
 from giftcards.clients.code_maker import CodeMaker
 from giftcards.clients.shopify import Shopify
-from giftcards.domain.cards import Card, CodeTaken, Created, CreateRefused
+from giftcards.domain.cards import Card, CodeTaken, Created, CreateRefused, NotedCard
 from giftcards.domain.codes import mask
-from giftcards.errors import NeedsAPerson
+from giftcards.errors import GiftCardError, NeedsAPerson, VendorSurprise
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.look_up import LookUp
-from giftcards.flows.park import Park
+from giftcards.flows.park import FAILURES_TO_BE_PARKED, Park
 from giftcards.flows.sale import (
     CONFIRMATION,
     DELIVERY,
@@ -54,6 +54,11 @@ LOOK_AGAIN_SECONDS = 300
 # A code that is taken and not found: how soon the search is asked again, and for how long at most.
 SEARCH_AGAIN_SECONDS = 30
 SEARCH_FOR = timedelta(hours=1)
+
+# The queue has one line for all sales, and while a turn that failed stays away (2, 5, 15 s), so do
+# the others. After so many failures in a row the sweep takes the card up again.
+FAILURES_IN_A_ROW = 4
+FAILED_AGAIN_SECONDS = 60
 
 # Two foreign cards with codes of ours in a row would be a wonder; three are a broken key.
 MOST_FOREIGN_CODES = 3
@@ -106,7 +111,7 @@ class IssueCards:
             sale_operation = self.journal.load(operation.snapshot["sale"])
             if sale_operation is None:
                 raise NeedsAPerson(f"the sale of {operation.key} is not in the journal")
-            operation = self._make(operation, Sale.of(sale_operation))
+            operation = self._try_to_make(operation, Sale.of(sale_operation))
         if operation.state is State.COMMITTED:
             self.follow_up.hand_over(operation)
             self.queues.issue_cards(operation.snapshot["sale"])
@@ -114,9 +119,9 @@ class IssueCards:
 
     def _take_turn(self, operation: Operation, sale: Sale, deadline: datetime) -> None:
         known = self.journal.load_many(sale.issue_keys)
-        done = [one for one in known.values() if one.result is not None]
+        finished = {one.key for one in known.values() if one.result is not None}
         # Whoever died after the outcome and before handing it over left it to the next turn.
-        made = [one for one in done if one.state is State.COMMITTED]
+        made = [one for one in known.values() if one.state is State.COMMITTED]
         # Those that were begun and wait for the search come last, so that they hold up nobody.
         fresh = [key for key in sale.issue_keys if key not in known]
         begun = [one.key for one in known.values() if one.state is State.CLAIMED]
@@ -127,12 +132,14 @@ class IssueCards:
                 if self.clock() + reserve >= deadline:
                     break
                 tried += 1
-                card = self._make(self._claim(key, operation, known), sale)
+                card = self._try_to_make(self._claim(key, operation, known), sale)
+                if card.result is not None:
+                    finished.add(key)
                 if card.state is State.COMMITTED:
                     made.append(card)
         finally:
             self.follow_up.hand_over_together(made)
-        count = len(done) + sum(1 for one in made if one.key not in known or one not in done)
+        count = len(finished)
         if self.journal.note_progress(operation, made=count):
             self.queues.write_operation(operation.key)
         if count == sale.quantity:
@@ -153,6 +160,28 @@ class IssueCards:
             now=now,
             due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
         )
+
+    def _try_to_make(self, operation: Operation, sale: Sale) -> Operation:
+        """Make one card; let one that cannot be made hold up the other sales only for a while.
+
+        Raises what went wrong, so that the turn is taken again soon; but after some failures in a
+        row the card is left to the sweep. One of which Shopify said what nobody can explain is left
+        to a person in the end.
+        """
+        try:
+            return self._make(operation, sale)
+        except GiftCardError as error:
+            later = self.clock() + timedelta(seconds=FAILED_AGAIN_SECONDS)
+            failures = self.journal.note_failure(operation, due_at=later)
+            if isinstance(error, VendorSurprise) and failures >= FAILURES_TO_BE_PARKED:
+                self.park.park_operation(operation, because=str(error))
+            elif failures % FAILURES_IN_A_ROW:
+                raise
+            self.logger.error(
+                "a card cannot be made now",
+                extra={"operation": operation.key, "reason": str(error), "failures": failures},
+            )
+            return self.journal.load(operation.key) or operation
 
     def _make(self, operation: Operation, sale: Sale) -> Operation:
         """Make one card, or find the one that an earlier try has made."""
@@ -176,7 +205,7 @@ class IssueCards:
                     noted = self.shopify.find_created(code)
                     if noted is None:
                         return self._search_later(operation)
-                    card = noted.card if noted.note == operation.key else None
+                    card = _if_ours(noted, operation, sale)
                 case CreateRefused():
                     self.park.park_operation(
                         operation,
@@ -279,6 +308,22 @@ class IssueCards:
         )
         if closed.state is State.COMMITTED:
             self.follow_up.hand_over(closed)
+
+
+def _if_ours(noted: NotedCard, operation: Operation, sale: Sale) -> Card | None:
+    """The card that an earlier try has made; `None` for somebody else's.
+
+    Raises `VendorSurprise` where Shopify made another one than that try asked for.
+    """
+    if noted.note != operation.key:
+        return None
+    card = noted.card
+    if card.initial_value != sale.amount or card.expires_on != sale.expires_on:
+        raise VendorSurprise(
+            f"Shopify made the card {card.id} for {operation.key} with another value or last day"
+            " than we asked for: look at it in Shopify's admin before anybody gets it"
+        )
+    return card
 
 
 def _made(sale: Sale, *, send_on: date | None) -> str:

@@ -20,6 +20,9 @@ from giftcards.store.cards import About, Cards
 from giftcards.store.journal import Journal, Result, RowWrite, State
 from giftcards.store.queues import Queues
 
+# So many are begun in one run, which is the run that serves redemptions: about a second of work.
+RESENDS_A_RUN = 20
+
 # When the sweep looks after a resend whose worker died.
 LOOK_AGAIN_SECONDS = 60
 
@@ -51,7 +54,7 @@ class Resend:
             return
         # Behind the counts: a tick that stands now is none that was served and taken away.
         ticks = {tick.card_id: tick for tick in self.airtable.cards_to_resend()}
-        for card_id in fresh:
+        for card_id in fresh[:RESENDS_A_RUN]:
             tick = ticks.get(card_id)
             if tick is not None:
                 self._take(keys[card_id], tick, known.get(card_id), number=numbers[card_id])

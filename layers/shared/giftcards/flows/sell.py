@@ -269,9 +269,16 @@ class Sell:
                 "recipient_email": request.recipient.email,
             }
         due_at = self.clock() + timedelta(seconds=LOOK_AGAIN_SECONDS)
-        operation = self.journal.record(
-            key, kind=kind, snapshot=snapshot, result=result, due_at=due_at
-        )
+        try:
+            operation = self.journal.record(
+                key, kind=kind, snapshot=snapshot, result=result, due_at=due_at
+            )
+        except JournalConflict:
+            # Somebody looked before the row, or the store's own one, was edited: his sight counts.
+            standing = self.journal.load(key)
+            if standing is None:
+                raise
+            operation = standing
         if operation.state is State.COMMITTED:
             self.follow_up.hand_over(operation)
         return operation

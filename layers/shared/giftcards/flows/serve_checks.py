@@ -1,6 +1,6 @@
 """Serve the customers' balance checks: the last thing a run of the stores' prong does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from giftcards.flows.tally import Tally
 from giftcards.flows.write_again import write_again
 from giftcards.logs import hiding
 from giftcards.store.attempts import NEVER_BEGUN, Attempts
-from giftcards.store.journal import Journal
+from giftcards.store.journal import Journal, Operation
 from giftcards.store.queues import Queues
 
 # So many are answered in one run: a few seconds of Shopify's time. A wave of them is a bot's.
@@ -58,21 +58,29 @@ class ServeChecks:
                 logger=self.logger,
                 now=self.clock(),
             )
-        fresh = [row for row in listed if check_key(row.id) not in operations]
-        attempts = self.attempts.of(row.id for row in fresh)
         reserve = timedelta(seconds=CALLS_TO_HAVE_TIME_FOR * self.http_timeout_seconds)
-        for row in fresh[:CHECKS_A_RUN]:
-            known = attempts.get(row.id, NEVER_BEGUN)
-            if known.unended >= DEATHS_TO_BE_PARKED:
-                if not known.is_parked:
-                    self.park.park_row(row.id)
-                continue
+        for row in self._rows_to_answer(listed, operations):
             if self.clock() + reserve >= deadline:
                 tally.waiting += 1
                 continue
             with hiding(row.typed_code):
                 self._answer(row, tally)
         return tally
+
+    def _rows_to_answer(
+        self, listed: Sequence[BalanceRow], operations: Mapping[str, Operation]
+    ) -> list[BalanceRow]:
+        """The rows that nobody has answered yet, at most `CHECKS_A_RUN`; what is parked is none."""
+        fresh = [row for row in listed if check_key(row.id) not in operations]
+        attempts = self.attempts.of(row.id for row in fresh)
+        healthy = []
+        for row in fresh:
+            known = attempts.get(row.id, NEVER_BEGUN)
+            if known.unended < DEATHS_TO_BE_PARKED:
+                healthy.append(row)
+            elif not known.is_parked:
+                self.park.park_row(row.id)
+        return healthy[:CHECKS_A_RUN]
 
     def _answer(self, row: BalanceRow, tally: Tally) -> None:
         try:

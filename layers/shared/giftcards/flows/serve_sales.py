@@ -15,7 +15,7 @@ from giftcards.domain.creation import CreationRow
 from giftcards.errors import GiftCardError
 from giftcards.flows.park import Park
 from giftcards.flows.resend import Resend
-from giftcards.flows.sale import sale_key
+from giftcards.flows.sale import HELD_SALE_KIND, sale_key
 from giftcards.flows.sell import Sell
 from giftcards.flows.store_book import StoreBook
 from giftcards.flows.strays import Stray, Strays
@@ -24,6 +24,7 @@ from giftcards.flows.write_again import write_again
 from giftcards.store.attempts import NEVER_BEGUN, Attempts
 from giftcards.store.journal import Journal, Operation
 from giftcards.store.queues import Queues
+from giftcards.store.table import is_away
 
 # So many requests are taken in one run: about a second of work, so that the next redemption, which
 # waits for this run to end, hardly waits.
@@ -61,8 +62,18 @@ class ServeSales:
                 tally.waiting += 1
                 continue
             self._take(row, tally)
-        self.resend.run()
+        self._send_again(tally)
         return tally
+
+    def _send_again(self, tally: Tally) -> None:
+        """What the office ticked. Trouble with that keeps no store from selling."""
+        try:
+            self.resend.run()
+        except Exception as error:
+            if not isinstance(error, GiftCardError) and not is_away(error):
+                raise
+            tally.note_failure(error)
+            self.logger.warning("cards cannot be sent again now", extra={"reason": str(error)})
 
     def _rows_to_take(
         self,
@@ -76,13 +87,7 @@ class ServeSales:
         for row in listed:
             operation = operations.get(sale_key(row.id))
             if operation is not None:
-                write_again(
-                    operation,
-                    journal=self.journal,
-                    queues=self.queues,
-                    logger=self.logger,
-                    now=self.clock(),
-                )
+                self._write_again(operation)
             elif self.stores.find(row.store, read=self.airtable.stores) is None:
                 strays.append(Stray("Creation Requests", row.id, row.created_at, bool(row.store)))
             else:
@@ -99,6 +104,15 @@ class ServeSales:
         tally.waiting += len(rows) - len(healthy[:REQUESTS_A_RUN])
         return healthy[:REQUESTS_A_RUN]
 
+    def _write_again(self, operation: Operation) -> None:
+        write_again(
+            operation,
+            journal=self.journal,
+            queues=self.queues,
+            logger=self.logger,
+            now=self.clock(),
+        )
+
     def _take(self, row: CreationRow, tally: Tally) -> None:
         store = self.stores.find(row.store, read=self.airtable.stores)
         if store is None:
@@ -106,7 +120,9 @@ class ServeSales:
             return
         try:
             with self.attempts.counted(row.id):
-                self.sell.take(row, store=store)
+                operation = self.sell.take(row, store=store)
+                if operation.kind == HELD_SALE_KIND:  # held before, and its row does not say so
+                    self._write_again(operation)
         except Exception as error:
             tally.note_failure(error)
             self.logger.warning(

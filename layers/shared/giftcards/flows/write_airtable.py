@@ -295,8 +295,10 @@ def _later_keys(operation: Operation) -> list[str]:
     row_id = operation.snapshot.get("row_id")
     if row_id is None or operation.kind == REDEMPTION:
         return []
-    if operation.kind in {SALE, GIVEN_UP_KIND}:
+    if operation.kind == SALE:
         return [delivery_key(row_id)]
+    if operation.kind == GIVEN_UP_KIND:  # a person had it tried again, and then it worked
+        return [operation.snapshot["operation"]]
     if operation.kind in {DELIVERY, CONFIRMATION, CHECK}:
         return []
     return [redemption_key(row_id), sale_key(row_id)]

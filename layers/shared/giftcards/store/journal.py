@@ -109,7 +109,8 @@ class Result:
 class Operation:
     """One operation as the journal holds it; `key` is the business key, say `redemption#rec1`.
 
-    `tries` counts deliveries that failed, `progress` the cards of a sale that are made. A card's
+    `tries` counts deliveries that failed, `next_try_at` is before when no other may be made, and
+    `retrials` how often a person had one tried anew. `progress` counts a sale's cards. A card's
     code is worked out from the key of the operation, `counter` (how many of its codes were found to
     be foreign cards') and the secret key named by `key_version`.
     """
@@ -127,6 +128,8 @@ class Operation:
     written_again_at: datetime | None = None
     failures: int = 0
     tries: int = 0
+    next_try_at: datetime | None = None
+    retrials: int = 0
     counter: int = 0
     key_version: str | None = None
     progress: int = 0
@@ -464,9 +467,14 @@ class Journal:
         """
         item = self._table.update(
             OPERATION_PREFIX + operation.key,
-            "SET #due_at = :due ADD #tries :one",
+            "SET #due_at = :due, #next_try_at = :next ADD #tries :one",
             condition="#state = :claimed",
-            values={"due": _due(due_at), "claimed": State.CLAIMED, "one": 1},
+            values={
+                "due": _due(due_at),
+                "next": pack_moment(due_at),
+                "claimed": State.CLAIMED,
+                "one": 1,
+            },
         )
         return operation.tries if item is None else int(item["tries"])
 
@@ -493,10 +501,11 @@ class Journal:
         """
         item = self._table.update(
             OPERATION_PREFIX + operation.key,
-            "SET #state = :before, #queue = :open, #due_at = :due REMOVE #failures, #tries,"
-            " #parked_in, #parked_because",
+            "SET #state = :before, #queue = :open, #due_at = :due ADD #retrials :one"
+            " REMOVE #failures, #tries, #next_try_at, #parked_in, #parked_because",
             condition="#state = :parked",
             values={
+                "one": 1,
                 "before": operation.parked_in,
                 "parked": State.PARKED,
                 "open": OPEN_QUEUE,
@@ -537,9 +546,9 @@ def _new_item(key: str, *, kind: str, snapshot: Mapping[str, Any], now: datetime
 
 
 def _unpack(item: Item) -> Operation:
-    sent_at, answered_at, settled_at, written_again_at = (
+    sent_at, answered_at, settled_at, written_again_at, next_try_at = (
         unpack_moment(item[name]) if name in item else None
-        for name in ("sent_at", "answered_at", "settled_at", "written_again_at")
+        for name in ("sent_at", "answered_at", "settled_at", "written_again_at", "next_try_at")
     )
     return Operation(
         key=str(item["key"]).removeprefix(OPERATION_PREFIX),
@@ -555,6 +564,8 @@ def _unpack(item: Item) -> Operation:
         written_again_at=written_again_at,
         failures=int(item.get("failures", 0)),
         tries=int(item.get("tries", 0)),
+        next_try_at=next_try_at,
+        retrials=int(item.get("retrials", 0)),
         counter=int(item.get("counter", 0)),
         key_version=item.get("key_version"),
         progress=int(item.get("progress", 0)),

@@ -36,7 +36,7 @@ the item before believing it (`Journal.mark_sent`, `Leases.acquire`).
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import batched
@@ -55,6 +55,9 @@ KEYS_PER_BATCH_GET = 100
 
 # DynamoDB hands back what it had no capacity for; on-demand tables catch up within a few rounds.
 BATCH_GET_ROUNDS = 5
+
+# Two writes meet within milliseconds, and boto3 does not try such a transaction again.
+TRIES_AT_ONCE = 3
 
 # What AWS answers, besides its throttling errors, to whom it has no capacity for.
 TOO_BUSY = {"ProvisionedThroughputExceededException", "RequestLimitExceeded"}
@@ -75,6 +78,17 @@ def condition_failed(error: ClientError) -> bool:
         reasons = error.response.get("CancellationReasons", [])
         return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
     return code == "ConditionalCheckFailedException"
+
+
+def met_another_write(error: ClientError) -> bool:
+    """Whether DynamoDB refused a transaction only because of another one's timing.
+
+    (DynamoDB, "Transaction conflict handling".)
+    """
+    if error.response["Error"]["Code"] == "TransactionInProgressException":
+        return True
+    reasons = error.response.get("CancellationReasons", [])
+    return any(reason.get("Code") == "TransactionConflict" for reason in reasons)
 
 
 def is_away(error: Exception) -> bool:
@@ -189,7 +203,19 @@ class Table:
         return reply["Attributes"]
 
     def update_together(self, *together: Change) -> bool:
-        """Change several items at the same moment, or none; False where a condition refuses."""
+        """Change several items at the same moment, or none; False where a condition refuses.
+
+        Raises `NotSent` where another write to one of them was under way at that moment.
+        """
+        for _ in range(TRIES_AT_ONCE):
+            try:
+                return self._update_together(together)
+            except ClientError as error:
+                if not met_another_write(error):
+                    raise
+        raise NotSent("others are writing one of the items at this moment")
+
+    def _update_together(self, together: Sequence[Change]) -> bool:
         changes: list[Any] = [
             {"Update": self._expression(one.key, one.change, one.condition, one.values)}
             for one in together
