@@ -17,8 +17,8 @@ class Effects:
     """Counts every call a worker makes to the outside, and kills it at the chosen ones.
 
     `kill_at` chooses by place, `kill_on` the next call whose name holds a word; `watch` is told of
-    each call before it happens. A dead worker has no effects: whatever its `finally` blocks still
-    try raises again. `worker_of` says for each effect which worker's it was.
+    each call before it happens, `watch_end` after it. A dead worker has no effects: whatever its
+    `finally` blocks still try raises again. `worker_of` says for each effect which worker's it was.
     """
 
     seen: list[str] = field(default_factory=list)
@@ -26,6 +26,7 @@ class Effects:
     kill_at: dict[int, When] = field(default_factory=dict)
     kill_on: dict[str, When] = field(default_factory=dict)
     watch: Callable[[str], None] | None = None
+    watch_end: Callable[[str], None] | None = None
     dead: bool = False
     deaths: int = 0
     workers: int = 0
@@ -38,6 +39,7 @@ class Effects:
         self.kill_at.clear()
         self.kill_on.clear()
         self.watch = None
+        self.watch_end = None
         self.deaths = 0
 
     def revive(self) -> None:
@@ -59,6 +61,8 @@ class Effects:
 
     def end(self, place: int) -> None:
         """The effect has happened."""
+        if self.watch_end is not None and not self.dead:
+            self.watch_end(self.seen[place])
         self._kill_if_due(place, "after")
 
     def _kill_if_due(self, place: int, when: When) -> None:

@@ -24,6 +24,7 @@ from giftcards.config import Config, Secrets
 from giftcards.errors import NeedsAPerson
 from giftcards.flows.messages import keep_while_alive, take_each, take_together
 from giftcards.flows.tick import TickEnd
+from giftcards.flows.write_airtable import FIRST_GROUP
 from giftcards.logs import build_logger
 from giftcards.store.journal import Journal
 from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE, Table
@@ -259,9 +260,10 @@ class World:
 
     def tick(self) -> TickEnd | None:
         """EventBridge's minute reaches the stores' prong; `None` where its worker was killed."""
-        return self.work(lambda app: self._tick(app, {"source": "aws.events"}))
+        return self.work(lambda app: self.take_tick(app, {"source": "aws.events"}))
 
-    def _tick(self, app: Application, event: dict[str, Any]) -> TickEnd:
+    def take_tick(self, app: Application, event: dict[str, Any]) -> TickEnd:
+        """What the prong's function does with a tick."""
         deadline = now() + timedelta(seconds=WORKER_SECONDS)
         return app.tick(STORES_PRONG).take(
             event, lambda offset: app.serve_counter().run(deadline, offset_seconds=offset)
@@ -272,7 +274,7 @@ class World:
         due = now() - timedelta(seconds=late_by_seconds)
         body = {"due": due.isoformat(), "offset": offset_seconds}
         event = {"Records": [{"body": json.dumps(body)}]}
-        return self.work(lambda app: self._tick(app, event))
+        return self.work(lambda app: self.take_tick(app, event))
 
     def sweep(self) -> int | None:
         """The sweep's timer; an error it ends with rings an alarm, and the next timer comes."""
@@ -288,11 +290,11 @@ class World:
     def drain(self) -> None:
         """The one-offs take their messages, batch after batch, until none is visible."""
         for _ in range(BATCHES_TO_RUN_DRY):
-            if not any(self._consume(queue, take) for queue, take in self._one_offs()):
+            if not any(self._consume(queue, take) for queue, take in self.one_offs()):
                 return
         raise AssertionError("the queues never ran dry")
 
-    def _one_offs(self) -> list[tuple[str, Take]]:
+    def one_offs(self) -> list[tuple[str, Take]]:
         """The queues of the one-offs, stores first, each with what its function does."""
         return [
             ("AnswerStoreQueue", self._answer),
@@ -320,7 +322,7 @@ class World:
 
     def _is_quiet(self) -> bool:
         unfinished = any(item.get("queue") in {OPEN_QUEUE, PARKED_QUEUE} for item in self.items())
-        queued = any(self.queued_in(queue) for queue, _ in self._one_offs())
+        queued = any(self.queued_in(queue) for queue, _ in self.one_offs())
         return not unfinished and not queued
 
     def _answer(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -343,6 +345,8 @@ class World:
         return take_together(
             event,
             app.write_airtable().write,
+            first_group=FIRST_GROUP,
+            free_soon=app.queues.written,
             retry_soon=app.queues.retry_write_soon,
             logger=app.logger,
             note_failed=app.note_failed_message,
@@ -396,7 +400,7 @@ class World:
         messages = reply.get("Messages", [])
         if not messages:
             return False
-        event = {"Records": [_record(message) for message in messages]}
+        event = {"Records": [as_record(message) for message in messages]}
         report = self.work(lambda app: take(app, event))
         if report is None:
             return True
@@ -500,7 +504,8 @@ def _config(queue_urls: Mapping[str, str], key_id: str, settings: Mapping[str, A
     return Config(**(values | dict(settings)))
 
 
-def _record(message: Mapping[str, Any]) -> dict[str, Any]:
+def as_record(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A received message as Lambda's event source hands it over."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

@@ -522,9 +522,7 @@ def units_of(world: World) -> list[str]:
     for item in world.items():
         if item.get("kind") == "sale" and item.get("result", {}).get("outcome") == "ISSUED":
             row_id = item["snapshot"]["row_id"]
-            keys += [
-                f"issue#{row_id}#{n}" for n in range(1, int(item["snapshot"]["quantity"]) + 1)
-            ]
+            keys += [f"issue#{row_id}#{n}" for n in range(1, int(item["snapshot"]["quantity"]) + 1)]
     return keys
 
 

@@ -48,6 +48,28 @@ def test_what_fails_in_one_batch_with_an_outcome_does_not_bring_the_outcome_back
     assert all('"records"' in body for body in waiting)
 
 
+def test_an_outcome_waits_for_no_record_of_its_batch(world: World) -> None:
+    """It is written first, and its group is free again before records are written."""
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.tick()
+    url = world.queue_urls["WriteAirtableQueue"]
+    world.sqs.purge_queue(QueueUrl=url)
+    world.app.queues.write_records(f"redemption#{row_id}")
+    world.app.queues.write_operation(f"redemption#{row_id}")
+    seen = []
+
+    def see(name: str) -> None:
+        if name.startswith("POST /v0"):
+            outcomes = [b for b in world.queued_in("WriteAirtableQueue") if '"operation"' in b]
+            seen.append((world.row(row_id).get("Outcome"), outcomes))
+
+    world.effects.watch = see
+    world.drain()
+    assert seen
+    assert seen[0] == (Outcome.REDEEMED, [])
+
+
 @pytest.mark.parametrize("field", ["Status", "Outcome"])
 def test_a_select_without_our_word_holds_up_nobody(world: World, field: str) -> None:
     """The mail goes out, the code is masked, and the other cells and rows are written."""

@@ -7,10 +7,13 @@ its worker lives; tests build an `Application` of their own, with their clock an
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache, cached_property, partial
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import boto3
@@ -112,6 +115,8 @@ class Application:
     logger: Logger
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
+    threads: Callable[[int], Executor] = ThreadPoolExecutor
+    lock: Callable[[], AbstractContextManager[object]] = Lock
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -238,7 +243,7 @@ class Application:
     @cached_property
     def store_book(self) -> StoreBook:
         """The stores, remembered as long as the worker lives."""
-        return StoreBook(self.clock)
+        return StoreBook(self.clock, turn=self.lock())
 
     @cached_property
     def prong_pace(self) -> Pace:
@@ -502,6 +507,7 @@ class Application:
             live_from=self.config.live_from,
             rows_per_run=self.config.rows_per_run,
             http_timeout_seconds=self.config.http_timeout_seconds,
+            threads=self.threads,
         )
 
     def tick(self, prong: str) -> Tick:

@@ -51,6 +51,13 @@ def keep_while_alive(
             return
 
 
+class FreeSoon(Protocol):
+    """Takes a message that is done off its queue before its batch ends."""
+
+    def __call__(self, receipt_handle: str) -> bool:
+        """Delete the message; false where that failed, and the batch's end deletes it."""
+
+
 def take_each(
     event: Mapping[str, Any],
     take: Callable[[Message], None],
@@ -76,6 +83,8 @@ def take_together(
     event: Mapping[str, Any],
     take: Callable[[Sequence[Message]], None],
     *,
+    first_group: str,
+    free_soon: FreeSoon,
     retry_soon: RetrySoon,
     logger: Logger,
     note_failed: Callable[[], None],
@@ -84,23 +93,37 @@ def take_together(
 
     For messages that may be taken twice and in any order. A vendor that is away is away for each of
     them, so then the batch comes back as it is. SQS may mix groups in a batch; what fails in one
-    must not hold up another, so each is taken for itself.
+    must not hold up another, so each is taken for itself, `first_group` before the others. A group
+    is closed as long as one of its messages is out, so what is done leaves the queue before the
+    next group's turn, not with the batch.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for record in event["Records"]:
         groups.setdefault(record["attributes"].get("MessageGroupId", ""), []).append(record)
-    failed: list[Mapping[str, Any]] = []
-    for records in groups.values():
+    report: list[dict[str, str]] = []
+    names = sorted(groups, key=lambda name: name != first_group)
+    for name in names:
+        records = groups[name]
         taken = _try(take, records, logger=logger, note_failed=note_failed)
+        failed: list[Mapping[str, Any]] = []
         if taken is Taken.BAD and len(records) > 1:
-            failed += [
+            failed = [
                 one
                 for one in records
                 if _try(take, [one], logger=logger, note_failed=note_failed) is not Taken.DONE
             ]
         elif taken is not Taken.DONE:
-            failed += records
-    return _report(failed, retry_soon=retry_soon, logger=logger)
+            failed = records
+        if name != names[-1]:
+            _free([one for one in records if one not in failed], free_soon, logger)
+        report += _report(failed, retry_soon=retry_soon, logger=logger)["batchItemFailures"]
+    return {"batchItemFailures": report}
+
+
+def _free(records: Sequence[Mapping[str, Any]], free_soon: FreeSoon, logger: Logger) -> None:
+    for record in records:
+        if not free_soon(record["receiptHandle"]):
+            logger.warning("a message stays till its batch ends", extra={"id": record["messageId"]})
 
 
 class Taken(Enum):

@@ -1,7 +1,7 @@
 """Serve the stores: answer every waiting row of the redemption table, oldest first."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -90,7 +90,7 @@ class Sight:
 
 @dataclass(frozen=True, kw_only=True)
 class ServeStores:
-    """One run of the stores' prong."""
+    """One run of the stores' prong; `threads` makes what serves so many lines side by side."""
 
     airtable: Airtable
     stores: StoreBook
@@ -105,6 +105,7 @@ class ServeStores:
     live_from: datetime
     rows_per_run: int
     http_timeout_seconds: int
+    threads: Callable[[int], Executor]
 
     def run(self, deadline: datetime) -> Tally:
         """Serve what waits until `deadline` nears; one row's trouble never stops the others.
@@ -124,7 +125,7 @@ class ServeStores:
         tally.waiting += len(listed) - len(rows) - len(sight.shown_late)
         healthy = [row for row in rows if sight.unended(row) < DEATHS_TO_GO_LAST]
         deadly = [row for row in rows if sight.unended(row) >= DEATHS_TO_GO_LAST]
-        with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        with self.threads(WORKERS) as pool:
             futures = [
                 pool.submit(self._serve_line, line, sight, deadline) for line in _lines(healthy)
             ]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -20,11 +21,13 @@ UNKNOWN_AGAIN_SECONDS = 30
 class StoreBook:
     """The stores that have a mail address, by record id (a link's value) and by name (a text's)."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, clock: Callable[[], datetime], *, turn: AbstractContextManager[object] | None = None
+    ) -> None:
         self._clock = clock
         self._stores: dict[str, Store] = {}
         self._read_at: datetime | None = None
-        self._turn = Lock()
+        self._turn = Lock() if turn is None else turn
 
     def find(self, name: str | None, *, read: Callable[[], Sequence[Store]]) -> Store | None:
         """The store a row names, or `None`; `read` fetches the stores where the book is too old."""

@@ -45,8 +45,12 @@ from giftcards.receipts import Receipt
 from giftcards.store.cards import About, Cards, MirrorState
 from giftcards.store.control import Control, ProngState
 from giftcards.store.journal import Journal, Operation, RowWrite
+from giftcards.store.queues import OUTCOMES_GROUP
 from giftcards.store.records import Records
 from giftcards.store.table import pack_moment, unpack_moment
+
+# Where both groups come in one batch, what rows should read is written first.
+FIRST_GROUP = OUTCOMES_GROUP
 
 GIFT_CARDS = "Gift Cards"
 RECEIPTS = "Receipts"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -160,6 +160,19 @@ class Queues:
         return self._retry_soon(
             self._write_airtable_url, receipt_handle, _wait(WRITE_RETRY_SECONDS, receive_count)
         )
+
+    def written(self, receipt_handle: str) -> bool:
+        """Take a message off the writers' queue whose part of its batch is done.
+
+        False where that failed: Lambda deletes it once the batch has ended.
+        """
+        try:
+            self._client.delete_message(
+                QueueUrl=self._write_airtable_url, ReceiptHandle=receipt_handle
+            )
+        except (BotoCoreError, ClientError):
+            return False
+        return True
 
     def retry_issue_soon(self, receipt_handle: str, *, receive_count: int) -> bool:
         """Let a sale's failed slice come back after a wait that grows with each try; as above."""
