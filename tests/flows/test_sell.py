@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.faults import Fault
-from tests.world import OFFICE, World, running_world
+from tests.world import MAIL_FROM, OFFICE, World, running_world
 
 DELIVERED = "Gift Card Delivered"
 CONFIRMED = "Gift Card Gift Confirmation"
@@ -125,6 +125,22 @@ def test_a_store_reads_every_reason_for_which_its_sale_waits(world: World) -> No
     for reason in ("for one card", "for the store", "for one recipient"):
         assert f"5,001.00 USD {reason}" in mail.body
     assert "…" not in mail.body
+
+
+def test_held_is_dropped_where_the_office_was_quicker_than_the_mail(world: World) -> None:
+    world.ses.delete_email_identity(EmailIdentity=MAIL_FROM)
+    row_id = world.sell(Amount=501)
+    world.serve()
+    world.base.table("Creation Requests").update(row_id, {"Approved": True})
+    world.advance(60)
+    world.serve()
+    assert len(sold(world)) == 1
+    world.ses.create_email_identity(EmailIdentity=MAIL_FROM)
+    for _ in range(20):
+        world.advance(60)
+        world.drain()
+    assert [mail.subject.split(":")[0] for mail in world.mails()] == ["Done"]
+    world.come_to_rest()
 
 
 def test_a_stores_day_has_a_cap(world: World) -> None:

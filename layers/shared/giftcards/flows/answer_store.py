@@ -11,6 +11,7 @@ from giftcards.flows.compose_answer import compose_answer
 from giftcards.flows.redeem import HELD_KIND, Asked, held_key
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key as operation_key_of
+from giftcards.flows.sale import HELD_SALE_KIND, sale_key
 from giftcards.flows.serve_stores import INTERIM_KIND, interim_key
 from giftcards.mails import Interim, Mail, compose_interim
 from giftcards.store.journal import Journal, Operation, Result
@@ -64,6 +65,8 @@ class AnswerStore:
             self._in_turn(
                 operation.snapshot["row_id"], lambda: self._tell_of_hold(operation, result)
             )
+        elif operation.kind == HELD_SALE_KIND:
+            self._tell_of_held_sale(operation, result)
         elif operation.kind == REDEMPTION:
             self._answer_row(operation, result)
         else:
@@ -122,6 +125,13 @@ class AnswerStore:
     def _tell_of_hold(self, held: Operation, result: Result) -> None:
         asked = self.journal.load(operation_key_of(held.snapshot["row_id"]))
         if asked is not None and asked.result is not None:
+            self.journal.mark_answered(held, message_id=DROPPED, now=self.clock())
+            return
+        self._send(held, self._compose(held, result))
+
+    def _tell_of_held_sale(self, held: Operation, result: Result) -> None:
+        """Told unless the office has approved it by now: the sale's own mail comes, or came."""
+        if self.journal.load(sale_key(held.snapshot["row_id"])) is not None:
             self.journal.mark_answered(held, message_id=DROPPED, now=self.clock())
             return
         self._send(held, self._compose(held, result))
