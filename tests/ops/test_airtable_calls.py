@@ -81,6 +81,15 @@ def test_the_readme_says_what_the_defaults_come_to() -> None:
     assert told in " ".join(README.read_text(encoding="utf-8").split())
 
 
+def test_the_readme_says_what_looking_less_often_comes_to() -> None:
+    with running_world(tick_offsets_seconds=(30,), sale_offsets_seconds=(0,)) as world:
+        told = (
+            "`TickOffsetsSeconds` 30 and `SaleOffsetsSeconds` 0 make it about"
+            f" {about(sum(calls(world).values()))},"
+        )
+    assert told in " ".join(README.read_text(encoding="utf-8").split())
+
+
 def test_each_parameter_says_what_its_default_costs() -> None:
     counts = by_default()
     for parameter, count in (
