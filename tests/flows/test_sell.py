@@ -205,6 +205,13 @@ def test_a_card_that_died_before_its_day_is_not_sent(
     assert any(line.startswith(outcome) for line in receipts)
 
 
+def test_a_store_reads_the_day_as_people_write_it(world: World) -> None:
+    world.sell(Send_On="2026-12-03")
+    world.serve()
+    (mail,) = world.mails()
+    assert "to be sent on 3 December 2026" in mail.subject
+
+
 def test_a_taken_code_is_ours_until_another_note_is_found(world: World) -> None:
     world.shop.set_search_lag(100)
     world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardCreate")

@@ -35,7 +35,7 @@ def compose_digest(*, to: str, day: date, sold: Sequence[SoldBy], reference: str
         raise ValueError("there is nothing to tell of a day without sales")
     total = Money(sum(one.total.minor for one in sold), sold[0].total.currency)
     cards = sum(one.quantity for one in sold)
-    headline = f"Gift cards sold on {day:%d %B %Y}: {total}"
+    headline = f"Gift cards sold on {day.day} {day:%B %Y}: {total}"
     ordered = sorted(sold, key=lambda one: (-one.total.minor, one.store_name, one.employee))
     letter = Letter(
         subject=headline,

@@ -69,7 +69,7 @@ def compose_sale_answer(answer: SaleAnswer, *, to: str) -> Mail:
             "quantity": answer.quantity,
             "recipient": one_line(answer.recipient),
             "is_gift": answer.is_gift,
-            "day": "" if answer.send_on is None else f"{answer.send_on:%d %B %Y}",
+            "day": "" if answer.send_on is None else _day(answer.send_on),
         },
     )
     facts = [
@@ -88,6 +88,10 @@ def compose_sale_answer(answer: SaleAnswer, *, to: str) -> Mail:
         small_print=(f"Reference: {one_line(answer.reference)}",),
     )
     return render(letter, to=to)
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
 
 
 def _what(answer: SaleAnswer) -> str:
