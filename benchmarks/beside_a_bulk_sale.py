@@ -4,9 +4,8 @@
 
 It brings the whole system up on this machine, files a redemption every second for a minute, lets
 things come to rest, and does the same again while one request for five hundred cards is served. A
-redemption is answered once its row has an outcome in the base. The embedded AWS, the vendors and the
-functions share this machine's processors, so the ratio says more than the seconds do; what holds on
-the vendors' published limits is computed on a virtual clock by the tests.
+redemption is answered once its row has an outcome in the base. The embedded AWS, the vendors and
+the functions share this machine's processors, so the ratio says more than the seconds do.
 """
 
 import statistics
@@ -39,6 +38,7 @@ class Waits:
     seconds: list[float]
 
     def at(self, percent: int) -> float:
+        """The wait that so many of a hundred did not exceed."""
         return statistics.quantiles(self.seconds, n=100, method="inclusive")[percent - 1]
 
     def __str__(self) -> str:
