@@ -262,6 +262,27 @@ def test_the_office_deletes_a_row_after_being_asked(
     assert row.id not in [each["id"] for each in table.records()]
 
 
+@pytest.mark.parametrize("width", [PHONE_WIDTH, 1180])
+def test_a_mail_box_with_a_long_address_can_be_read_whole(
+    browser: Browser, little_shop: LittleShop, address: str, width: int
+) -> None:
+    customer = "zoe.and.bjorn.of.the.mill@customers.example.com"
+    little_shop.mail(customer)
+    page = browser.new_page(viewport={"width": width, "height": PHONE_HEIGHT})
+    page.goto(f"{address}/inbox/{customer}?mail=m0-0")
+    expect(page.locator(".mail-reader p").filter(has_text=customer)).to_be_visible()
+    cut = page.locator(".mail-reader p, h1").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"
+    )
+    assert cut == []
+    if width > PHONE_WIDTH:
+        lines = page.locator("h1").evaluate(
+            "e => e.getBoundingClientRect().height / parseFloat(getComputedStyle(e).lineHeight)"
+        )
+        assert round(lines) == 1, "there is room for it"
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_no_page_scrolls_sideways_on_a_phone_or_complains(
     browser: Browser, little_shop: LittleShop, address: str, scheme: Scheme
