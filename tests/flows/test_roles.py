@@ -63,7 +63,7 @@ def die_and_be_swept(world: World, place: int) -> None:
 def watch(world: World, called: dict[str, set[str]]) -> None:
     """Note whose work each call belongs to."""
     names = {
-        "_tick": "StoreTransactions",
+        "take_tick": "StoreTransactions",
         "_answer": "AnswerStore",
         "_write": "WriteAirtable",
         "_issue": "IssueCards",
