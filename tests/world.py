@@ -118,7 +118,13 @@ class World:
     """The shop, its base, its AWS, and the workers that serve it."""
 
     def __init__(
-        self, traveller: time_machine.Traveller, account: AwsAccount, **settings: Any
+        self,
+        traveller: time_machine.Traveller,
+        account: AwsAccount,
+        *,
+        currency: str = "USD",
+        time_zone: str = "America/New_York",
+        **settings: Any,
     ) -> None:
         self._traveller = traveller
         self._account = account
@@ -127,7 +133,7 @@ class World:
         self.effects = Effects()
         self.alarms: list[Exception] = []
         self.stops_at_death = False
-        self.shop = Shop(clock=now, currency="USD", time_zone="America/New_York")
+        self.shop = Shop(clock=now, currency=currency, time_zone=time_zone)
         self.shop.add_static_token(SHOP_TOKEN)
         chance = Random(BASE_ID)  # noqa: S311 - ids guard nothing, and are the same each time
         self.base = Base(clock=now, token=AIRTABLE_TOKEN, base_id=BASE_ID, chance=chance)
@@ -438,11 +444,18 @@ class World:
 
 @contextmanager
 def running_world(
-    *, resumed: bool = True, account: AccountKind = "in memory", **settings: Any
+    *,
+    resumed: bool = True,
+    account: AccountKind = "in memory",
+    start: datetime = START,
+    **settings: Any,
 ) -> Iterator[World]:
-    """A world whose time stands still until it is told to pass, resumed unless told otherwise."""
+    """A world whose time stands still until it is told to pass, resumed unless told otherwise.
+
+    Its shop's `currency` and `time_zone` are among the settings.
+    """
     with ExitStack() as stack:
-        traveller = stack.enter_context(time_machine.travel(START, tick=False))
+        traveller = stack.enter_context(time_machine.travel(start, tick=False))
         aws: AwsAccount = AccountInMemory(now)
         if account == "moto":
             aws = stack.enter_context(moto_account())

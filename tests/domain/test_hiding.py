@@ -246,3 +246,35 @@ def test_a_known_cell_text_is_masked_however_it_is_written(
 def test_a_short_cell_text_does_not_mask_every_amount() -> None:
     assert hide_codes("row with 25.00 USD", known=["25"]) == "row with 25.00 USD"
     assert hide_codes("nothing", known=["", "  "]) == "nothing"
+
+
+# -------------------- codes of ours without a digit
+
+OURS = "cdfhjkprtwxycdfhjkpr"
+
+
+@pytest.mark.parametrize("write", [str, str.upper, str.title])
+@pytest.mark.parametrize("size", [20, 10, 5, 4])
+@pytest.mark.parametrize("between", [" ", "-", "", " – "])
+@pytest.mark.parametrize("around", ["{}", "Dear Ana, {} is yours", "code={}&x=1", "a/{}"])
+def test_a_code_of_ours_without_a_digit_is_masked(
+    write: Callable[[str], str], size: int, between: str, around: str
+) -> None:
+    if between in {" ", " – "} and size == 10:
+        return  # nobody prints a card so
+    groups = [OURS[at : at + size] for at in range(0, len(OURS), size)]
+    hidden = hide_codes(around.format(write(between.join(groups))))
+    assert not shows_a_part(hidden, OURS)
+    assert hidden == around.format(f"•••• {OURS[-4:]}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "internationalization", "counterrevolutionary", "uncharacteristically", "Pfffrrrrrttttttt",
+        "Grrrrrrrrrrrrrrrrrrr!!", "hydrochlorofluorocarbon", "why try dry", "Krk, Brno, Vlk, Smrt",
+        OURS[:-1], OURS + "c", OURS[:-1] + "b", "twyk park hark dark cart",
+    ],
+)  # fmt: skip
+def test_words_with_few_vowels_pass(text: str) -> None:
+    assert hide_codes(text) == text

@@ -20,6 +20,7 @@ from giftcards.mails import (
     compose_interim,
     compose_office_notice,
     compose_store_answer,
+    one_line,
 )
 from giftcards.mails.rendering import read_words
 from tests.mails.reading import (
@@ -542,3 +543,19 @@ def test_no_notice_holds_more_than_four_characters_of_a_code(code: str) -> None:
 def test_the_reference_of_a_redemption_is_never_taken_for_a_code() -> None:
     for mail in all_mails():
         assert f"Reference: {REFERENCE}" in mail.text
+
+
+@pytest.mark.parametrize("name", ["علی\u200cرضا", "ශ්\u200dරී", "👩\u200d👩\u200d👧 Weber", "नरेन्द्र"])
+def test_a_line_keeps_what_scripts_are_joined_with(name: str) -> None:
+    assert one_line(name) == name
+    assert Mail(to="a@example.com", subject=name, text="", html="").subject == name
+
+
+@pytest.mark.parametrize(
+    "sign", ["\r", "\n", "\r\n", "\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x00"]
+)
+def test_no_sign_beside_a_joiner_begins_a_header(sign: str) -> None:
+    line = one_line(f"Ana\u200d{sign}\u200cBcc: x@example.com\u202e\ufeff")
+    assert line == "Ana\u200d \u200cBcc: x@example.com"
+    with pytest.raises(ValueError, match="one line"):
+        Mail(to="a@example.com", subject=f"Ana\u200d{sign}Bcc: x", text="", html="")

@@ -8,13 +8,16 @@ it was asked. There are two guards, because neither suffices:
   capitals, blanks and dashes anywhere, full-width, Cyrillic or Greek letters, inside a URL.
 - **What looks like a code.** Codes of which nobody told us are known by their shape: a run of at
   least eight letters *and* digits, a long number, a long run of capitals, or groups of equal size
-  (`ABCD 1234 EFGH 5678`). What has the shape of our own and the vendors' ids passes: Airtable's
-  (`rec…`), Shopify's (`gid://…`), UUIDs and trace ids, digests, times, and masked cards.
+  (`ABCD 1234 EFGH 5678`). Codes that we derived are known by their letters as well: twenty of the
+  few that we use, none of them a vowel, are no word. What has the shape of our own and the
+  vendors' ids passes: Airtable's (`rec…`), Shopify's (`gid://…`), UUIDs and trace ids, digests,
+  times, and masked cards.
 
-The second guard cannot be complete: a code of small letters only is a word, and one of eight digits
-is a number. (Of random codes of sixteen letters and digits, one in two hundred has no digit.) And a
-code of 17 characters that begins with `rec` passes for an Airtable id. The first guard knows them.
-It errs the other way too: `terminal12` is masked. Neither is silent: a mask keeps four characters.
+The second guard cannot be complete: somebody else's code of small letters only is a word, and one
+of eight digits is a number. (Of random codes of sixteen letters and digits, one in two hundred has
+no digit.) And a code of 17 characters that begins with `rec` passes for an Airtable id. The first
+guard knows them. It errs the other way too: `terminal12` is masked. Neither is silent: a mask keeps
+four characters.
 """
 
 import json
@@ -32,6 +35,7 @@ from giftcards.domain.codes import (
     clean,
     mask,
 )
+from giftcards.domain.derived_codes import ALPHABET, CODE_LENGTH
 
 # Numbers up to 14 digits are Shopify's ids, times in milliseconds, account numbers.
 SHORTEST_NUMERIC_CODE: Final = 15
@@ -44,6 +48,8 @@ FEWEST_GROUPS: Final = 3
 # Beside the larger part of a code, "5678" is its rest and "25" is an amount.
 SHORTEST_NUMBER_THAT_CLINGS: Final = 4
 MOST_SIGNS_BETWEEN: Final = 6  # between two characters of a known code: "- \n", or "%20%2D"
+
+_OUR_ALPHABET: Final = frozenset(ALPHABET)
 
 _UUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _HALF_TWICE = r"(?!(?P<half>[0-9a-f]{8,20})(?P=half)(?![0-9a-z]))"
@@ -77,7 +83,8 @@ _BLANK = r"\n *\| |[\s+]|%[0-9A-Fa-f]{2}|\\(?:[nrt]|u[0-9a-fA-F]{4})"
 class Run:
     """Letters and digits that stand together, and what stands between them and the run before.
 
-    A run is mixed if it has both, as few words and most codes have.
+    A run is mixed if it has both, as few words and most codes have. `could_be_ours`: all of it is
+    of the alphabet in which we write codes.
     """
 
     start: int
@@ -86,6 +93,7 @@ class Run:
     has_digit: bool
     has_letter: bool
     is_capitals: bool
+    could_be_ours: bool
 
     @property
     def length(self) -> int:
@@ -187,6 +195,7 @@ def _run(found: re.Match[str], after: Literal["tight", "blank", "other"]) -> Run
         has_digit=any(character.isdigit() for character in text),
         has_letter=not text.isdigit(),
         is_capitals=text.isupper(),
+        could_be_ours=set(text.lower()) <= _OUR_ALPHABET,
     )
 
 
@@ -227,6 +236,8 @@ def _looks_like_a_code(runs: Sequence[Run], letters: int) -> bool:
         return _is_code_by_itself(runs[0])
     if letters < SHORTEST_CODE:
         return False
+    if letters == CODE_LENGTH and all(run.could_be_ours for run in runs):
+        return True
     if any(_is_code_by_itself(run) for run in runs):
         # A code that was cut in two: what stands beside its larger part belongs to it.
         return all(_is_code_by_itself(run) or _clings(runs, run) for run in runs)
@@ -249,6 +260,8 @@ def _is_code_by_itself(run: Run) -> bool:
         return run.length >= SHORTEST_CODE
     if run.has_digit:
         return run.length >= SHORTEST_NUMERIC_CODE
+    if run.could_be_ours and run.length == CODE_LENGTH:
+        return True
     return run.is_capitals and run.length >= SHORTEST_CODE_OF_CAPITALS
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from giftcards.domain.addresses import is_one_address
 from giftcards.domain.hiding import hide_codes
+from giftcards.domain.typed_text import JOINERS
 from giftcards.errors import NeedsAPerson
 
 # A phone shows some 40 characters of a subject; whatever is longer than this was pasted.
@@ -39,14 +40,21 @@ class Mail:
 
 
 def one_line(text: str, *, longest: int = LONGEST_LINE) -> str:
-    """`text` as one line without invisible characters, cut to `longest` characters."""
-    visible = "".join(
-        " " if category in _BECOMES_A_BLANK else "" if category in _VANISHES else character
-        for character in text
-        for category in [unicodedata.category(character)]
-    )
-    line = " ".join(visible.split())
+    """`text` as one line of at most `longest` characters, without what is invisible.
+
+    The two joiners stay: Persian, the languages of India and emoji are written with them.
+    """
+    line = " ".join("".join(map(_see, text)).split())
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def _see(character: str) -> str:
+    if character in JOINERS:
+        return character
+    category = unicodedata.category(character)
+    if category in _BECOMES_A_BLANK:
+        return " "
+    return "" if category in _VANISHES else character
 
 
 def typed_line(text: str, *, longest: int = LONGEST_LINE) -> str:

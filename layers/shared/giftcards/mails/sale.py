@@ -5,6 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
+from giftcards.domain.creation import LONGEST_NAME as LONGEST_NAME_TAKEN
 from giftcards.domain.money import Money
 from giftcards.mails.mail import Mail, one_line, typed_line
 from giftcards.mails.rendering import Letter, Tone, read_words, render
@@ -75,7 +76,7 @@ def compose_sale_answer(answer: SaleAnswer, *, to: str) -> Mail:
     facts = [
         ("For", one_line(answer.recipient)),
         ("Store", one_line(answer.store_name, longest=LONGEST_NAME)),
-        ("Filed by", typed_line(answer.employee, longest=LONGEST_NAME)),
+        ("Filed by", typed_line(answer.employee, longest=LONGEST_NAME_TAKEN)),
         ("Filed", show_moment(answer.asked_at, answer.time_zone)),
         ("Answered", show_moment(answer.told_at, answer.time_zone)),
     ]
