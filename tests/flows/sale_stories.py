@@ -1,10 +1,10 @@
 """Stories of sales, deliveries and balance checks, to be told again with workers dying in them.
 
-Each begins with what nobody disturbs (a form, a card, an accident in store), goes on with what would
-come anyway, and ends at rest. What must hold then is one *picture*: every card at Shopify, every
-event at Klaviyo, every mail, row, receipt and operation, without the times and ids that chance or a
-crash may change. Told with a death in it, a story must come to the picture that it comes to
-undisturbed, and that one is looked at closely.
+Each begins with what nobody disturbs (a form, a card, an accident in store), goes on with what
+would come anyway, and ends at rest. What must hold then is one *picture*: every card at Shopify,
+every event at Klaviyo, every mail, row, receipt and operation, without the times and ids that
+chance or a crash may change. Told with a death in it, a story must come to the picture that it
+comes to undisturbed, and that one is looked at closely.
 """
 
 import json

@@ -35,7 +35,7 @@ RUNS_THAT_FAIL = 4
 # Applied that late, or so old an index.
 SECONDS = 90.0
 
-# Between them these stories make every call of a vendor that selling, delivering and checking makes.
+# Between them these stories make every call of a vendor that sales and balance checks make.
 LAGS = "a lost reply, and a search that lags"
 TOLD = ("a gift", LAGS, "a balance")
 SHOPIFY_CALLS = {"CardLimits", "CreateCard", "FindCreated", "ReadCards", "FindCard", "ReadCard"}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -277,7 +278,7 @@ def test_messages_that_come_twice_shorten_no_wait(world: World) -> None:
             world.app.queues.deliver(key)
         world.drain()
         world.advance(1)
-    gaps = [later - earlier for earlier, later in zip(tried, tried[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(tried)]
     assert gaps
     assert operation(world, key).tries == 1 + len(tried)
     for gap, wait in zip(gaps, WAITS[1:], strict=False):

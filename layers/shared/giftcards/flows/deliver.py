@@ -110,14 +110,8 @@ class Deliver:
         if operation.state is not State.CLAIMED or not self.control.switch().is_running:
             return  # done, given up, or paused: the sweep comes back to what is left
         parcel = self._parcel(operation)
-        if (
-            operation.kind == DELIVERY
-            and parcel.sale.send_at
-            and parcel.sale.send_at > self.clock()
-        ):
+        if not self._is_due(operation, parcel):
             return
-        if operation.next_try_at is not None and operation.next_try_at > self.clock():
-            return  # a message that came twice or early shortens no wait
         try:
             result = self._send(operation, parcel)
         except TryAgain as error:
@@ -133,6 +127,14 @@ class Deliver:
             done = self.journal.commit(operation, result, due_at=self._look_again_at())
             if done.state is State.COMMITTED:
                 self.follow_up.hand_over(done)
+
+    def _is_due(self, operation: Operation, parcel: Parcel) -> bool:
+        """Whether its day has come; a message that came twice or early shortens no wait either."""
+        now = self.clock()
+        if operation.next_try_at is not None and operation.next_try_at > now:
+            return False
+        later = parcel.sale.send_at if operation.kind == DELIVERY else None
+        return later is None or later <= now
 
     def _parcel(self, operation: Operation) -> Parcel:
         told = operation.snapshot

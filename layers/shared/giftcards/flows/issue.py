@@ -177,9 +177,9 @@ class IssueCards:
                 self.park.park_operation(operation, because=str(error))
             elif failures % FAILURES_IN_A_ROW:
                 raise
-            self.logger.error(
+            self.logger.exception(
                 "a card cannot be made now",
-                extra={"operation": operation.key, "reason": str(error), "failures": failures},
+                extra={"operation": operation.key, "failures": failures},
             )
             return self.journal.load(operation.key) or operation
 
