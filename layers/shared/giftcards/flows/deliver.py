@@ -110,8 +110,11 @@ class Deliver:
         if operation.state is not State.CLAIMED or not self.control.switch().is_running:
             return  # done, given up, or paused: the sweep comes back to what is left
         parcel = self._parcel(operation)
-        if not self._is_due(operation, parcel):
-            return
+        if self._is_due(operation, parcel):
+            self._try(operation, parcel)
+
+    def _try(self, operation: Operation, parcel: Parcel) -> None:
+        """Send once, and note what came of it."""
         try:
             result = self._send(operation, parcel)
         except TryAgain as error:
