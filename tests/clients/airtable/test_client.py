@@ -666,12 +666,25 @@ class TestWhatGoesWrong:
 def test_the_pace_lets_so_many_requests_through_in_any_second(
     base: Base, connect: Callable[..., Airtable], clock: Clock
 ) -> None:
-    airtable = connect(requests_a_second=3)
+    airtable = connect(requests_a_second=4)
     started = clock.now
     for _ in range(9):
         airtable.stores()
     assert (clock.now - started).total_seconds() == pytest.approx(2)
     assert base.count_records() == 0
+
+
+def test_two_workers_that_take_turns_at_a_pace_keep_it_together(
+    base: Base, connect: Callable[..., Airtable], clock: Clock
+) -> None:
+    """Neither knows of the other: whoever gives the work away rests first."""
+    started = clock.now
+    for _ in range(5):
+        for worker in (connect(requests_a_second=4), connect(requests_a_second=4)):
+            worker.stores()
+            worker.rest()
+    assert (clock.now - started).total_seconds() == pytest.approx(2.5)
+    assert base.refused_as_too_fast == 0
 
 
 def test_utc_is_what_goes_out(base: Base, airtable: Airtable) -> None:

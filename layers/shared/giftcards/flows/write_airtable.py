@@ -97,6 +97,9 @@ class WriteAirtable:
                 write()
             except GiftCardError as error:
                 trouble = trouble or error
+        # Another worker may take this group next, and begins at once.
+        self.outcomes.rest()
+        self.airtable.rest()
         if trouble is not None:
             raise trouble
 

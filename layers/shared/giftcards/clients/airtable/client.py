@@ -150,13 +150,18 @@ class Airtable:
     ) -> None:
         self._layout = layout
         self._base_id = base_id
+        self._pace = pace or Pace(STORES_PRONG_REQUESTS_A_SECOND)
         self._api = connect(
             token,
             session=session,
             endpoint_url=endpoint_url,
             timeout_seconds=timeout_seconds,
-            pace=pace or Pace(STORES_PRONG_REQUESTS_A_SECOND),
+            pace=self._pace,
         )
+
+    def rest(self) -> None:
+        """Wait until somebody else may go on at our pace: before a share of it changes hands."""
+        self._pace.rest()
 
     def has_field(self, table: str, field: str) -> bool:
         """Whether the shop's base has a field that it may lack."""

@@ -1,7 +1,6 @@
 """How we speak to Airtable: in time, at a measured pace, and never twice where twice does harm."""
 
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any, override
 
@@ -22,7 +21,12 @@ READ_ATTEMPTS = 2
 
 
 class Pace:
-    """At most so many requests in any second; the next one waits. For one thread at a time."""
+    """So many requests a second, each as long after the one before; for one thread at a time.
+
+    Evenly and not in bursts, because what is paced may change hands: workers take turns at a group
+    of a queue, and know nothing of each other. Whoever gives it away takes a `rest` first, so that
+    the next one may begin at once.
+    """
 
     def __init__(
         self,
@@ -33,15 +37,21 @@ class Pace:
     ) -> None:
         self._sleep = sleep
         self._monotonic = monotonic
-        self._recent: deque[float] = deque(maxlen=requests_a_second)
+        self._seconds_apart = 1.0 / requests_a_second
+        self._last: float | None = None
 
     def wait(self) -> None:
         """Wait until one more request is within the pace, and count it."""
-        if len(self._recent) == self._recent.maxlen:
-            pause = self._recent[0] + 1.0 - self._monotonic()
-            if pause > 0:
-                self._sleep(pause)
-        self._recent.append(self._monotonic())
+        self.rest()
+        self._last = self._monotonic()
+
+    def rest(self) -> None:
+        """Wait until a request would be within the pace, whoever sends it."""
+        if self._last is None:
+            return
+        pause = self._last + self._seconds_apart - self._monotonic()
+        if pause > 0:
+            self._sleep(pause)
 
 
 class _MeasuredSession(requests.Session):
