@@ -166,9 +166,10 @@ class Deliver:
             return self._result(operation, parcel, CARD_DEAD, reason, [])
         # A card has its mail by its place in the sale. If the living were counted, one that dies
         # between two tries would move the others into mails that Klaviyo has already.
+        alive = {one.key for one in living}
         for part, places in enumerate(batched(parcel.cards, CARDS_A_MAIL, strict=False)):
             cards = [
-                self._delivered_card(one, read[_card_id(one)]) for one in places if one in living
+                self._delivered_card(one, read[_card_id(one)]) for one in places if one.key in alive
             ]
             if cards:
                 self.klaviyo.send_event(self._delivery(operation, parcel, part, cards))
