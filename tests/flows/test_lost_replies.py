@@ -4,6 +4,7 @@ import pytest
 
 from giftcards.domain.outcomes import Outcome
 from giftcards.store.journal import State
+from giftcards.wiring import now
 from sandbox.faults import Fault
 from tests.world import World
 
@@ -39,7 +40,10 @@ def test_a_debit_that_never_ran_is_not_charged_for_ever(redemptions_only: World)
     row_id = world.ask(Gift_Card_Code=CODE)
     world.shop.faults.add(Fault.FAIL_BEFORE, operation=DEBIT)
     world.serve()
-    world.advance(119)
+    operation = world.journal.load(f"redemption#{row_id}")
+    assert operation is not None
+    assert operation.sent_at is not None
+    world.advance((operation.sent_at - now()).total_seconds() + 119)
     world.serve()
     assert state_of(world, row_id) is State.SENT  # the settling time is not over
     world.advance(2)
