@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from sandbox.demo import Sandbox
 from sandbox.embedded_aws import PROJECT
 from tests.browser.launching import base_url, browser_type_launch_args
+from tests.deployed.stack import wait_until
 
 __all__ = ["base_url", "browser_type_launch_args"]  # fixtures, found here by their names
 
@@ -162,6 +163,17 @@ def live_through(story: Story) -> None:
     expect(sale.locator("[data-label='Gift Cards'] a")).to_have_text(masked)
     expect(sale.locator("[data-label='Outcome']")).to_have_text("ISSUED")
     story.picture("9-the-sale")
+    # A row is masked with its outcome, which may come moments after the mail.
+    wait_until(
+        lambda: all(
+            "Status" in row["fields"]
+            for table in ("Balance Checks", "Redemptions")
+            for row in sandbox.base.table(table).records()
+            if bare in str(row["fields"].get("Gift Card Code", "")).replace(" ", "").lower()
+        ),
+        seconds=60,
+        what="rows with the card's code that are done",
+    )
     for table in ("Balance Checks", "Redemptions", "Gift Cards", "Creation Requests", "Receipts"):
         page.goto(f"{sandbox.pages_url}/tables/{table}")
         assert bare not in page.locator("main").inner_text().replace(" ", "").lower(), table
