@@ -1,6 +1,22 @@
-"""Shopify in a box: the shop, its gift cards, and the API the real one would answer with."""
+"""Shopify in a box: the shop, its gift cards and orders, and the API the real one answers with."""
 
 from sandbox.shopify.app import create_app
-from sandbox.shopify.shop import GiftCard, Kind, Refusal, Shop, Transaction
+from sandbox.shopify.order_desk import CartLine, OrderPlan, Orders
+from sandbox.shopify.orders import Order
+from sandbox.shopify.payments import Pay
+from sandbox.shopify.refusals import Refusal
+from sandbox.shopify.shop import GiftCard, Kind, Shop, Transaction
 
-__all__ = ["GiftCard", "Kind", "Refusal", "Shop", "Transaction", "create_app"]
+__all__ = [
+    "CartLine",
+    "GiftCard",
+    "Kind",
+    "Order",
+    "OrderPlan",
+    "Orders",
+    "Pay",
+    "Refusal",
+    "Shop",
+    "Transaction",
+    "create_app",
+]

@@ -1,161 +1,44 @@
 """What the shop answers to each question: the fields of Shopify's schema, filled from the shop.
 
-Each function here gives one root field. A field of the schema that nobody filled is an error when
-it is asked for (`fill`), never a silent null.
+Each function here gives one root field about gift cards, or about anything by its id; orders have
+theirs in `order_answers`.
 """
 
-import base64
-import binascii
-import json
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
 
-from graphql import GraphQLError, GraphQLResolveInfo
+from graphql import GraphQLResolveInfo
 
-from sandbox.shopify.search import UnsupportedSearch, find_cards, parse_search
-from sandbox.shopify.shop import GiftCard, Refusal, Shop, Transaction
-
-LARGEST_PAGE = 250
-
-type View = dict[str, object]
-
-
-@dataclass(slots=True)
-class Caller:
-    """Who asks, and what comes beside the answer: the warnings about searches.
-
-    `stale_seconds` makes the searches of this one call see an old index.
-    """
-
-    shop: Shop
-    scopes: frozenset[str]
-    stale_seconds: float = 0.0
-    search_warnings: list[View] = field(default_factory=list)
-
-
-def fill(source: object, info: GraphQLResolveInfo, **arguments: object) -> object:
-    """Give one field from a view; a view without it is a gap of this sandbox and an error."""
-    if not isinstance(source, Mapping) or info.field_name not in source:
-        raise NotImplementedError(f"{info.parent_type.name}.{info.field_name} is not emulated")
-    value = source[info.field_name]
-    return value(info, **arguments) if callable(value) else value
-
-
-def format_amount(amount: Decimal) -> str:
-    """An amount as Shopify writes it: `5.0`, `3000.0`, `12.34`, `-3.0`."""
-    text = f"{amount.normalize():f}"
-    return text if "." in text else f"{text}.0"
-
-
-def format_moment(moment: datetime | None) -> str | None:
-    """A time as Shopify writes it: `2026-09-07T15:50:00Z`."""
-    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _need(info: GraphQLResolveInfo, scope: str) -> Shop:
-    """The shop, if the caller has the access scope; otherwise Shopify's ACCESS_DENIED."""
-    caller: Caller = info.context
-    if scope in caller.scopes:
-        return caller.shop
-    required = f"`{scope}` access scope."
-    raise GraphQLError(
-        f"Access denied for {info.field_name} field. Required access: {required}",
-        extensions={
-            "code": "ACCESS_DENIED",
-            "documentation": "https://shopify.dev/api/usage/access-scopes",
-            "requiredAccess": required,
-        },
-    )
-
-
-def _check_global_id(global_id: str) -> None:
-    if not re.fullmatch(r"gid://shopify/[A-Za-z]+/[0-9]+", global_id):
-        raise GraphQLError(
-            f"Invalid global id '{global_id}'", extensions={"code": "argumentLiteralsIncompatible"}
-        )
-
-
-# ---- lists in pages -------------------------------------------------------------------------
-
-
-def _bad_request(message: str) -> GraphQLError:
-    return GraphQLError(message, extensions={"code": "BAD_REQUEST"})
-
-
-def _cursor(node: View) -> str:
-    number = str(node["id"]).rpartition("/")[2]
-    return base64.b64encode(json.dumps({"last_id": int(number)}).encode()).decode()
-
-
-def _position(nodes: Sequence[View], cursor: str) -> int:
-    try:
-        last_id = json.loads(base64.b64decode(cursor, validate=True))["last_id"]
-    except (binascii.Error, ValueError, KeyError, TypeError):
-        raise _bad_request("Invalid cursor for current pagination sort.") from None
-    for position, node in enumerate(nodes):
-        if str(node["id"]).rpartition("/")[2] == str(last_id):
-            return position
-    raise _bad_request("Invalid cursor for current pagination sort.")
-
-
-def _page(
-    nodes: Sequence[View],
-    *,
-    first: int | None = None,
-    last: int | None = None,
-    after: str | None = None,
-    before: str | None = None,
-) -> View:
-    """One page of a list as a GraphQL connection."""
-    if first is None and last is None:
-        raise _bad_request("you must provide one of first or last")
-    if first is not None and last is not None:
-        raise _bad_request("providing both first and last is not supported")
-    size, name = (first, "first") if first is not None else (last or 0, "last")
-    if size > LARGEST_PAGE:
-        raise _bad_request(f"{name} cannot exceed {LARGEST_PAGE}")
-    if size < 0:
-        raise _bad_request(f"{name} cannot be negative")
-    start = _position(nodes, after) + 1 if after else 0
-    end = _position(nodes, before) if before else len(nodes)
-    if first is not None:
-        end = min(end, start + size)
-    else:
-        start = max(start, end - size)
-    shown = list(nodes[start:end])
-    return {
-        "nodes": shown,
-        "edges": [{"cursor": _cursor(node), "node": node} for node in shown],
-        "pageInfo": {
-            "hasNextPage": end < len(nodes),
-            "hasPreviousPage": start > 0,
-            "startCursor": _cursor(shown[0]) if shown else None,
-            "endCursor": _cursor(shown[-1]) if shown else None,
-        },
-    }
-
+from sandbox.shopify.order_answers import ORDER_ROOT, find_order_node
+from sandbox.shopify.refusals import Refusal
+from sandbox.shopify.replies import (
+    Caller,
+    View,
+    check_global_id,
+    format_moment,
+    money,
+    need,
+    page_of,
+    search_warning,
+    user_error,
+)
+from sandbox.shopify.search import CARDS, UnsupportedSearch, find_cards, parse_search
+from sandbox.shopify.shop import GiftCard, Kind, Shop, Transaction
 
 # ---- what a card looks like -----------------------------------------------------------------
 
 
-def _money(shop: Shop, amount: Decimal) -> View:
-    return {"amount": format_amount(amount), "currencyCode": shop.currency}
-
-
 def _card_view(shop: Shop, card: GiftCard) -> View:
     def transactions(info: GraphQLResolveInfo, *, reverse: bool = False, **paging: object) -> View:
-        _need(info, "read_gift_card_transactions")
+        need(info, "read_gift_card_transactions")
         views = [_transaction_view(shop, each) for each in shop.visible_transactions(card)]
-        return _page(views[::-1] if reverse else views, **paging)  # type: ignore[arg-type] # the schema checked them
+        return page_of(views[::-1] if reverse else views, **paging)  # type: ignore[arg-type] # the schema checked them
 
     return {
         "__typename": "GiftCard",
         "id": card.id,
-        "balance": _money(shop, card.balance),
-        "initialValue": _money(shop, card.initial_value),
+        "balance": money(shop, card.balance),
+        "initialValue": money(shop, card.initial_value),
         "lastCharacters": card.last_characters,
         "maskedCode": card.masked_code,
         "enabled": card.enabled,
@@ -173,7 +56,7 @@ def _transaction_view(shop: Shop, transaction: Transaction) -> View:
     return {
         "__typename": str(transaction.kind),
         "id": transaction.id,
-        "amount": _money(shop, transaction.amount),
+        "amount": money(shop, transaction.amount),
         "note": transaction.note,
         "processedAt": format_moment(transaction.processed_at),
         "giftCard": lambda _info: _card_view(shop, shop.card(transaction.card_id)),
@@ -195,24 +78,38 @@ def _shop(info: GraphQLResolveInfo) -> View:
 
 
 def _gift_card(info: GraphQLResolveInfo, *, id: str) -> View | None:  # noqa: A002 - the schema's name
-    shop = _need(info, "read_gift_cards")
-    _check_global_id(id)
+    shop = need(info, "read_gift_cards")
+    check_global_id(id)
     card = shop.find(id)
     return None if card is None else _card_view(shop, card)
 
 
+MOVEMENTS = frozenset(str(kind) for kind in Kind)
+
+
+def _find(info: GraphQLResolveInfo, global_id: str) -> View | None:
+    """Anything the shop knows by a global id; None where there is nothing."""
+    check_global_id(global_id)
+    kind = global_id.split("/")[3]
+    if kind == "GiftCard":
+        card = need(info, "read_gift_cards").find(global_id)
+        return None if card is None else _card_view(info.context.shop, card)
+    if kind in MOVEMENTS:
+        shop = need(info, "read_gift_cards")
+        for card in shop.cards:
+            for movement in shop.visible_transactions(card):
+                if movement.id == global_id:
+                    return _transaction_view(shop, movement)
+        return None
+    return find_order_node(info, kind, global_id)
+
+
+def _node(info: GraphQLResolveInfo, *, id: str) -> View | None:  # noqa: A002 - the schema's name
+    return _find(info, id)
+
+
 def _nodes(info: GraphQLResolveInfo, *, ids: list[str]) -> list[View | None]:
-    shop = _need(info, "read_gift_cards")
-    for each in ids:
-        _check_global_id(each)
-    views: dict[str, View] = {}
-    for card in shop.cards:
-        if card.id in ids:
-            views[card.id] = _card_view(shop, card)
-        for transaction in shop.visible_transactions(card):
-            if transaction.id in ids:
-                views[transaction.id] = _transaction_view(shop, transaction)
-    return [views.get(each) for each in ids]
+    return [_find(info, each) for each in ids]
 
 
 SORT_KEYS: dict[str, Callable[[GiftCard], object]] = {
@@ -236,13 +133,13 @@ def _gift_cards(
     reverse: bool | None = None,
     **paging: object,
 ) -> View:
-    shop = _need(info, "read_gift_cards")
+    shop = need(info, "read_gift_cards")
     caller: Caller = info.context
     key = SORT_KEYS.get(sortKey or "ID")
     if key is None:
         raise NotImplementedError(f"sorting by {sortKey} is not emulated")
     try:
-        search = parse_search(query or "")
+        search = parse_search(query or "", CARDS)
         # A plain list comes from the shop's database; only a search needs the index that lags.
         found = list(
             find_cards(shop, search, stale_seconds=caller.stale_seconds) if query else shop.cards
@@ -250,43 +147,24 @@ def _gift_cards(
     except UnsupportedSearch as problem:
         raise NotImplementedError(f"this search is not emulated: {problem}") from problem
     if search.ignored_fields:
-        caller.search_warnings.append(_search_warning(info, query or "", search.ignored_fields))
+        caller.search_warnings.append(search_warning(info, query or "", search.ignored_fields))
     found.sort(key=lambda card: (key(card), card.number), reverse=bool(reverse))
-    return _page([_card_view(shop, card) for card in found], **paging)  # type: ignore[arg-type] # the schema checked them
-
-
-def _search_warning(info: GraphQLResolveInfo, query: str, ignored: list[str]) -> View:
-    return {
-        "path": info.path.as_list(),
-        "query": query,
-        "warnings": [
-            {
-                "field": name,
-                "message": "Invalid search field for this query.",
-                "code": "invalid_field",
-            }
-            for name in ignored
-        ],
-    }
+    return page_of([_card_view(shop, card) for card in found], **paging)  # type: ignore[arg-type] # the schema checked them
 
 
 def _configuration(info: GraphQLResolveInfo) -> View:
-    shop = _need(info, "read_gift_cards")
+    shop = need(info, "read_gift_cards")
     return {
-        "issueLimit": _money(shop, shop.issue_limit),
-        "purchaseLimit": _money(shop, shop.purchase_limit),
+        "issueLimit": money(shop, shop.issue_limit),
+        "purchaseLimit": money(shop, shop.purchase_limit),
     }
 
 
 # ---- changes --------------------------------------------------------------------------------
 
 
-def _user_error(refusal: Refusal) -> View:
-    return {"field": refusal.at, "code": refusal.code, "message": refusal.message}
-
-
 def _create(info: GraphQLResolveInfo, *, input: Mapping[str, object]) -> View:  # noqa: A002 - the schema's name
-    shop = _need(info, "write_gift_cards")
+    shop = need(info, "write_gift_cards")
     money = input.get("initialAmount")
     amount = money["amount"] if isinstance(money, Mapping) else input.get("initialValue")
     if isinstance(money, Mapping) and money["currencyCode"] != shop.currency:
@@ -300,7 +178,7 @@ def _create(info: GraphQLResolveInfo, *, input: Mapping[str, object]) -> View:  
             template_suffix=input.get("templateSuffix"),  # type: ignore[arg-type] # likewise
         )
     except Refusal as refusal:
-        return {"giftCard": None, "giftCardCode": None, "userErrors": [_user_error(refusal)]}
+        return {"giftCard": None, "giftCardCode": None, "userErrors": [user_error(refusal)]}
     return {"giftCard": _card_view(shop, card), "giftCardCode": card.code, "userErrors": []}
 
 
@@ -309,8 +187,8 @@ def _mover(verb: str) -> Callable[..., View]:
     result = f"giftCard{verb.capitalize()}Transaction"
 
     def move(info: GraphQLResolveInfo, *, id: str, **inputs: Mapping[str, object]) -> View:  # noqa: A002 - the schema's name
-        shop = _need(info, "write_gift_card_transactions")
-        _check_global_id(id)
+        shop = need(info, "write_gift_card_transactions")
+        check_global_id(id)
         given = inputs[f"{verb}Input"]
         money = given[f"{verb}Amount"]
         if not isinstance(money, Mapping):
@@ -325,19 +203,19 @@ def _mover(verb: str) -> Callable[..., View]:
                 processed_at=given.get("processedAt"),  # type: ignore[arg-type] # likewise
             )
         except Refusal as refusal:
-            return {result: None, "userErrors": [_user_error(refusal)]}
+            return {result: None, "userErrors": [user_error(refusal)]}
         return {result: _transaction_view(shop, transaction), "userErrors": []}
 
     return move
 
 
 def _deactivate(info: GraphQLResolveInfo, *, id: str) -> View:  # noqa: A002 - the schema's name
-    shop = _need(info, "write_gift_cards")
-    _check_global_id(id)
+    shop = need(info, "write_gift_cards")
+    check_global_id(id)
     try:
         card = shop.deactivate(id)
     except Refusal as refusal:
-        return {"giftCard": None, "userErrors": [_user_error(refusal)]}
+        return {"giftCard": None, "userErrors": [user_error(refusal)]}
     return {"giftCard": _card_view(shop, card), "userErrors": []}
 
 
@@ -350,12 +228,12 @@ def _update(
     id: str,  # noqa: A002 - the schema's name
     input: Mapping[str, str | date | None],  # noqa: A002 - likewise
 ) -> View:
-    shop = _need(info, "write_gift_cards")
-    _check_global_id(id)
+    shop = need(info, "write_gift_cards")
+    check_global_id(id)
     try:
         card = shop.update(id, **{UPDATED[name]: value for name, value in input.items()})
     except Refusal as refusal:
-        return {"giftCard": None, "userErrors": [_user_error(refusal)]}
+        return {"giftCard": None, "userErrors": [user_error(refusal)]}
     return {"giftCard": _card_view(shop, card), "userErrors": []}
 
 
@@ -364,10 +242,12 @@ ROOT: View = {
     "giftCard": _gift_card,
     "giftCards": _gift_cards,
     "giftCardConfiguration": _configuration,
+    "node": _node,
     "nodes": _nodes,
     "giftCardCreate": _create,
     "giftCardDebit": _mover("debit"),
     "giftCardCredit": _mover("credit"),
     "giftCardDeactivate": _deactivate,
     "giftCardUpdate": _update,
+    **ORDER_ROOT,
 }

@@ -26,14 +26,18 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from sandbox.faults import Fault, FaultOrder, faults_blueprint
-from sandbox.shopify.answers import ROOT, Caller, fill
+from sandbox.shopify.answers import ROOT
 from sandbox.shopify.cost import LARGEST_QUERY, Pricing
+from sandbox.shopify.replies import Caller, fill
 from sandbox.shopify.schema import Json, WrongDocument, error_json, pruned_schema, read_document
 from sandbox.shopify.shop import TOKEN_SECONDS, Call, CallLost, Shop, Stage
 from sandbox.wsgi import Loss, LossyConnections, lose_reply
 
 API_VERSION = "2026-10"
 TOKEN_OPERATION = "access_token"  # noqa: S105 - the name of an operation, not a password
+
+# The root fields that look into an index, which can be stale.
+SEARCHES = frozenset({"giftCards", "orders"})
 
 RATE_LIMITS_PAGE = "https://shopify.dev/api/usage/rate-limits"
 LOST_AFTER = {Fault.DROP_REPLY: Loss.TIMED_OUT, Fault.BREAK_CONNECTION: Loss.RESET}
@@ -211,7 +215,8 @@ def _tell_witness(shop: Shop, question: _Question, stage: Stage) -> None:
 
 def _order_for(shop: Shop, question: _Question) -> FaultOrder | None:
     """The fault ordered for this call, if any; only a search can be stale."""
-    among = set(Fault) if "giftCards" in question.names else set(Fault) - {Fault.STALE_SEARCH}
+    is_search = not SEARCHES.isdisjoint(question.names)
+    among = set(Fault) if is_search else set(Fault) - {Fault.STALE_SEARCH}
     return shop.faults.take(question.names, among=among)
 
 

@@ -117,7 +117,9 @@ class Pricing:
         fixed = FIELD_POINTS.get((parent.name, node.name.value))
         if fixed is not None:
             return fixed + self._selected(node.selection_set, named, found)
-        return self._objects(node, named, found, len(arguments.get("ids", ["one"])))
+        # A plain list may be cut to its first few; without that nobody knows how long it is.
+        asked = arguments.get("first") or len(arguments.get("ids", ["one"]))
+        return self._objects(node, named, found, asked)
 
     def _connection(
         self, node: FieldNode, connection: GraphQLNamedType, found: object, asked: int

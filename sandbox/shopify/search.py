@@ -1,5 +1,7 @@
 """What the shop's search box finds: cards by a piece of their code, or by `status:` and the like.
 
+The syntax and its two habits are the same for orders; their fields are in `order_search`.
+
 Follows Shopify's published search syntax: terms joined by blanks or AND, by OR, turned round by
 NOT or `-`, grouped in parentheses; a term is `field:value`, `field:>=value`, or a bare word that
 looks into the codes. Two habits of the real one matter to callers and are kept:
@@ -12,7 +14,7 @@ What this box cannot parse or has no data for is an error (`UnsupportedSearch`),
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -61,18 +63,33 @@ class Candidate:
     today: date
 
 
-type Condition = Callable[[Candidate], bool]
+type Condition[C] = Callable[[C], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary[C]:
+    """The fields that one kind of thing can be searched by; `C` is a thing as the index knows it.
+
+    `compared` fields are read from the search, and from the thing; `named` ones decide by
+    themselves; `bare` judges a word without a field. A field `without_data` is a real one that this
+    box cannot answer; any other is ignored.
+    """
+
+    compared: Mapping[str, tuple[Callable[[str], Comparable], Callable[[C], Comparable | None]]]
+    named: Mapping[str, Callable[[C, str], bool]]
+    without_data: frozenset[str]
+    bare: Callable[[C, str], bool]
 
 
 @dataclass(slots=True)
-class Search:
+class Search[C]:
     """A parsed search: the condition, and the fields that were ignored."""
 
-    condition: Condition
+    condition: Condition[C]
     ignored_fields: list[str] = field(default_factory=list)
 
 
-def _ignored(_: Candidate) -> bool:
+def _ignored(_: object) -> bool:
     return True
 
 
@@ -116,66 +133,53 @@ def _balance_status(candidate: Candidate, value: str) -> bool:
             raise UnsupportedSearch(f"balance_status:{value}")
 
 
-def _read_time(text: str) -> datetime:
+def read_time(text: str) -> datetime:
+    """A time in a search; raises `UnsupportedSearch` for one that names no offset."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise UnsupportedSearch("a time without its offset")
     return moment
 
 
-# The fields of a gift card that can be compared: how their value is read, and where it stands.
-COMPARED: dict[
-    str, tuple[Callable[[str], Comparable], Callable[[Candidate], Comparable | None]]
-] = {
-    "id": (int, lambda candidate: candidate.card.number),
-    "created_at": (_read_time, lambda candidate: candidate.card.created_at),
-    "expires_on": (date.fromisoformat, lambda candidate: candidate.entry.expires_on),
-    "initial_value": (Decimal, lambda candidate: candidate.card.initial_value),
-}
-NAMED: dict[str, Callable[[Candidate, str], bool]] = {
-    "status": _status,
-    "balance_status": _balance_status,
-    "source": lambda candidate, value: candidate.card.source == value,
-}
-# Real search fields of gift cards that this box has no data for.
-WITHOUT_DATA = frozenset({"customer_id", "recipient_id"})
+def _has_fragment(candidate: Candidate, word: str) -> bool:
+    return re.sub(r"[\s-]", "", word).lower() in candidate.card.code
 
 
-def _field_condition(name: str, comparator: str, value: str) -> Condition:
-    if name in NAMED:
-        if comparator:
-            raise UnsupportedSearch(f"{name} cannot be compared by {comparator}")
-        return lambda candidate: NAMED[name](candidate, value)
-    read, stands = COMPARED[name]
-    try:
-        wanted = read(value)
-    except (ValueError, InvalidOperation) as problem:
-        raise UnsupportedSearch(f"{name} with a value that is none of its kind") from problem
+CARDS = Vocabulary[Candidate](
+    compared={
+        "id": (int, lambda candidate: candidate.card.number),
+        "created_at": (read_time, lambda candidate: candidate.card.created_at),
+        "expires_on": (date.fromisoformat, lambda candidate: candidate.entry.expires_on),
+        "initial_value": (Decimal, lambda candidate: candidate.card.initial_value),
+    },
+    named={
+        "status": _status,
+        "balance_status": _balance_status,
+        "source": lambda candidate, value: candidate.card.source == value,
+    },
+    without_data=frozenset({"customer_id", "recipient_id"}),
+    bare=_has_fragment,
+)
 
-    def compare(candidate: Candidate) -> bool:
-        found = stands(candidate)
-        return found is not None and _compare(comparator, found, wanted)
 
-    return compare
-
-
-class _Conditions(Transformer[Token, Condition]):
+class _Conditions[C](Transformer[Token, Condition[C]]):
     """Turns the parsed search into one condition."""
 
-    def __init__(self) -> None:
+    def __init__(self, vocabulary: Vocabulary[C]) -> None:
         super().__init__()
+        self._vocabulary = vocabulary
         self.ignored_fields: list[str] = []
 
-    def query(self, _: list[Condition]) -> Condition:
+    def query(self, _: list[Condition[C]]) -> Condition[C]:
         return _ignored
 
-    def either(self, terms: list[Condition]) -> Condition:
+    def either(self, terms: list[Condition[C]]) -> Condition[C]:
         return lambda candidate: any(term(candidate) for term in terms)
 
-    def both(self, terms: list[Condition]) -> Condition:
+    def both(self, terms: list[Condition[C]]) -> Condition[C]:
         return lambda candidate: all(term(candidate) for term in terms)
 
-    def negated(self, terms: list[Condition]) -> Condition:
+    def negated(self, terms: list[Condition[C]]) -> Condition[C]:
         (term,) = terms
         return term if term is _ignored else lambda candidate: not term(candidate)
 
@@ -183,19 +187,38 @@ class _Conditions(Transformer[Token, Condition]):
         (token,) = tokens
         return str(token)[1:-1] if token.type == "QUOTED" else str(token)
 
-    def bare_term(self, values: list[str]) -> Condition:
-        fragment = re.sub(r"[\s-]", "", values[0]).lower()
-        return lambda candidate: fragment in candidate.card.code
+    def bare_term(self, values: list[str]) -> Condition[C]:
+        (word,) = values
+        return lambda candidate: self._vocabulary.bare(candidate, word)
 
-    def field_term(self, parts: list[str]) -> Condition:
+    def field_term(self, parts: list[str]) -> Condition[C]:
         name, value = str(parts[0]), str(parts[-1])
         comparator = str(parts[1]) if len(parts) > 2 else ""  # noqa: PLR2004 - name, sign, value
-        if name in WITHOUT_DATA:
+        words = self._vocabulary
+        if name in words.without_data:
             raise UnsupportedSearch(name)
-        if name not in NAMED and name not in COMPARED:
+        if name not in words.named and name not in words.compared:
             self.ignored_fields.append(name)
             return _ignored
-        return _field_condition(name, comparator, value)
+        return self._field_condition(name, comparator, value)
+
+    def _field_condition(self, name: str, comparator: str, value: str) -> Condition[C]:
+        judge = self._vocabulary.named.get(name)
+        if judge is not None:
+            if comparator:
+                raise UnsupportedSearch(f"{name} cannot be compared by {comparator}")
+            return lambda candidate: judge(candidate, value)
+        read, stands = self._vocabulary.compared[name]
+        try:
+            wanted = read(value)
+        except (ValueError, InvalidOperation) as problem:
+            raise UnsupportedSearch(f"{name} with a value that is none of its kind") from problem
+
+        def compare(candidate: C) -> bool:
+            found = stands(candidate)
+            return found is not None and _compare(comparator, found, wanted)
+
+        return compare
 
 
 @cache
@@ -203,9 +226,9 @@ def _parser() -> Lark:
     return Lark(GRAMMAR, start="query", parser="lalr", maybe_placeholders=False)
 
 
-def parse_search(text: str) -> Search:
+def parse_search[C](text: str, vocabulary: Vocabulary[C]) -> Search[C]:
     """Read a search as Shopify's syntax has it; raises `UnsupportedSearch`."""
-    conditions = _Conditions()
+    conditions = _Conditions(vocabulary)
     try:
         condition = conditions.transform(_parser().parse(text))
     except exceptions.VisitError as problem:
@@ -217,7 +240,9 @@ def parse_search(text: str) -> Search:
     return Search(condition, conditions.ignored_fields)
 
 
-def find_cards(shop: Shop, search: Search, *, stale_seconds: float = 0.0) -> "Iterable[GiftCard]":
+def find_cards(
+    shop: Shop, search: Search[Candidate], *, stale_seconds: float = 0.0
+) -> "Iterable[GiftCard]":
     """The cards the index finds, as it stood `stale_seconds` ago at the latest, oldest first."""
     today = shop.today()
     for card in shop.cards:

@@ -1,4 +1,4 @@
-"""The shop itself: its gift cards, what moves on them, and who may ask.
+"""The shop itself: its gift cards, what moves on them, and who may ask. Its orders: `order_desk`.
 
 Plain Python below HTTP, so that tests, the demo's pages and a simulator can act as the customer at
 the checkout or the clerk at the counter does. What it answers follows what is known of the real
@@ -11,7 +11,7 @@ Amounts are `Decimal`s of major units, as Shopify speaks of them. Every change b
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +20,9 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from sandbox.faults import Fault, Faults
+from sandbox.shopify.order_desk import Orders
+from sandbox.shopify.refusals import Refusal
+from sandbox.shopify.webhooks import Webhooks
 
 # Shopify's ids are long numbers; ours begin where one recorded on a live store did.
 FIRST_CARD_NUMBER = 523564253315
@@ -86,16 +89,6 @@ class CallLost(Exception):
 
 
 Witness = Callable[[Call, Stage], None]
-
-
-class Refusal(Exception):
-    """Shopify's "no" to a change: the `userErrors` entry it answers with."""
-
-    def __init__(self, code: str | None, message: str, at: Sequence[str]) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.at = list(at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +227,8 @@ class Shop:
         self._apps: dict[str, _App] = {}
         self._points = float(BUCKET_POINTS)
         self._points_at = clock()
+        self.orders = Orders(self)
+        self.webhooks = Webhooks()
 
     # ---- time -------------------------------------------------------------------------------
 
@@ -257,6 +252,15 @@ class Shop:
         """A number that grows with every change: pages ask for it to know when to refresh."""
         with self.at_rest():
             return self._version
+
+    def note_change(self) -> None:
+        """Something of the shop has changed that is no card: raise `version`."""
+        self._version += 1
+
+    @property
+    def search_lag(self) -> timedelta:
+        """How long a change takes to reach the search index."""
+        return self._search_lag
 
     def set_search_lag(self, seconds: float) -> None:
         """How long a change takes to reach the search index; reads by id never lag."""
@@ -454,6 +458,22 @@ class Shop:
             if card.balance < spent:
                 raise Refusal("INSUFFICIENT_FUNDS", "The gift card has not enough.", ["id"])
             card.balance -= spent
+            self._changed(card, self.now())
+
+    def return_to_card(self, card_id: str, amount: Decimal) -> None:
+        """Shopify gives money back to a card: a refund, or an authorisation that is voided.
+
+        An expired card takes it too. Raises `Refusal` for a deactivated one, `KeyError` for an
+        unknown one.
+        """
+        with self.at_rest():
+            card = self._cards[card_id]
+            if not card.enabled:
+                raise Refusal("INVALID", "The gift card is deactivated.", ["id"])
+            if self.checkout_in_transactions:
+                self._move(card, Kind.CREDIT, amount, None, None)
+                return
+            card.balance += amount
             self._changed(card, self.now())
 
     def cash_out(self, card_id: str, amount: Decimal | int | str) -> Transaction:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.shopify import Refusal
-from sandbox.shopify.answers import format_amount
+from sandbox.shopify.replies import format_amount
 from tests.sandbox.shopify.harness import Caller, open_shop
 
 UNKNOWN = "gid://shopify/GiftCard/1"

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from sandbox.shopify.search import UnsupportedSearch, parse_search
+from sandbox.shopify.search import CARDS, UnsupportedSearch, parse_search
 from tests.sandbox.shopify.harness import NOON, Caller
 
 CODES = ["abcdefgh12342b5a", "zzzzyyyy2b5b", "qqqqwwwwor12"]
@@ -96,7 +96,7 @@ def test_what_the_box_cannot_answer_is_an_error(stocked: Caller, query: str) -> 
 
 def test_a_search_that_cannot_be_parsed_is_named_by_its_column_only() -> None:
     with pytest.raises(UnsupportedSearch) as problem:
-        parse_search("abcd1234secret ((")
+        parse_search("abcd1234secret ((", CARDS)
     assert "secret" not in str(problem.value)
 
 
