@@ -37,6 +37,7 @@ from sandbox.embedded_aws import (
 from sandbox.inbox import Inbox
 from sandbox.seed import Day, seed_a_day
 from sandbox.server import serve
+from sandbox.shopify.webhooks import delivering
 
 STACK = "universal-gift-cards"
 STAGE = "sandbox"
@@ -145,8 +146,9 @@ def _open_vendors(stack: ExitStack, aws: EmbeddedAws) -> Sandbox:
     base = airtable.Base()
     airtable.build_standard_base(base)
     mailer = klaviyo.Klaviyo(key=KLAVIYO_KEY)
-    inbox = Inbox(aws.url, klaviyo=mailer)
+    inbox = Inbox(aws.url, klaviyo=mailer, shop=shop)
     people = pages.create_app(shop=shop, base=base, klaviyo=mailer, inbox=inbox)
+    stack.enter_context(delivering(shop))  # nothing is sent until somebody gives an address
     return Sandbox(
         aws=aws,
         stack=STACK,

@@ -1,6 +1,7 @@
 """The mail boxes of stores, office and customers: every mail that was sent, newest first.
 
-Stores and office get theirs by SES, customers most of theirs by Klaviyo.
+Stores and office get theirs by SES, customers most of theirs by Klaviyo, and those who bought one
+of Shopify's own gift cards by Shopify.
 
 The embedded AWS (ministack) keeps what SES sent and shows it at `GET /_ministack/ses/messages`:
 
@@ -20,6 +21,7 @@ from datetime import UTC, datetime
 import requests
 
 from sandbox.klaviyo import CustomerMail, Klaviyo
+from sandbox.shopify import Shop, ShopifyMail
 
 # The AWS stands on the same machine: a reply that takes longer than this is not coming, and the
 # page that asked should not hang with it.
@@ -35,8 +37,8 @@ _MESSAGES_PATH = "/_ministack/ses/messages"
 class ReceivedMail:
     """One mail in one addressee's box. `at` is aware (UTC); `html` is empty if it was plain text.
 
-    `channel` is `ses` or `klaviyo`. `id` is SES's message id and the addressee's place among the
-    mail's addressees, or Klaviyo's own.
+    `channel` is `ses`, `klaviyo` or `shopify`. `id` is SES's message id and the addressee's place
+    among the mail's addressees, or the other senders' own.
     """
 
     id: str
@@ -62,7 +64,7 @@ class ReceivedMail:
 
 
 class Inbox:
-    """Reads the mails the embedded AWS at `aws_url` and `klaviyo`, if given, have sent.
+    """Reads the mails the embedded AWS at `aws_url`, and `klaviyo` and `shop` if given, have sent.
 
     Safe to use from several threads.
 
@@ -74,12 +76,14 @@ class Inbox:
         aws_url: str,
         *,
         klaviyo: Klaviyo | None = None,
+        shop: Shop | None = None,
         session: requests.Session | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
         monotonic_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = aws_url.rstrip("/") + _MESSAGES_PATH
         self._klaviyo = klaviyo
+        self._shop = shop
         self._session = requests.Session() if session is None else session
         self._timeout_seconds = timeout_seconds
         self._monotonic_seconds = monotonic_seconds
@@ -105,7 +109,12 @@ class Inbox:
         """The mails, newest first: all, or those to the address `to` (capitals do not matter)."""
         self._refresh()
         sent_by_klaviyo = [] if self._klaviyo is None else self._klaviyo.mails
-        everything = [*self._mails, *map(_from_klaviyo, sent_by_klaviyo)]
+        sent_by_shopify = [] if self._shop is None else self._shop.orders.mails
+        everything = [
+            *self._mails,
+            *map(_from_klaviyo, sent_by_klaviyo),
+            *map(_from_shopify, sent_by_shopify),
+        ]
         everything.sort(key=lambda mail: mail.at, reverse=True)
         if to is None:
             return everything
@@ -140,6 +149,19 @@ def _from_klaviyo(mail: CustomerMail) -> ReceivedMail:
         text=mail.text,
         html=mail.html,
         channel="klaviyo",
+        at=mail.at,
+    )
+
+
+def _from_shopify(mail: ShopifyMail) -> ReceivedMail:
+    return ReceivedMail(
+        id=mail.id,
+        to=mail.to,
+        sender=mail.sender,
+        subject=mail.subject,
+        text=mail.text,
+        html="",
+        channel="shopify",
         at=mail.at,
     )
 

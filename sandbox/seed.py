@@ -1,8 +1,9 @@
 """A day in the life of a shop: stores, cards of every state, and forms as people fill them in.
 
 `seed_a_day(shop, base)` fills an empty shop and an empty base, always with the same contents, and
-returns what it made: redemptions (`Day.rows`), requests to sell cards (`Day.sales`) and customers'
-questions for a balance (`Day.checks`). Every waiting row says what has to become of it
+returns what it made: redemptions (`Day.rows`), requests to sell cards (`Day.sales`), customers'
+questions for a balance (`Day.checks`) and the web shop's orders (`Day.orders`, see
+`sandbox.seed_orders`). Every waiting row and every order says what has to become of it
 (`expected`), so whoever runs the application on it can compare.
 
 The times are counted back from the shop's clock. Most rows are minutes old. One has waited so long
@@ -19,6 +20,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from sandbox.airtable import Base
+from sandbox.seed_orders import SeededOrder, place_orders
 from sandbox.shopify import GiftCard, Shop
 
 # Longer than a shop waits for a go-live, shorter than Airtable's revision history.
@@ -153,6 +155,7 @@ class Day:
     rows: tuple[SeededRow, ...]
     sales: tuple[SeededSale, ...]
     checks: tuple[SeededCheck, ...]
+    orders: tuple[SeededOrder, ...]
     live_from: datetime
 
 
@@ -211,6 +214,11 @@ CARD_STORIES = (
     _CardStory("made before the go-live", "d8v5k3q7x2n9c4mt", "40.00", historical=True),
     _CardStory("of a customer who is gone", "r3w8p5t2h7m4b9kd", "40.00"),
     _CardStory("from before", "m9c4x7w3k8p2t6rq", "40.00", historical=True),
+    # These have paid orders in the web shop (see `seed_orders`), one order each.
+    _CardStory("paying on the web", "n2h8q4v6b3d9r7kx", "50.00"),
+    _CardStory("paying with another", "c8t3w7m2k9p4x6hn", "30.00"),
+    _CardStory("the other paying", "v4d9b6r3q7n2h8tk", "60.00"),
+    _CardStory("given back", "p6x2k8t4m7c9w3bq", "80.00"),
 )
 
 
@@ -556,6 +564,7 @@ def seed_a_day(shop: Shop, base: Base) -> Day:
         rows=tuple(rows),
         sales=_file_sales(shop, base, stores),
         checks=_file_checks(shop, base),
+        orders=place_orders(shop, cards),
         live_from=now - LIVE_SINCE,
     )
 

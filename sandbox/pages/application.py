@@ -10,8 +10,10 @@ from sandbox.klaviyo import Klaviyo
 from sandbox.pages.faults import faults_pages
 from sandbox.pages.forms import forms_pages
 from sandbox.pages.inbox import inbox_pages
+from sandbox.pages.orders import orders_pages
 from sandbox.pages.shopify import shopify_pages
 from sandbox.pages.start import start_pages
+from sandbox.pages.storefront import storefront_pages
 from sandbox.pages.tables import tables_pages
 from sandbox.pages.vendors import Vendors
 from sandbox.pages.website import website_pages
@@ -24,7 +26,8 @@ NAVIGATION = (
     ("forms.choose", "Forms"),
     ("tables.first", "Tables"),
     ("inbox.show_all", "Inbox"),
-    ("shopify.show", "Shopify"),
+    ("shopify.show", "Cards"),
+    ("orders.show", "Orders"),
     ("faults.show", "Faults"),
 )
 
@@ -52,6 +55,8 @@ def create_app(*, shop: Shop, base: Base, inbox: Inbox, klaviyo: Klaviyo) -> Fla
         tables_pages,
         inbox_pages,
         shopify_pages,
+        orders_pages,
+        storefront_pages,
         faults_pages,
     ):
         app.register_blueprint(build(vendors))

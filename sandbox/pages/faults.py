@@ -73,6 +73,14 @@ SHOPIFY_PRESETS = (
     Preset("Do the next debit 20 seconds late", Fault.APPLY_LATE, "giftCardDebit", seconds="20"),
     Preset("No connection for the next three calls", Fault.REFUSE_CONNECTION, times="3"),
     Preset("Too fast: throttle the next three calls", Fault.THROTTLE, times="3"),
+    Preset(
+        "Search orders in an index that is an hour old, twenty times",
+        Fault.STALE_SEARCH,
+        "orders",
+        times="20",
+        seconds="3600",
+    ),
+    Preset("Lose the reply when the next order is tagged", Fault.DROP_REPLY, "tagsAdd"),
     Preset("Refuse the token until cleared", Fault.REFUSE_TOKEN, times=""),
 )
 AIRTABLE_PRESETS = (

@@ -117,13 +117,16 @@ def shopify_pages(vendors: Vendors) -> Blueprint:
         card = shop.find(f"gid://shopify/GiftCard/{number}")
         return card if card is not None else abort(404)
 
-    def page(card: GiftCard, *, refused: str | None = None, typed: str = "") -> str:
+    def page(
+        card: GiftCard, *, refused: str | None = None, typed: str = "", typed_change: str = ""
+    ) -> str:
         return render_template(
             "card.html",
             card=look_at_card(shop, card),
             currency=symbol_of(shop.currency).strip(),
             refused=refused,
             typed=typed,
+            typed_change=typed_change,
         )
 
     @pages.get("/shopify")
@@ -131,6 +134,8 @@ def shopify_pages(vendors: Vendors) -> Blueprint:
         cards = [look_at_card(shop, card) for card in reversed(shop.cards)]
         return render_template("shopify.html", cards=cards)
 
+    # Where a refused adjustment stood: asked for again, it is the card.
+    @pages.get("/shopify/<int:number>/adjust", endpoint="card_again")
     @pages.get("/shopify/<int:number>")
     def card(number: int) -> str:
         return page(find(number))
@@ -144,12 +149,27 @@ def shopify_pages(vendors: Vendors) -> Blueprint:
             return page(card, refused=refused, typed=typed), NOT_DONE
         return redirect(url_for("shopify.card", number=number), code=303)
 
+    @pages.post("/shopify/<int:number>/adjust")
+    def adjust(number: int) -> Response | tuple[str, int]:
+        card = find(number)
+        typed = request.form.get("change", "")
+        refused = _refusal_of(lambda: _adjust(shop, card, _payable(typed, shop.currency)))
+        if refused is not None:
+            return page(card, refused=refused, typed_change=typed), NOT_DONE
+        return redirect(url_for("shopify.card", number=number), code=303)
+
     @pages.post("/shopify/<int:number>/deactivate")
     def deactivate(number: int) -> Response:
         shop.deactivate(find(number).id)
         return redirect(url_for("shopify.card", number=number), code=303)
 
     return pages
+
+
+def _adjust(shop: Shop, card: GiftCard, change: Decimal) -> None:
+    """The office changes a balance by hand; the movement on the card names nobody's reference."""
+    move = shop.debit if change < 0 else shop.credit
+    move(card.id, amount=abs(change), note="Adjusted in the admin")
 
 
 def _payable(typed: str, currency: str) -> Decimal:

@@ -1,6 +1,7 @@
 """Shopify in a box: the shop, its gift cards and orders, and the API the real one answers with."""
 
 from sandbox.shopify.app import create_app
+from sandbox.shopify.native_cards import ShopifyMail
 from sandbox.shopify.order_desk import CartLine, OrderPlan, Orders
 from sandbox.shopify.orders import Order
 from sandbox.shopify.payments import Pay
@@ -17,6 +18,7 @@ __all__ = [
     "Pay",
     "Refusal",
     "Shop",
+    "ShopifyMail",
     "Transaction",
     "create_app",
 ]

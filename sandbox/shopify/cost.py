@@ -117,9 +117,17 @@ class Pricing:
         fixed = FIELD_POINTS.get((parent.name, node.name.value))
         if fixed is not None:
             return fixed + self._selected(node.selection_set, named, found)
-        # A plain list may be cut to its first few; without that nobody knows how long it is.
-        asked = arguments.get("first") or len(arguments.get("ids", ["one"]))
-        return self._objects(node, named, found, asked)
+        asked = arguments.get("first") or len(arguments.get("ids", []))
+        return self._plain(node, named, found, asked)
+
+    def _plain(self, node: FieldNode, named: GraphQLNamedType, found: object, asked: int) -> int:
+        """An object, or a list without pages: as many as were asked for.
+
+        Where a list is not cut, nobody knows in advance how long it is, so it counts once.
+        """
+        if asked or not isinstance(found, list):
+            return self._objects(node, named, found, asked or 1)
+        return max([self._objects(node, named, each, 1) for each in found], default=0)
 
     def _connection(
         self, node: FieldNode, connection: GraphQLNamedType, found: object, asked: int

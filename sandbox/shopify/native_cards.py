@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from sandbox.shopify.shop import GiftCard, Shop
 
 
+SENDER = "store@shopify.example.com"
+
+
 @dataclass(frozen=True, slots=True)
 class ShopifyMail:
     """A mail of Shopify's own, to one address. `at` may lie ahead: it is sent then."""
@@ -59,7 +62,7 @@ def _mail(
     return ShopifyMail(
         id=f"shopify-{card.number}",
         to=to,
-        sender=f"no-reply@{shop.domain}",
+        sender=SENDER,
         subject=f"Your {card.initial_value:.2f} {shop.currency} gift card for {shop.name} is ready",
         text=f"Hello {name},{message}\n\nyour gift card is worth {card.initial_value:.2f}"
         f" {shop.currency}.\n\nCode: {code.upper()}\n",

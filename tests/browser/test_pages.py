@@ -28,6 +28,8 @@ def pages_of(little_shop: LittleShop) -> list[str]:
     row, card = little_shop.day.rows[1], little_shop.day.cards["partly spent"]
     store = little_shop.day.stores[0].email
     tables = [f"/tables/{table.name}" for table in little_shop.base.tables()]
+    orders = [each.id.rpartition("/")[2] for each in little_shop.day.orders]
+    products = [each.handle for each in little_shop.shop.orders.products]
     return [
         "/",
         "/forms/redeem",
@@ -46,6 +48,11 @@ def pages_of(little_shop: LittleShop) -> list[str]:
         f"/inbox/{store}?mail=m0-0&part=text",
         "/shopify",
         f"/shopify/{card.number}",
+        "/storefront",
+        *[f"/storefront/{handle}" for handle in products],
+        f"/storefront/orders/{orders[3]}",
+        "/orders",
+        *[f"/orders/{number}" for number in orders],
         "/faults",
         "/nothing",
     ]

@@ -110,7 +110,7 @@ def open_little_shop(clock: Callable[[], datetime] = lambda: NOON) -> Iterator[L
     with requests.Session() as session:
         session.mount(AWS, WsgiAdapter(aws))
         klaviyo = Klaviyo(clock=clock)
-        inbox = Inbox(AWS, klaviyo=klaviyo, session=session, monotonic_seconds=Watch())
+        inbox = Inbox(AWS, klaviyo=klaviyo, shop=shop, session=session, monotonic_seconds=Watch())
         app = create_app(shop=shop, base=base, inbox=inbox, klaviyo=klaviyo)
         with app.test_client() as client:
             yield LittleShop(shop, base, klaviyo, day, app, client, sent)

@@ -273,6 +273,13 @@ def test_a_page_of_orders_costs_what_it_asks_for_and_then_what_it_got(caller: Ca
     assert cost_of(caller, query)[1] == 2 + (1 + 2 + 2 + 2)
 
 
+def test_a_list_that_is_not_cut_counts_once_however_long_it_is(caller: Caller) -> None:
+    cards = [caller.shop.issue_card(amount=5) for _ in range(3)]
+    order = caller.shop.orders.place([FIFTY], Pay([card.code for card in cards]))
+    query = f'{{ order(id: "{order.id}") {{ transactions {{ id }} refunds {{ id }} }} }}'
+    assert cost_of(caller, query) == (1 + 1 + 1, 1 + 1)
+
+
 def test_too_many_orders_in_one_question_are_too_dear(caller: Caller) -> None:
     body = caller.send(
         "{ orders(first: 100) { nodes { lineItems(first: 10) { nodes { sku } } } } }"
