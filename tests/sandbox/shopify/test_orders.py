@@ -95,6 +95,16 @@ def test_a_refused_payment_leaves_no_order_and_takes_nothing(
     assert orders.all == []
 
 
+def test_a_second_card_that_is_refused_leaves_the_first_alone(
+    caller: Caller, orders: Orders
+) -> None:
+    first, second = card_of(caller, 20), card_of(caller, 100)
+    for amount in (Decimal("100.01"), Decimal("30.01")):  # more than it has, more than is due
+        with pytest.raises(Refusal, match="not enough"):
+            orders.place([FIFTY], Pay([first.code, (second.code, amount)]))
+    assert (first.balance, second.balance) == (Decimal(20), Decimal(100))
+
+
 def test_no_card_pays_that_is_empty_expired_or_deactivated(caller: Caller, orders: Orders) -> None:
     shop = caller.shop
     empty, ended, expired = (card_of(caller, 50) for _ in range(3))
@@ -232,9 +242,10 @@ def test_units_and_money_may_part(caller: Caller, orders: Orders) -> None:
     assert (order.status, order.lines[0].current_quantity) == (FinancialStatus.PAID, 0)
     orders.refund(order.id, units={}, amount=Decimal("12.50"))
     assert card.balance == Decimal("22.50")
-    for amount in (Decimal("37.51"), Decimal(-1), Decimal(0)):
-        with pytest.raises(Refusal):
-            orders.refund(order.id, units={}, amount=amount)
+    too_much, nothing = "more than what was paid", "nothing to refund"
+    for amount, said in (("37.51", too_much), ("-1", too_much), ("0", nothing)):
+        with pytest.raises(Refusal, match=said):
+            orders.refund(order.id, units={}, amount=Decimal(amount))
 
 
 def test_shares_say_which_payment_gives_how_much(caller: Caller, orders: Orders) -> None:

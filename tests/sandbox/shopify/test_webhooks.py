@@ -57,7 +57,7 @@ def receiver() -> Iterator[Receiver]:
             receiver.taken.append((dict(request.headers), request.get_data()))
             if receiver.status is None:
                 lose_reply(request.environ, Loss.TIMED_OUT)
-            return Response(status=receiver.status or 503)
+            return Response(status=receiver.status or 503, headers={"Location": "/shopify"})
 
         yield receiver
 
