@@ -14,6 +14,7 @@ from sandbox.pages.orders import orders_pages
 from sandbox.pages.shopify import shopify_pages
 from sandbox.pages.start import start_pages
 from sandbox.pages.storefront import storefront_pages
+from sandbox.pages.switches import switches_pages
 from sandbox.pages.tables import tables_pages
 from sandbox.pages.vendors import Vendors
 from sandbox.pages.website import website_pages
@@ -57,6 +58,7 @@ def create_app(*, shop: Shop, base: Base, inbox: Inbox, klaviyo: Klaviyo) -> Fla
         shopify_pages,
         orders_pages,
         storefront_pages,
+        switches_pages,
         faults_pages,
     ):
         app.register_blueprint(build(vendors))

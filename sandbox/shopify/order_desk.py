@@ -131,6 +131,11 @@ class Orders:
             now = self._shop.now()
             return [mail for mail in self._mails if mail.at <= now]
 
+    @property
+    def tag_lag(self) -> timedelta:
+        """How long a tag takes to reach the search index, at least."""
+        return self._tag_lag
+
     def set_tag_lag(self, seconds: float) -> None:
         """How long a tag takes to reach the search index, where that is longer than the rest."""
         self._tag_lag = timedelta(seconds=seconds)

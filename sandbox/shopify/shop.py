@@ -255,7 +255,8 @@ class Shop:
 
     def note_change(self) -> None:
         """Something of the shop has changed that is no card: raise `version`."""
-        self._version += 1
+        with self._lock:
+            self._version += 1
 
     @property
     def search_lag(self) -> timedelta:

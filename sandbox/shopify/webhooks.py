@@ -228,6 +228,7 @@ def deliver_due(shop: "Shop", session: requests.Session) -> int:
         else:
             status = reply.status_code
         webhooks.note_delivery(notice, status, shop.now())
+        shop.note_change()
     return len(due)
 
 

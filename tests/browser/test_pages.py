@@ -53,6 +53,7 @@ def pages_of(little_shop: LittleShop) -> list[str]:
         f"/storefront/orders/{orders[3]}",
         "/orders",
         *[f"/orders/{number}" for number in orders],
+        "/switches",
         "/faults",
         "/nothing",
     ]

@@ -156,10 +156,11 @@ def test_a_notice_taken_the_second_time_is_not_sent_a_third(
     place(telling)
     receiver.status = 503
     deliver(telling, receiver)
-    receiver.status = 204
+    receiver.status, version = 204, telling.shop.version
     telling.clock.advance(RETRY_AFTER_SECONDS[0])
     deliver(telling, receiver)
     assert [each.status for each in telling.shop.webhooks.deliveries] == [503, 204]
+    assert telling.shop.version > version  # pages that list deliveries follow
     assert telling.shop.webhooks.waiting == []
 
 
