@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from giftcards.domain.codes import LABEL_WORDS, LOOK_ALIKES_OF, Code, clean, look_alikes
+from giftcards.domain.deliveries import grouped
 from giftcards.domain.derived_codes import (
     ALPHABET,
     CODE_LENGTH,
@@ -18,7 +19,6 @@ from giftcards.domain.derived_codes import (
     LONGEST_MESSAGE_BYTES,
     code_message,
     derive_code,
-    in_groups,
 )
 from giftcards.domain.hiding import hide_codes
 
@@ -120,7 +120,7 @@ def test_a_digest_of_another_length_is_refused_and_not_repeated(length: int) -> 
 @example(bytes(32))  # a code of equal groups
 def test_a_code_is_read_back_however_people_group_it(mac: bytes) -> None:
     code = derive_code(mac)
-    printed = in_groups(code)
+    printed = grouped(code)
     assert [len(group) for group in printed.split(" ")] == [4] * 5
     typed = [
         code.value,
@@ -145,7 +145,7 @@ def test_a_code_has_no_second_reading_of_its_own_length(code: Code) -> None:
 
 @given(digests.map(derive_code).filter(lambda code: any(map(str.isdigit, code.value))))
 def test_a_code_is_masked_wherever_it_is_written(code: Code) -> None:
-    for text in (code.value, code.value.upper(), in_groups(code).replace(" ", "-")):
+    for text in (code.value, code.value.upper(), grouped(code).replace(" ", "-")):
         assert hide_codes(f"it is {text}.") == f"it is {code}."
 
 

@@ -48,6 +48,9 @@ MOST_COPIES: Final = 3
 # How many other readings of a code are worth a question to Shopify (each one counts as a miss).
 MOST_LOOK_ALIKES: Final = 3
 
+# What replaces a typed text in which no code was recognised: it may hold one all the same.
+UNREADABLE_CODE: Final = "•••• ????"
+
 # Letters of other alphabets that are drawn like a Latin one and could stand for no other.
 # Left out on purpose: what looks like one Latin letter when small and like another when capital
 # (Greek ν is v or N, η is n or H, υ is u or Y, μ is u or M), and what only resembles (з and 3).

@@ -34,7 +34,6 @@ from giftcards.domain.codes import Code
 
 ALPHABET: Final = "34679cdfhjkprtwxy"
 CODE_LENGTH: Final = 20
-GROUP_LENGTH: Final = 4
 DIGEST_BYTES: Final = 32  # HMAC-SHA256
 
 # How many codes there are: the remainder of the digest picks one.
@@ -82,14 +81,6 @@ def derive_code(mac: bytes) -> Code:
         number, place = divmod(number, len(ALPHABET))
         characters.append(ALPHABET[place])
     return Code("".join(reversed(characters)))
-
-
-def in_groups(code: Code) -> str:
-    """The full code as a card prints it: capitals, groups of four. Only for the customer's mail."""
-    value = code.value.upper()
-    return " ".join(
-        value[start : start + GROUP_LENGTH] for start in range(0, len(value), GROUP_LENGTH)
-    )
 
 
 def _netstring(text: str) -> bytes:

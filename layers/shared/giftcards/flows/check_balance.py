@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 
 from aws_lambda_powertools import Logger
 
+from giftcards.clients.airtable import ROW_IS_DONE
 from giftcards.clients.shopify import Shopify
 from giftcards.domain.addresses import is_one_address, mailbox_key
 from giftcards.domain.balance import BalanceRow
 from giftcards.domain.cards import Card, ShopFacts
-from giftcards.domain.codes import Code, clean, mask
+from giftcards.domain.codes import UNREADABLE_CODE, Code, clean, mask
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.look_up import LookUp, codes_to_try
 from giftcards.flows.sale import CHECK
@@ -27,9 +28,6 @@ from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.checks import CheckCounts
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
 from giftcards.store.table import pack_moment
-
-ROW_IS_DONE = "Processed"
-UNREADABLE_CODE = "•••• ????"
 
 # How soon somebody looks after an answer whose worker died before handing it over.
 LOOK_AGAIN_SECONDS = 60

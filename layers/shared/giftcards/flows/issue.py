@@ -18,6 +18,7 @@ from typing import assert_never
 
 from aws_lambda_powertools import Logger
 
+from giftcards.clients.airtable import ROW_IS_DONE
 from giftcards.clients.code_maker import CodeMaker
 from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import Card, CodeTaken, Created, CreateRefused, NotedCard
@@ -42,8 +43,6 @@ from giftcards.store.control import Control
 from giftcards.store.journal import Journal, Next, Operation, Result, RowWrite, State
 from giftcards.store.queues import Queues
 from giftcards.store.table import pack_moment
-
-ROW_IS_DONE = "Processed"
 
 # So many cards are made before the next sale has its turn: some seconds of work.
 CARDS_A_TURN = 10

@@ -31,7 +31,7 @@ from giftcards.domain.cards import (
     InsufficientFunds,
     ShopFacts,
 )
-from giftcards.domain.codes import Code, FormatIncorrect, clean, mask
+from giftcards.domain.codes import UNREADABLE_CODE, Code, FormatIncorrect, clean, mask
 from giftcards.domain.duplicates import (
     RecentRedemption,
     alike,
@@ -64,9 +64,6 @@ TOO_MANY_MISSES = (
     "too many codes of this store were not found within minutes;"
     " the office has to approve further ones"
 )
-
-# What replaces a typed text in which no code was recognised: it may hold one all the same.
-UNREADABLE_CODE = "•••• ????"
 
 # A name longer than this is a text pasted into the wrong cell; the journal's item has its limit.
 LONGEST_NAME = 200

@@ -18,7 +18,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from giftcards.clients.airtable import ROW_IS_HELD
+from giftcards.clients.airtable import ROW_IS_DONE, ROW_IS_HELD
 from giftcards.domain.addresses import mailbox_key
 from giftcards.domain.cards import CardLimits, ShopFacts
 from giftcards.domain.creation import (
@@ -50,8 +50,6 @@ from giftcards.store.issued import DayCaps, Issued, SoldLine
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
 from giftcards.store.queues import Queues
 from giftcards.store.table import pack_moment, pack_money
-
-ROW_IS_DONE = "Processed"
 
 # When somebody looks at a sale again whose worker died before saying so.
 LOOK_AGAIN_SECONDS = 60

@@ -5,7 +5,6 @@ a text; an amount a number or a text; a code may come from a scanner. We take wh
 an empty cell, which Airtable leaves out altogether, is empty for us too.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -81,11 +80,6 @@ def write_moment(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError("a moment without its time zone cannot be written")
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def write_cells(cells: Mapping[str, object]) -> dict[str, Json]:
-    """A whole row of cells as Airtable's JSON."""
-    return {field: write_cell(value) for field, value in cells.items()}
 
 
 def _write_exactly(value: Decimal) -> int | float:
