@@ -513,6 +513,17 @@ def _config(queue_urls: Mapping[str, str], key_id: str, settings: Mapping[str, A
         "most_checks": 5,
         "most_check_misses": 10,
         "most_check_misses_of_all": 200,
+        "adjust_balance_queue_url": queue_urls["AdjustBalanceQueue"],
+        "tag_order_queue_url": queue_urls["TagOrderQueue"],
+        "gift_card_skus": ("GIFT-CARD-25", "GIFT-CARD-50", "GIFT-CARD-100"),
+        "processed_tag": "gift-cards-processed",
+        "order_properties": {},
+        "risk_patience_seconds": 600,
+        "issues_unassessed": False,
+        "order_overlap_seconds": 7200,
+        "explain_seconds": 600,
+        "cap_per_reversal": Decimal(200),
+        "reversal_offsets_seconds": (0,),
     }
     return Config(**(values | dict(settings)))
 

@@ -88,11 +88,15 @@ class Change:
         for name, value in self.gets:
             item[bound.names[name]] = bound.values[value]
         for name, value in self.grows:
-            before, more = item.get(bound.names[name], Decimal(0)), bound.values[value]
-            if not isinstance(before, Decimal) or not isinstance(more, Decimal):
+            more = bound.values[value]
+            before = item.get(bound.names[name], type(more)())
+            if isinstance(before, Decimal) and isinstance(more, Decimal):
+                item[bound.names[name]] = before + more
+            elif isinstance(before, frozenset) and isinstance(more, frozenset):
+                item[bound.names[name]] = before | more
+            else:
                 message = "An operand in the update expression has an incorrect data type"
                 raise invalid(operation, message)
-            item[bound.names[name]] = before + more
         for name in self.loses:
             item.pop(bound.names[name], None)
 

@@ -1,7 +1,8 @@
 """Values as a boto3 resource translates them: into what DynamoDB holds, and back as fresh copies.
 
-Held are `str`, `Decimal`, `bool`, `None`, and dicts and lists of them. A float is refused as boto3
-refuses it. Bytes and sets exist in DynamoDB too; our table has none.
+Held are `str`, `Decimal`, `bool`, `None`, dicts and lists of them, and sets of texts, which
+DynamoDB knows as long as they hold something. A float is refused as boto3 refuses it. Bytes and
+other sets exist in DynamoDB too; our table has none.
 """
 
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ def to_dynamodb(value: Value) -> Value:
         return {_name(name): to_dynamodb(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [to_dynamodb(part) for part in value]
+    if isinstance(value, set | frozenset) and value and all(isinstance(one, str) for one in value):
+        return frozenset(value)
     if isinstance(value, float):
         raise TypeError("Float types are not supported. Use Decimal types instead.")
     raise UnknownHereError(f"a {type(value).__name__} in an item")
@@ -44,4 +47,6 @@ def from_dynamodb(value: Value) -> Value:
         return {name: from_dynamodb(part) for name, part in value.items()}
     if isinstance(value, list):
         return [from_dynamodb(part) for part in value]
+    if isinstance(value, frozenset):
+        return set(value)
     return value

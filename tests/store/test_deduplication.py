@@ -25,6 +25,8 @@ def test_two_messages_that_look_alike_are_two_things_that_happened() -> None:
         issue_cards_url="https://sqs.test/issue.fifo",
         deliver_url="https://sqs.test/deliver",
         deliver_dead_letters_url="https://sqs.test/dead",
+        adjust_balance_url="https://sqs.test/adjust.fifo",
+        tag_order_url="https://sqs.test/tag.fifo",
     )
     with Stubber(client) as sqs:
         sqs.add_response("send_message", {"MessageId": "1"})

@@ -243,6 +243,8 @@ def queues(backend: Backend, urls: dict[str, str]) -> Queues:
         issue_cards_url=urls["IssueCardsQueue"],
         deliver_url=urls["DeliverToCustomerQueue"],
         deliver_dead_letters_url=urls["DeliverToCustomerDeadLetters"],
+        adjust_balance_url=urls["AdjustBalanceQueue"],
+        tag_order_url=urls["TagOrderQueue"],
     )
 
 

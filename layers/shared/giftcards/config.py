@@ -22,6 +22,9 @@ SHORTEST_PEPPER_CHARACTERS = 32
 LATEST_TICK_OFFSET_SECONDS = 59
 SECONDS = 60
 
+# How a setting says that it is empty on purpose.
+NONE = "none"
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -33,6 +36,8 @@ class Config:
     Caps are in major units of the shop's currency, and hours on the clocks of the shop; of caps,
     `promotional_days` and `paid_years`, 0 means none. The offsets of sales and checks are those of
     the ticks at which they are looked for, 0 being the full minute.
+    Without `gift_card_skus` the web shop sells none of our cards. `order_properties` maps our names
+    for what a giver is asked in the web shop to the storefront's own.
     """
 
     stage: str
@@ -80,6 +85,17 @@ class Config:
     most_checks: int
     most_check_misses: int
     most_check_misses_of_all: int
+    adjust_balance_queue_url: str
+    tag_order_queue_url: str
+    gift_card_skus: tuple[str, ...]
+    processed_tag: str
+    order_properties: Mapping[str, str]
+    risk_patience_seconds: int
+    issues_unassessed: bool
+    order_overlap_seconds: int
+    explain_seconds: int
+    cap_per_reversal: Decimal
+    reversal_offsets_seconds: tuple[int, ...]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Config":
@@ -131,6 +147,17 @@ class Config:
             most_checks=reader.count("MOST_CHECKS"),
             most_check_misses=reader.count("MOST_CHECK_MISSES"),
             most_check_misses_of_all=reader.count("MOST_CHECK_MISSES_OF_ALL"),
+            adjust_balance_queue_url=reader.url("ADJUST_BALANCE_QUEUE_URL"),
+            tag_order_queue_url=reader.url("TAG_ORDER_QUEUE_URL"),
+            gift_card_skus=reader.list_or_none("GIFT_CARD_SKUS"),
+            processed_tag=reader.text("PROCESSED_TAG"),
+            order_properties=reader.words("ORDER_PROPERTIES"),
+            risk_patience_seconds=reader.zero_or_more("RISK_PATIENCE_SECONDS"),
+            issues_unassessed=reader.choice("ISSUES_UNASSESSED"),
+            order_overlap_seconds=reader.count("ORDER_OVERLAP_SECONDS"),
+            explain_seconds=reader.count("EXPLAIN_SECONDS"),
+            cap_per_reversal=reader.amount("CAP_PER_REVERSAL"),
+            reversal_offsets_seconds=reader.looks("REVERSAL_OFFSETS_SECONDS"),
         )
         reader.complain()
         if config.settling_seconds < config.lease_seconds:
@@ -191,6 +218,13 @@ class _Reader:
 
     def list(self, name: str) -> tuple[str, ...]:
         return self._read(name, _list, "names separated by commas", ())
+
+    def list_or_none(self, name: str) -> tuple[str, ...]:
+        return self._read(name, _list_or_none, "names separated by commas, or none", ())
+
+    def words(self, name: str) -> Mapping[str, str]:
+        expected = 'JSON such as {"Gift Message": "Message"}, or {}'
+        return self._read(name, _words, expected, {})
 
     def looks(self, name: str) -> tuple[int, ...]:
         expected = f"seconds from 0 to {LATEST_TICK_OFFSET_SECONDS}, rising, such as 0,30"
@@ -262,6 +296,17 @@ def _list(text: str) -> tuple[str, ...]:
     if not parts or len(set(parts)) != len(parts):
         raise ValueError
     return parts
+
+
+def _list_or_none(text: str) -> tuple[str, ...]:
+    return () if text == NONE else _list(text)
+
+
+def _words(text: str) -> Mapping[str, str]:
+    words = json.loads(text)
+    if not isinstance(words, dict) or not all(isinstance(word, str) for word in words.values()):
+        raise TypeError
+    return words
 
 
 def _looks(text: str) -> tuple[int, ...]:

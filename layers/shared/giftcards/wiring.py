@@ -77,6 +77,7 @@ from giftcards.store.control import Control
 from giftcards.store.issued import Issued
 from giftcards.store.journal import Journal
 from giftcards.store.leases import Leases
+from giftcards.store.ledger import Ledgers
 from giftcards.store.misses import Misses
 from giftcards.store.queues import Queues
 from giftcards.store.records import Records
@@ -86,6 +87,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 STORES_PRONG = "store_transactions"
+PURCHASES_PRONG = "shopify_purchases"
+REDEMPTIONS_PRONG = "shopify_redemptions"
 
 # What bulk work (mirroring, later issuing hundreds of cards) leaves in Shopify's bucket of points
 # for the stores. A tick with a hundred new cards asks for 2,400 (a search 4, a read 9, a debit 11
@@ -155,6 +158,11 @@ class Application:
         return Cards(self.table)
 
     @cached_property
+    def ledgers(self) -> Ledgers:
+        """What moved on each card."""
+        return Ledgers(self.table)
+
+    @cached_property
     def queues(self) -> Queues:
         """The application's queues."""
         return Queues(
@@ -165,6 +173,8 @@ class Application:
             issue_cards_url=self.config.issue_cards_queue_url,
             deliver_url=self.config.deliver_queue_url,
             deliver_dead_letters_url=self.config.deliver_dead_letters_url,
+            adjust_balance_url=self.config.adjust_balance_queue_url,
+            tag_order_url=self.config.tag_order_queue_url,
         )
 
     @cached_property
@@ -284,7 +294,11 @@ class Application:
     def follow_up(self) -> FollowUp:
         """What hands over the follow-ups of an outcome."""
         return FollowUp(
-            journal=self.journal, cards=self.cards, queues=self.queues, clock=self.clock
+            journal=self.journal,
+            cards=self.cards,
+            ledgers=self.ledgers,
+            queues=self.queues,
+            clock=self.clock,
         )
 
     def redeem(self) -> Redeem:

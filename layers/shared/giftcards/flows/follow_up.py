@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from giftcards.flows.kinds import RETURN, REVERSAL, TAG
+from giftcards.flows.sale import SALE
 from giftcards.store.cards import Cards
 from giftcards.store.journal import Journal, Next, Operation, Result
+from giftcards.store.ledger import Ledgers
 from giftcards.store.queues import Queues
 
 # The answer to a customer's question of a balance: a store's answer never queues behind it.
@@ -21,6 +24,7 @@ class FollowUp:
 
     journal: Journal
     cards: Cards
+    ledgers: Ledgers
     queues: Queues
     clock: Callable[[], datetime]
 
@@ -35,12 +39,12 @@ class FollowUp:
                 self.queues.deliver(operation.key)
             else:
                 self.queues.answer_store(operation.key)
-        if result.moved_card is not None:
-            self.cards.note_move(result.moved_card)
+        self._note_move(operation, result)
         for one in result.follows:
             self._begin(one)
-        self.queues.write_operation(operation.key)
-        if result.receipts or result.moved_card or (result.row and result.row.cards):
+        if result.row is not None:
+            self.queues.write_operation(operation.key)
+        if _leaves_records(result):
             self.queues.write_records(operation.key)
         self.journal.settle(operation, now=self.clock())
 
@@ -54,11 +58,17 @@ class FollowUp:
                 raise AssertionError(
                     f"{operation.key} leaves more than records: hand it over alone"
                 )
-            if result.moved_card is not None:
-                self.cards.note_move(result.moved_card)
+            self._note_move(operation, result)
         self.queues.write_records(*(operation.key for operation in operations))
         for operation in operations:
             self.journal.settle(operation, now=self.clock())
+
+    def _note_move(self, operation: Operation, result: Result) -> None:
+        if result.moved_card is None:
+            return
+        if result.moved is not None:
+            self.ledgers.note(result.moved_card, operation=operation.key, amount=result.moved)
+        self.cards.note_move(result.moved_card)
 
     def _begin(self, one: Next) -> None:
         """Claim what follows: what is due now begins at once, the rest by the sweep."""
@@ -66,7 +76,26 @@ class FollowUp:
         fallback = max(one.due_at, now + timedelta(seconds=LOOK_AGAIN_SECONDS))
         self.journal.claim(one.key, kind=one.kind, snapshot=one.snapshot, now=now, due_at=fallback)
         if one.due_at <= now:
-            self.queues.deliver(one.key)
+            self._send(one)
+
+    def _send(self, one: Next) -> None:
+        send = {
+            SALE: self.queues.issue_cards,
+            RETURN: self.queues.adjust_balance,
+            REVERSAL: self.queues.adjust_balance,
+            TAG: self.queues.tag_order,
+        }.get(one.kind, self.queues.deliver)
+        send(one.key)
+
+
+def _leaves_records(result: Result) -> bool:
+    return bool(
+        result.receipts
+        or result.moved_card
+        or result.order_row
+        or result.purchase
+        or (result.row and result.row.cards)
+    )
 
 
 def _result_of(operation: Operation) -> Result:

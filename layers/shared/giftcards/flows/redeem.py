@@ -631,6 +631,7 @@ class Redeem:
             ),
             mail_to=asked.store.email,
             moved_card=asked.card_id,
+            moved=-asked.amount if outcome.is_success and asked.amount is not None else None,
         )
 
     def _latest_send(self, lock: Lease, deadline: datetime) -> datetime:

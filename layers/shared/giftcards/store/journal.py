@@ -75,6 +75,18 @@ class RowWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderRow:
+    """How a row of ours in Airtable's `Processed Orders` should read, links to cards included.
+
+    `name` is its `Order ID`: the order's number, and what of the order it is about behind a slash.
+    """
+
+    name: str
+    cells: Mapping[str, Any]
+    cards: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Next:
     """An operation that follows from another one: it is claimed when that one is handed over."""
 
@@ -89,7 +101,10 @@ class Result:
     """What an operation came to, and everything that follows from it, committed together.
 
     `outcome` is the domain's name for it. `mail` holds what `answer_store` needs to write the mail.
-    `moved_card` is the Shopify id of the card whose balance changed, to be mirrored again.
+    `moved_card` is the Shopify id of the card whose balance changed, to be mirrored again, and
+    `moved` by how much it did, as far as that is known: signed, with a line in the card's ledger.
+    `order_row` is a row in `Processed Orders` that says what became of a part of an order;
+    `purchase` is the number of an order whose own row there has to be shown anew.
     `follows` are the operations that begin where this one ends.
     """
 
@@ -102,6 +117,9 @@ class Result:
     row: RowWrite | None = None
     mail_to: str | None = None
     moved_card: str | None = None
+    moved: Money | None = None
+    order_row: OrderRow | None = None
+    purchase: str | None = None
     follows: tuple[Next, ...] = ()
 
 
@@ -586,6 +604,9 @@ def _pack_result(result: Result) -> Item:
         "row": _pack_row(result.row),
         "mail_to": result.mail_to,
         "moved_card": result.moved_card,
+        "moved": pack_money(result.moved),
+        "order_row": _pack_order_row(result.order_row),
+        "purchase": result.purchase,
         "follows": [_pack_next(one) for one in result.follows],
     }
 
@@ -601,6 +622,9 @@ def _unpack_result(item: Item) -> Result:
         row=_unpack_row(item["row"]),
         mail_to=item["mail_to"],
         moved_card=item["moved_card"],
+        moved=unpack_money(item.get("moved")),
+        order_row=_unpack_order_row(item.get("order_row")),
+        purchase=item.get("purchase"),
         follows=tuple(map(_unpack_next, item.get("follows", ()))),
     )
 
@@ -645,6 +669,18 @@ def _unpack_row(item: Item | None) -> RowWrite | None:
         link_field=item["link_field"],
         cards=tuple(item["cards"]),
     )
+
+
+def _pack_order_row(row: OrderRow | None) -> Item | None:
+    if row is None:
+        return None
+    return {"name": row.name, "cells": dict(row.cells), "cards": list(row.cards)}
+
+
+def _unpack_order_row(item: Item | None) -> OrderRow | None:
+    if item is None:
+        return None
+    return OrderRow(name=item["name"], cells=item["cells"], cards=tuple(item["cards"]))
 
 
 def _pack_receipt(receipt: Receipt) -> Item:

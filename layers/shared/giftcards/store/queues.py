@@ -23,6 +23,10 @@ RECORDS_GROUP = "records"
 # that goes to the end of the line lets the next sale have its turn.
 ISSUE_GROUP = "issue"
 
+# Money that moves for nobody who waits, and tags: one after the other, for the same reason.
+ADJUST_GROUP = "adjust"
+TAG_GROUP = "tag"
+
 # What SQS answers when a message's time with us was over before we gave it back.
 # boto3 reports some of them under the codes of SQS's older protocol (`awsQueryCompatible`).
 MESSAGE_IS_GONE = {
@@ -43,6 +47,10 @@ DELIVER_RETRY_SECONDS = (5, 30, 120, 300)
 
 # The same for making cards, where a message that stays away keeps the others waiting.
 ISSUE_RETRY_SECONDS = (2, 5, 15)
+
+# The same for giving money back and for tags.
+ADJUST_RETRY_SECONDS = (2, 5, 15)
+TAG_RETRY_SECONDS = (5, 15, 30)
 
 # SQS delays a message by at most a quarter of an hour.
 LONGEST_DELAY_SECONDS = 900
@@ -69,6 +77,8 @@ class Queues:
         issue_cards_url: str,
         deliver_url: str,
         deliver_dead_letters_url: str,
+        adjust_balance_url: str,
+        tag_order_url: str,
     ) -> None:
         self._client = client
         self._tick_url = tick_url
@@ -77,6 +87,8 @@ class Queues:
         self._issue_cards_url = issue_cards_url
         self._deliver_url = deliver_url
         self._deliver_dead_letters_url = deliver_dead_letters_url
+        self._adjust_balance_url = adjust_balance_url
+        self._tag_order_url = tag_order_url
 
     def send_tick(self, body: dict[str, Any], *, delay_seconds: int) -> None:
         """Call ourselves again `delay_seconds` from now (0 to 900, SQS)."""
@@ -92,12 +104,17 @@ class Queues:
 
     def issue_cards(self, operation_key: str) -> None:
         """Have the cards of a sale made, or its next slice."""
-        self._client.send_message(
-            QueueUrl=self._issue_cards_url,
-            MessageBody=json.dumps({"operation": operation_key}),
-            MessageGroupId=ISSUE_GROUP,
-            MessageDeduplicationId=uuid4().hex,
+        self._send_in_line(self._issue_cards_url, {"operation": operation_key}, group=ISSUE_GROUP)
+
+    def adjust_balance(self, operation_key: str) -> None:
+        """Have money given back to a card, or a returned card taken out of use."""
+        self._send_in_line(
+            self._adjust_balance_url, {"operation": operation_key}, group=ADJUST_GROUP
         )
+
+    def tag_order(self, operation_key: str) -> None:
+        """Have an order tagged at Shopify."""
+        self._send_in_line(self._tag_order_url, {"operation": operation_key}, group=TAG_GROUP)
 
     def deliver(self, operation_key: str, *, delay_seconds: int = 0) -> None:
         """Have something sent to a customer, `delay_seconds` from now (0 to 900, SQS)."""
@@ -127,10 +144,13 @@ class Queues:
         self._write_airtable({"prong": prong}, group=RECORDS_GROUP)
 
     def _write_airtable(self, body: dict[str, Any], *, group: str) -> None:
+        self._send_in_line(self._write_airtable_url, body, group=group)
+
+    def _send_in_line(self, url: str, body: dict[str, Any], *, group: str) -> None:
         # A new deduplication id each time: two messages that look alike are two things that
         # happened, and dropping the second would leave a moved balance unmirrored.
         self._client.send_message(
-            QueueUrl=self._write_airtable_url,
+            QueueUrl=url,
             MessageBody=json.dumps(body),
             MessageGroupId=group,
             MessageDeduplicationId=uuid4().hex,
@@ -178,6 +198,18 @@ class Queues:
         """Let a sale's failed slice come back after a wait that grows with each try; as above."""
         return self._retry_soon(
             self._issue_cards_url, receipt_handle, _wait(ISSUE_RETRY_SECONDS, receive_count)
+        )
+
+    def retry_adjust_soon(self, receipt_handle: str, *, receive_count: int) -> bool:
+        """Let a failed change of a balance come back after a wait that grows; as above."""
+        return self._retry_soon(
+            self._adjust_balance_url, receipt_handle, _wait(ADJUST_RETRY_SECONDS, receive_count)
+        )
+
+    def retry_tag_soon(self, receipt_handle: str, *, receive_count: int) -> bool:
+        """Let a failed tag come back after a wait that grows with each try; as above."""
+        return self._retry_soon(
+            self._tag_order_url, receipt_handle, _wait(TAG_RETRY_SECONDS, receive_count)
         )
 
     def retry_delivery_soon(self, receipt_handle: str, *, receive_count: int) -> bool:

@@ -24,6 +24,8 @@
     sold#<sale>                  a line of the office's digest               likewise
     checks#<day>#<hash>          balance checks and misses of one address    the prong
     checks#<day>T<hour>#all      misses of all addresses                     the prong
+    ledger#<Shopify's id>        what moved on the card, a line each, and    flows, through Ledgers
+                                 how it looked when it was last read
     record#<table>#<our name>    the Airtable record we made for it          write_airtable
 
     index `due`: queue = "open", "parked" or "digest", due_at = epoch seconds. Only unfinished and

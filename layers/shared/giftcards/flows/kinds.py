@@ -1,0 +1,85 @@
+"""The kinds of operations that orders, refunds and the office bring, and their business keys.
+
+    key                          what it is
+    ---------------------------  --------------------------------------------------------------
+    order#<order>                an order was taken, or it was settled that it makes no card
+    order#<order>#<k>            its k-th change, from 2: units that were added or given back
+    held-order#<order>           it waits for the office
+    tag#<order>                  its tag at Shopify
+    sale#<line>+<first unit>     units of one line that were paid: a sale like a store's
+    return#<line>#<unit>         a unit was given back, and its card is taken out of use
+    order-spend#<payment>        an order took money off a card
+    order-refund#<payment>       an order gave money back to a card
+    reverse#<row>#<total>        the office gives back what a store took
+    freeze#<card>#<n>            the office, or a chargeback, freezes a card, or releases it
+    adjusted#<card>#<n>          its balance changed at Shopify, and no order explains it
+    changed#<card>#<n>           it was deactivated at Shopify, or its last day was moved
+    mirrored#<card>              Shopify made it: it is shown in Airtable
+
+Orders, lines, payments and cards go by Shopify's numbers, units and changes count from 1, totals
+are in minor units of the shop's currency.
+"""
+
+from typing import Final
+
+ORDER: Final = "order"
+HELD_ORDER: Final = "held-order"
+TAG: Final = "tag"
+RETURN: Final = "return"
+SPEND: Final = "order-spend"
+GIVEN_BACK: Final = "order-refund"
+REVERSAL: Final = "reverse"
+FREEZE: Final = "freeze"
+ADJUSTED: Final = "adjusted"
+CHANGED: Final = "changed"
+MIRRORED: Final = "mirrored"
+
+
+def order_key(order: str, change: int = 1) -> str:
+    """The business key of taking an order (`change` 1), or of its later changes."""
+    return f"{ORDER}#{order}" if change == 1 else f"{ORDER}#{order}#{change}"
+
+
+def held_order_key(order: str) -> str:
+    """The key under which it is noted that an order waits for the office."""
+    return f"{HELD_ORDER}#{order}"
+
+
+def tag_key(order: str) -> str:
+    """The business key of tagging an order."""
+    return f"{TAG}#{order}"
+
+
+def return_key(line: str, unit: int) -> str:
+    """The business key of taking a unit's card out of use; also the reference of its debit."""
+    return f"{RETURN}#{line}#{unit}"
+
+
+def spend_key(payment: str, *, gives_back: bool) -> str:
+    """The business key of one payment by card, or of one refund to a card."""
+    return f"{GIVEN_BACK if gives_back else SPEND}#{payment}"
+
+
+def reversal_key(row_id: str, total_minor: int) -> str:
+    """The business key of giving back a total for a redemption; also the credit's reference."""
+    return f"{REVERSAL}#{row_id}#{total_minor}"
+
+
+def freeze_key(card: str, number: int) -> str:
+    """The business key of the `number`-th freezing or releasing of a card."""
+    return f"{FREEZE}#{card}#{number}"
+
+
+def adjusted_key(card: str, number: int) -> str:
+    """The business key of the `number`-th change of a balance that nothing of ours explains."""
+    return f"{ADJUSTED}#{card}#{number}"
+
+
+def changed_key(card: str, number: int) -> str:
+    """The business key of the `number`-th change of a card's state at Shopify."""
+    return f"{CHANGED}#{card}#{number}"
+
+
+def mirrored_key(card: str) -> str:
+    """The business key of showing a card that Shopify made."""
+    return f"{MIRRORED}#{card}"
