@@ -17,6 +17,18 @@ class Action(StrEnum):
     CONFIRM_GIFT = "Confirm gift to purchaser"
     CHECK_BALANCE = "Check balance"
     MAIL_BOUNCED = "Mail came back"
+    SELL_ON_WEB = "Sell on the web"
+    REFUSE_ORDER = "Order without card"
+    SPEND_ON_WEB = "Pay on the web"
+    REFUND_ON_WEB = "Refund on the web"
+    MADE_AT_SHOPIFY = "Made at Shopify"
+    RAISED_AT_SHOPIFY = "Raised at Shopify"
+    LOWERED_AT_SHOPIFY = "Lowered at Shopify"
+    CHANGED_AT_SHOPIFY = "Changed at Shopify"
+    REVERSE = "Reverse redemption"
+    RETURN_CARD = "Return card"
+    FREEZE = "Freeze card"
+    RELEASE_CARD = "Release card"
 
 
 class ReceiptOutcome(StrEnum):
