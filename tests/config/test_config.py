@@ -53,6 +53,17 @@ GOOD = {
     "MOST_CHECKS": "5",
     "MOST_CHECK_MISSES": "10",
     "MOST_CHECK_MISSES_OF_ALL": "200",
+    "ADJUST_BALANCE_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/adjust.fifo",
+    "TAG_ORDER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/tag.fifo",
+    "GIFT_CARD_SKUS": "GIFT-25, GIFT-50",
+    "PROCESSED_TAG": "gift-cards-processed",
+    "ORDER_PROPERTIES": '{"Gift Message": "Message"}',
+    "RISK_PATIENCE_SECONDS": "0",
+    "ISSUES_UNASSESSED": "yes",
+    "ORDER_OVERLAP_SECONDS": "7200",
+    "EXPLAIN_SECONDS": "600",
+    "CAP_PER_REVERSAL": "199.50",
+    "REVERSAL_OFFSETS_SECONDS": "0",
 }
 PEPPER = "p" * 32
 
@@ -69,6 +80,15 @@ def test_good_settings_are_read() -> None:
     assert config.cap_per_card == Decimal("499.50")
     assert (config.sale_offsets_seconds, config.check_offsets_seconds) == ((0, 30), (0,))
     assert (config.send_hour, config.digest_hour) == (8, 0)
+    assert config.gift_card_skus == ("GIFT-25", "GIFT-50")
+    assert config.order_properties == {"Gift Message": "Message"}
+    assert (config.risk_patience_seconds, config.issues_unassessed) == (0, True)
+    assert config.cap_per_reversal == Decimal("199.50")
+
+
+def test_a_shop_that_sells_no_cards_of_ours_says_so() -> None:
+    config = Config.from_environment(GOOD | {"GIFT_CARD_SKUS": "none"})
+    assert config.gift_card_skus == ()
 
 
 def test_all_that_is_missing_is_named_at_once() -> None:
@@ -97,6 +117,15 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("AIRTABLE_NAMES", '{"Redemptions": "GC"}'),
         ("AIRTABLE_NAMES", '{"Redemptions": {"Amount": 1}}'),
         ("AIRTABLE_NAMES", "{"),
+        ("GIFT_CARD_SKUS", "GIFT-25,GIFT-25"),
+        ("GIFT_CARD_SKUS", ","),
+        ("ORDER_PROPERTIES", "[]"),
+        ("ORDER_PROPERTIES", '{"Gift Message": 1}'),
+        ("RISK_PATIENCE_SECONDS", "-1"),
+        ("ISSUES_UNASSESSED", "issue"),
+        ("ORDER_OVERLAP_SECONDS", "0"),
+        ("CAP_PER_REVERSAL", "a lot"),
+        ("REVERSAL_OFFSETS_SECONDS", "60"),
     ],
 )
 def test_a_malformed_setting_is_named_with_what_was_expected(name: str, value: str) -> None:
