@@ -1,4 +1,4 @@
-"""A gift card as Shopify knows it, and what a debit of it can answer."""
+"""A gift card as Shopify knows it, and what a change of it can answer."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -60,6 +60,43 @@ DebitReply = Debited | InsufficientFunds | DebitRefused
 
 
 @dataclass(frozen=True, slots=True)
+class Credited:
+    """The credit was applied: the transaction's id and the balance right after it."""
+
+    transaction_id: str
+    balance_after: Money
+
+
+@dataclass(frozen=True, slots=True)
+class CreditRefused:
+    """The credit was refused: Shopify's error code, and its message."""
+
+    code: str
+    message: str
+
+
+CreditReply = Credited | CreditRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Deactivated:
+    """The card is out of use for ever, by this call or an earlier one: the card as it is now."""
+
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class DeactivateRefused:
+    """The card was not taken out of use: Shopify's error code, and its message."""
+
+    code: str
+    message: str
+
+
+DeactivateReply = Deactivated | DeactivateRefused
+
+
+@dataclass(frozen=True, slots=True)
 class Movement:
     """One transaction on a card. `amount` is signed as Shopify signs it: debits are negative."""
 
@@ -67,6 +104,23 @@ class Movement:
     amount: Money
     note: str | None
     processed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CardSight:
+    """A card as the list of all cards shows it: when it was last changed, and its note."""
+
+    card: Card
+    updated_at: datetime
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CardPage:
+    """A page of the list of all cards; `end_cursor` leads to the next, `None` where none is."""
+
+    cards: tuple[CardSight, ...]
+    end_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
