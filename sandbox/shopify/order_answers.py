@@ -93,6 +93,7 @@ def _order_view(shop: Shop, order: Order) -> View:
         "email": order.email,
         "customer": lambda info: _customer_view(info, order),
         "billingAddress": named if order.customer_name else None,
+        "displayAddress": named if order.customer_name else None,
         "note": order.note,
         "tags": sorted(order.tags, key=str.casefold),
         "test": order.is_test,

@@ -48,14 +48,22 @@ def test_there_are_documents() -> None:
     assert documents() == [
         "card_limits",
         "card_movements",
+        "changed_cards",
         "create_card",
+        "credit_card",
+        "deactivate_card",
         "debit_card",
         "find_card",
         "find_created",
+        "find_orders",
         "newest_cards",
+        "order_lines",
         "read_card",
         "read_cards",
+        "read_order",
+        "read_payments",
         "shop_facts",
+        "tag_order",
     ]
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 import requests
 
-from giftcards.clients.shopify import client as client_module
+from giftcards.clients.shopify import moving
 from giftcards.domain.cards import Debited, DebitRefused, InsufficientFunds, Movement
 from giftcards.domain.money import Money
 from giftcards.errors import (
@@ -274,7 +274,7 @@ def test_a_debit_is_found_among_pages_of_others() -> None:
     counter = open_counter()
     card = counter.card("1000")
     counter.shop.debit(card.id, amount=THREE.decimal(), note=REFERENCE)
-    for number in range(2 * client_module.MOVEMENTS_PER_PAGE):
+    for number in range(2 * moving.MOVEMENTS_PER_PAGE):
         counter.shop.debit(card.id, amount=THREE.decimal(), note=f"other#{number}")
     found = find(counter, card.id)
     assert found == next(iter(counter_movements(counter, card.id)))
@@ -308,7 +308,7 @@ def test_our_reference_with_another_amount_is_a_surprise(counter: Counter) -> No
 def test_debits_of_long_before_are_not_looked_at_but_clocks_may_differ(counter: Counter) -> None:
     card = counter.card("25")
     counter.shop.debit(card.id, amount=THREE.decimal(), note=REFERENCE)
-    counter.advance(client_module.CLOCK_SKEW_MARGIN.total_seconds())
+    counter.advance(moving.CLOCK_SKEW_MARGIN.total_seconds())
     assert find(counter, card.id) is not None
     counter.advance(1)
     assert find(counter, card.id) is None
@@ -331,11 +331,11 @@ def test_a_card_that_is_gone_is_a_surprise_not_a_no(counter: Counter) -> None:
 def test_pages_without_end_are_a_surprise_not_a_no(counter: Counter) -> None:
     place = {"hasPreviousPage": True, "startCursor": "again"}
     page = {"data": {"giftCard": {"transactions": {"nodes": [], "pageInfo": place}}}}
-    for _ in range(client_module.MOST_MOVEMENT_PAGES):
+    for _ in range(moving.MOST_MOVEMENT_PAGES):
         counter.answer_json(page)
     with pytest.raises(VendorSurprise, match="more than"):
         find(counter, "gid://shopify/GiftCard/1")
-    assert len(counter.adapter.sent) == client_module.MOST_MOVEMENT_PAGES
+    assert len(counter.adapter.sent) == moving.MOST_MOVEMENT_PAGES
 
 
 def test_a_failed_look_is_never_a_no(counter: Counter) -> None:

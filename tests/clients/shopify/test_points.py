@@ -267,6 +267,7 @@ def test_a_burst_beside_bulk_work_is_served_in_its_tick() -> None:
 # ---- what requests cost -----------------------------------------------------------------------
 
 SOME_CARD = "gid://shopify/GiftCard/1"
+SOME_ORDER = "gid://shopify/Order/1"
 VARIABLES: dict[str, dict[str, Any]] = {
     "card_limits": {},
     "create_card": {"input": {"initialAmount": {"amount": "5", "currencyCode": "USD"}}},
@@ -277,7 +278,18 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "debit": {"debitAmount": {"amount": "1", "currencyCode": "USD"}, "note": "n"},
     },
     "find_card": {"code": "abcdefgh0000"},
+    "changed_cards": {"count": 40, "after": None},
+    "credit_card": {
+        "id": SOME_CARD,
+        "credit": {"creditAmount": {"amount": "1", "currencyCode": "USD"}, "note": "n"},
+    },
+    "deactivate_card": {"id": SOME_CARD},
+    "find_orders": {"search": "gateway:gift_card", "after": None},
     "newest_cards": {"count": 50},
+    "order_lines": {"id": SOME_ORDER, "after": "x"},
+    "read_order": {"id": SOME_ORDER},
+    "read_payments": {"id": SOME_ORDER, "count": 100},
+    "tag_order": {"id": SOME_ORDER, "tags": ["t"]},
     "read_card": {"id": SOME_CARD},
     "read_cards": {"ids": [SOME_CARD] * 30},
     "shop_facts": {},

@@ -1,12 +1,13 @@
-"""The shop's gift cards, as the rest of the application speaks of them.
+"""The shop's gift cards and orders, as the rest of the application speaks of them.
 
-Balances are Shopify's: they are read here and nowhere reckoned. Two things change anything. A debit
-is not idempotent: `debit` sends it once, and `find_movement` tells afterwards whether it was
-applied. A card is made by `create_card`, which is safe to repeat with the same code (`creating`).
+Balances are Shopify's: they are read here and nowhere reckoned. Few things change anything. A debit
+or a credit is not idempotent: it is sent once, and `find_movement` tells afterwards whether it was
+applied (`moving`). A card is made by `create_card`, which is safe to repeat with the same code
+(`creating`). Taking a card out of use and tagging an order are safe to repeat as well.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from itertools import batched
@@ -14,25 +15,26 @@ from itertools import batched
 import requests
 
 from giftcards.clients.sending import send_once
-from giftcards.clients.shopify import creating, replies
+from giftcards.clients.shopify import creating, moving, orders, payments, replies
 from giftcards.clients.shopify.graphql import API_VERSION, GraphQL
 from giftcards.clients.shopify.points import MOST_WAIT_SECONDS, Bucket, Room
 from giftcards.clients.shopify.tokens import ClientCredentials, StaticToken, TokenKeeper
 from giftcards.domain.cards import (
     Card,
     CardLimits,
+    CardPage,
     CreateReply,
-    Debited,
-    DebitRefused,
+    CreditReply,
+    DeactivateReply,
     DebitReply,
-    InsufficientFunds,
     Movement,
     NotedCard,
     ShopFacts,
 )
 from giftcards.domain.codes import Code
 from giftcards.domain.money import Money
-from giftcards.errors import Unconfirmed, VendorSurprise
+from giftcards.domain.orders import OrderSight, PaidOrder, WebOrder
+from giftcards.errors import VendorSurprise
 
 # Shopify prices a query by the objects it may return and allows 1,000 points in one: a hundred
 # cards cost a hundred.
@@ -44,20 +46,9 @@ SEARCH_LAG = timedelta(minutes=10)
 # A shop that sells more cards than this within ten minutes finds some of them a moment later.
 NEWEST_CARDS = 50
 
-# A page of transactions costs its size in points; few cards have moved more often than this.
-MOVEMENTS_PER_PAGE = 100
-
-# Far more than any card has (a staff card used daily for years); beyond it a person looks, because
-# "not found" must never mean "not looked for".
-MOST_MOVEMENT_PAGES = 50
-
-# Our clock and Shopify's differ by seconds at the worst. A reference belongs to one operation, so
-# looking back too far finds nothing wrong, while looking back too little would miss a debit.
-CLOCK_SKEW_MARGIN = timedelta(minutes=10)
-
 
 class Shopify:
-    """One shop's gift cards, by the Admin API.
+    """One shop's gift cards and orders, by the Admin API.
 
     `base_url` is the shop's own address (`https://my-shop.myshopify.com`). `timeout_seconds` bounds
     each request in all. `session` is made to send each request to that address once.
@@ -68,7 +59,8 @@ class Shopify:
     wait longer for the others (`most_wait_seconds`) than one that a customer waits for.
 
     Every method raises what the table in `graphql` says: `NotSent`, `AccessRefused`,
-    `ConfigurationError` and `VendorSurprise`; `debit` and `create_card` also `Unconfirmed`.
+    `ConfigurationError` and `VendorSurprise`; `debit`, `credit` and `create_card` also
+    `Unconfirmed`, `deactivate` and `tag_order` also `SafeToRepeat`.
     """
 
     def __init__(
@@ -181,22 +173,27 @@ class Shopify:
         Raises `Unconfirmed` when nobody knows whether it was applied: look with `find_movement`
         before anything else. `NotSent` and `AccessRefused` say for certain that it was not.
         """
-        variables: Mapping[str, object] = {
-            "id": card_id,
-            "debit": {
-                "debitAmount": {
-                    "amount": f"{amount.decimal():f}",
-                    "currencyCode": amount.currency,
-                },
-                "note": reference,
-            },
-        }
-        answer = self._graphql.change("debit_card", variables, room=room)
-        try:
-            payload = replies.part(answer.data, "giftCardDebit")
-            return _read_debit(payload, amount)
-        except VendorSurprise as surprise:
-            raise Unconfirmed(f"A debit's answer cannot be read: {surprise}") from surprise
+        return moving.debit(self._graphql, card_id, amount=amount, reference=reference, room=room)
+
+    def room_to_credit(self, *, within_seconds: float) -> AbstractContextManager[Room]:
+        """Room for one credit, as `room_to_debit`."""
+        return self._graphql.room_for("credit_card", {}, within_seconds=within_seconds)
+
+    def credit(
+        self, card_id: str, *, amount: Money, reference: str, room: Room | None = None
+    ) -> CreditReply:
+        """Put `amount` (positive) onto the card, once, with `reference` as the note.
+
+        As `debit`: never waits before it sends, and `Unconfirmed` means that nobody knows.
+        """
+        return moving.credit(self._graphql, card_id, amount=amount, reference=reference, room=room)
+
+    def deactivate(self, card_id: str) -> DeactivateReply:
+        """Take a card out of use, for ever. A second time changes nothing.
+
+        Raises `SafeToRepeat` when nobody knows whether it was applied: ask again.
+        """
+        return moving.deactivate(self._graphql, card_id, within_seconds=self._most_wait_seconds)
 
     def card_limits(self) -> CardLimits:
         """The most that a card may hold, by the shop's own settings."""
@@ -233,58 +230,76 @@ class Shopify:
         return creating.find_created(self._graphql, code)
 
     def find_movement(
-        self, card_id: str, *, reference: str, amount: Money, since: datetime
+        self,
+        card_id: str,
+        *,
+        reference: str,
+        amount: Money,
+        since: datetime,
+        is_credit: bool = False,
     ) -> Movement | None:
         """The debit of `amount` (positive) with `reference` as its note since `since`, or None.
 
-        Reads every page of the card's transactions, newest first, and stops at none: neither their
-        order nor a backdated one can hide a debit. A debit with our reference and another amount is
-        a `VendorSurprise`, as is a card that is gone or has more pages than `MOST_MOVEMENT_PAGES`.
+        With `is_credit` the credit of `amount` instead. Reads every page of the card's
+        transactions, newest first, and stops at none: neither their order nor a backdated one can
+        hide what we look for. A debit with our reference and another amount is a `VendorSurprise`,
+        as is a card that is gone or has more pages than `MOST_MOVEMENT_PAGES`.
         """
-        earliest = since - CLOCK_SKEW_MARGIN
-        for movement in self._movements(card_id):
-            is_ours = movement.note == reference and movement.processed_at >= earliest
-            if not is_ours or movement.amount.minor >= 0:
-                continue
-            if movement.amount != -amount:
-                raise VendorSurprise(
-                    f"{movement.id} carries our reference {reference}, but is {movement.amount}"
-                    f" and not {-amount}: compare it with the receipt"
-                )
-            return movement
-        return None
-
-    def _movements(self, card_id: str) -> Iterator[Movement]:
-        before: str | None = None
-        for _ in range(MOST_MOVEMENT_PAGES):
-            variables = {"id": card_id, "pageSize": MOVEMENTS_PER_PAGE, "before": before}
-            card = replies.part(self._graphql.ask("card_movements", variables).data, "giftCard")
-            page = replies.part(card, "transactions")
-            yield from map(replies.movement, reversed(replies.parts(page, "nodes")))
-            place = replies.part(page, "pageInfo")
-            if not replies.flag(place, "hasPreviousPage"):
-                return
-            before = replies.text(place, "startCursor")
-        raise VendorSurprise(
-            f"{card_id} has more than {MOST_MOVEMENT_PAGES * MOVEMENTS_PER_PAGE} transactions:"
-            " look through them in Shopify's admin"
+        return moving.find_movement(
+            self._graphql,
+            card_id,
+            reference=reference,
+            amount=amount if is_credit else -amount,
+            since=since,
         )
 
+    def movements(self, card_id: str, *, since: datetime) -> list[Movement]:
+        """What moved on the card since `since`, newest first, with some minutes before it.
 
-def _read_debit(payload: replies.Json, amount: Money) -> DebitReply:
-    """The third layer of errors, `userErrors`, or what the debit made."""
-    refusals = replies.parts(payload, "userErrors")
-    if refusals:
-        refusal = refusals[0]
-        code = replies.text_or_none(refusal, "code")
-        if code == "INSUFFICIENT_FUNDS":
-            return InsufficientFunds()
-        if code is None or code == "INTERNAL_ERROR":
-            raise Unconfirmed(f"Shopify failed inside while debiting ({code})")
-        return DebitRefused(code=code, message=replies.text(refusal, "message"))
-    made = replies.part(payload, "giftCardDebitTransaction")
-    moved = replies.money(made, "amount")
-    if moved != -amount:
-        raise VendorSurprise(f"Shopify debited {moved} and not {-amount}")
-    balance = replies.money(replies.part(made, "giftCard"), "balance")
-    return Debited(transaction_id=replies.text(made, "id"), balance_after=balance)
+        Our clock and Shopify's may differ, hence the minutes. A card that is gone or has more
+        pages than `MOST_MOVEMENT_PAGES` is a `VendorSurprise`.
+        """
+        return moving.movements(self._graphql, card_id, since=since)
+
+    def changed_cards(self, *, count: int, after: str | None = None) -> CardPage:
+        """A page of all the shop's cards, at most `count` (up to 250), the newest change first.
+
+        `after` is the `end_cursor` of the page before. No search is needed for it, so nothing lags
+        as far as is known; a card that changes between two pages may be on both or on neither.
+        """
+        answer = self._graphql.ask("changed_cards", {"count": count, "after": after})
+        page = replies.part(answer.data, "giftCards")
+        return CardPage(
+            cards=tuple(map(replies.card_sight, replies.parts(page, "nodes"))),
+            end_cursor=replies.next_cursor(page),
+        )
+
+    # Orders.
+
+    def find_orders(self, search: str, *, most_pages: int) -> Iterator[list[OrderSight]]:
+        """Pages of the orders a search of `searching` finds, the one unchanged longest first.
+
+        Fifty a page, each asked for when it is reached, at most `most_pages`. A warning about the
+        search means that it was not applied: `VendorSurprise`.
+        """
+        return orders.find_orders(self._graphql, search, most_pages=most_pages)
+
+    def read_order(self, order_id: str) -> WebOrder | None:
+        """The order as it is now, with all its lines; None where there is none for us."""
+        return orders.read_order(self._graphql, order_id)
+
+    def read_payments(self, order_id: str) -> PaidOrder | None:
+        """How gift cards paid the order, and what went back to them; None where there is none.
+
+        An order of 250 payments or more is a `VendorSurprise`: Shopify shows no more of them.
+        """
+        return payments.read_payments(self._graphql, order_id)
+
+    def tag_order(self, order_id: str, tag: str) -> str | None:
+        """Tag the order: why Shopify refused it, or None when it has the tag now.
+
+        Raises `SafeToRepeat` when nobody knows whether it was applied: ask again.
+        """
+        return orders.tag_order(
+            self._graphql, order_id, tag, within_seconds=self._most_wait_seconds
+        )

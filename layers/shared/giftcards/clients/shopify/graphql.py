@@ -284,8 +284,8 @@ def _raise_errors(errors: object, data: object, unclear: type[TryAgain]) -> NoRe
             raise Unconfirmed("Shopify denied us a part of the answer to a change (ACCESS_DENIED)")
         raise AccessRefused(
             "Our access token lacks a permission (ACCESS_DENIED): give the app the scopes"
-            " read_gift_cards, write_gift_cards, read_gift_card_transactions and"
-            " write_gift_card_transactions"
+            " read_gift_cards, write_gift_cards, read_gift_card_transactions,"
+            " write_gift_card_transactions, read_orders, read_all_orders and write_orders"
         )
     if codes <= NOT_UNDERSTOOD:
         raise VendorSurprise(f"Shopify does not understand a request of ours ({named})")

@@ -19,20 +19,30 @@ from dataclasses import dataclass, replace
 from giftcards.errors import NotSent
 
 # What each of our documents asks for at most, as recorded and by Shopify's rules (an object 1, a
-# list 2 and its objects, a change 10): enough until the first reply says it itself. What a list of
-# ids costs is for each of them.
+# list 2 and its objects, a change 10): enough until the first reply says it itself.
 REQUESTED_POINTS = {
     "card_limits": 1,
     "card_movements": 111,
+    "changed_cards": 2,
     "create_card": 11,
+    "credit_card": 11,
+    "deactivate_card": 11,
     "debit_card": 11,
     "find_card": 4,
     "find_created": 4,
-    "newest_cards": 52,
+    "find_orders": 52,
+    "newest_cards": 2,
+    "order_lines": 153,
     "read_card": 9,
-    "read_cards": 1,
+    "read_cards": 0,
+    "read_order": 178,
+    "read_payments": 1,
     "shop_facts": 1,
+    "tag_order": 10,
 }
+
+# What some of them cost on top: for each of the `ids`, or of the `count`, that they ask for.
+POINTS_EACH = {"changed_cards": 1, "newest_cards": 1, "read_cards": 1, "read_payments": 3}
 
 # A question waits at most this long for its points. Ten threads that all find an empty bucket pass
 # through it in 1.1 seconds (ten debits of 11 points, 100 restored a second); who has to wait twice
@@ -111,7 +121,8 @@ class Bucket:
         """What a document may cost at most, as its last reply said, else as we know it."""
         count = _count(variables)
         with self._lock:
-            return self._learnt.get((name, count), REQUESTED_POINTS[name] * count)
+            reckoned = REQUESTED_POINTS[name] + POINTS_EACH.get(name, 0) * count
+            return self._learnt.get((name, count), reckoned)
 
     def learn(self, name: str, variables: Mapping[str, object], points: float) -> None:
         """A reply said what its document may cost at most."""
@@ -206,6 +217,8 @@ class Bucket:
 
 
 def _count(variables: Mapping[str, object]) -> int:
-    """How many ids a request names, each of which has its price; one for any other request."""
-    ids = variables.get("ids")
-    return len(ids) if isinstance(ids, list) else 1
+    """How many things a request asks for where each has its price; one for any other request."""
+    ids, count = variables.get("ids"), variables.get("count")
+    if isinstance(ids, list):
+        return len(ids)
+    return count if isinstance(count, int) else 1

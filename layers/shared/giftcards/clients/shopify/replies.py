@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from giftcards.domain.cards import Card, Movement
+from giftcards.domain.cards import Card, CardSight, Movement
 from giftcards.domain.money import Money, MoneyError
 from giftcards.errors import VendorSurprise
 
@@ -25,10 +25,7 @@ def part_or_none(source: Json, name: str) -> Json | None:
 
 def parts(source: Json, name: str) -> list[Json]:
     """The objects in the list at `name`, nulls left out; raises `VendorSurprise`."""
-    values = source.get(name)
-    if not isinstance(values, list):
-        raise VendorSurprise(f"Shopify's answer has no list {name}")
-    return [value for value in values if isinstance(value, dict)]
+    return [value for value in entries(source, name) if isinstance(value, dict)]
 
 
 def text(source: Json, name: str) -> str:
@@ -42,6 +39,47 @@ def text(source: Json, name: str) -> str:
 def text_or_none(source: Json, name: str) -> str | None:
     """The text at `name`, None where Shopify says null; raises `VendorSurprise`."""
     return None if source.get(name) is None else text(source, name)
+
+
+def words_or_none(source: Json, name: str) -> str | None:
+    """What somebody may or may not have filled in at `name`; None where it is empty or null.
+
+    Raises `VendorSurprise` where it is no text.
+    """
+    value = source.get(name)
+    if value is not None and not isinstance(value, str):
+        raise VendorSurprise(f"Shopify's {name} is no text")
+    return value or None
+
+
+def texts(source: Json, name: str) -> list[str]:
+    """The texts in the list at `name`; raises `VendorSurprise`."""
+    values = entries(source, name)
+    if not all(isinstance(value, str) for value in values):
+        raise VendorSurprise(f"Shopify's {name} are no texts")
+    return [value for value in values if isinstance(value, str)]
+
+
+def entries(source: Json, name: str) -> list[object]:
+    """The list at `name` as it came, nulls included; raises `VendorSurprise`."""
+    values = source.get(name)
+    if not isinstance(values, list):
+        raise VendorSurprise(f"Shopify's answer has no list {name}")
+    return values
+
+
+def count(source: Json, name: str) -> int:
+    """The whole number at `name`, zero or more; raises `VendorSurprise`."""
+    value = source.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise VendorSurprise(f"Shopify's answer has no number {name}")
+    return value
+
+
+def next_cursor(page: Json) -> str | None:
+    """What to ask for the next page with, None on the last one; raises `VendorSurprise`."""
+    place = part(page, "pageInfo")
+    return text(place, "endCursor") if flag(place, "hasNextPage") else None
 
 
 def flag(source: Json, name: str) -> bool:
@@ -93,6 +131,16 @@ def card(source: Json) -> Card:
             None if source.get("deactivatedAt") is None else moment(source, "deactivatedAt")
         ),
         created_at=moment(source, "createdAt"),
+    )
+
+
+def card_sight(source: Json) -> CardSight:
+    """One gift card as the list of all cards shows it; raises `VendorSurprise`."""
+    note = source.get("note")
+    return CardSight(
+        card=card(source),
+        updated_at=moment(source, "updatedAt"),
+        note=note if isinstance(note, str) else None,
     )
 
 
