@@ -46,7 +46,7 @@ def _gift_cards(*, stores: str) -> Sequence[FieldWish]:
         _money("Balance"),
         _money("Initial Value"),
         _text("Currency"),
-        _choice("Status", ["Active", "Disabled", "Expired"]),
+        _choice("Status", ["Active", "Disabled", "Frozen", "Expired"]),
         _text("Owner"),
         _of("email", "Owner Email"),
         _text("Source"),
@@ -77,6 +77,7 @@ def _redemptions(*, stores: str, cards: str) -> Sequence[FieldWish]:
         _of("multilineText", "Message"),
         _tick("Approved"),
         _money("Reverse Amount"),
+        _money("Reversed"),
     ]
 
 
@@ -118,7 +119,7 @@ def _processed_orders(*, cards: str) -> Sequence[FieldWish]:
         _text("Order"),
         _text("Order ID"),
         _text("Kind"),
-        _text("Status"),
+        _choice("Status", ["Processed", "Held", "No Card", "Waiting"]),
         _money("Amount"),
         _link("Gift Cards", cards),
         _moment("Processed At"),

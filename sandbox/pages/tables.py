@@ -82,7 +82,9 @@ FIRST_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 # Columns that only a person fills in, and rarely: they stand behind the others.
-LAST_COLUMNS = frozenset({"Confirm Duplicate", "Approved", "Reverse Amount", "Resend", "Resend To"})
+LAST_COLUMNS = frozenset(
+    {"Confirm Duplicate", "Approved", "Reverse Amount", "Reversed", "Resend", "Resend To"}
+)
 
 
 @dataclass(frozen=True, slots=True)

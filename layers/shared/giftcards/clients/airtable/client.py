@@ -15,6 +15,7 @@ What a method raises, whatever it does:
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from itertools import batched
 from typing import Any, Self
 
@@ -38,6 +39,7 @@ from giftcards.clients.airtable.connection import (
     connect,
 )
 from giftcards.clients.airtable.layout import (
+    ORDER_IS_HELD,
     ROW_IS_HELD,
     BaseField,
     BaseTable,
@@ -53,6 +55,7 @@ from giftcards.clients.airtable.refusals import (
 from giftcards.domain.balance import BalanceRow
 from giftcards.domain.creation import CreationRow
 from giftcards.domain.outcomes import RedemptionRow, Store
+from giftcards.domain.reversals import ReversalRow
 from giftcards.errors import BaseMismatch, TryAgain, Unconfirmed, VendorSurprise
 
 # Airtable's limits: records in one write, records on one page of a list.
@@ -80,6 +83,7 @@ REDEMPTIONS = "Redemptions"
 CREATION_REQUESTS = "Creation Requests"
 BALANCE_CHECKS = "Balance Checks"
 GIFT_CARDS = "Gift Cards"
+PROCESSED_ORDERS = "Processed Orders"
 STORES = "Stores"
 REDEMPTION_FIELDS = ("Store", "Employee", "Gift Card Code", "Amount")
 # Ticks that a shop's base may lack: a store that says it means it, and the office's word.
@@ -166,6 +170,10 @@ class Airtable:
     def has_field(self, table: str, field: str) -> bool:
         """Whether the shop's base has a field that it may lack."""
         return self._layout.field_id(table, field) is not None
+
+    def has_table(self, table: str) -> bool:
+        """Whether the shop's base has a table that it may lack."""
+        return self._layout.has(table)
 
     # Reading.
 
@@ -277,6 +285,73 @@ class Airtable:
             for record in records
         ]
         return sorted(rows, key=lambda row: row.id)
+
+    def released_orders(self) -> list[str]:
+        """The `Order ID` of orders that are held and whose `Release` the office ticked.
+
+        None where nobody can tick it. Once an order's `Status` reads otherwise, it leaves the list.
+        """
+        if not self._layout.has(PROCESSED_ORDERS):
+            return []
+        release = self._layout.field_id(PROCESSED_ORDERS, "Release")
+        if release is None:
+            return []
+        status = formula.Field(self._layout.required_field_id(PROCESSED_ORDERS, "Status"))
+        records = self._list(
+            PROCESSED_ORDERS,
+            ("Order ID",),
+            formula.AND(formula.EQ(status, ORDER_IS_HELD), formula.Field(release)),
+            doing="reading released orders",
+            most_pages=PAGES_OF_WAITING_ROWS,
+        )
+        names = (self._typed(PROCESSED_ORDERS, "Order ID", record).strip() for record in records)
+        return sorted({name for name in names if name})
+
+    def reversals(
+        self, *, since: datetime, most_pages: int = PAGES_OF_WAITING_ROWS
+    ) -> list[ReversalRow]:
+        """Redemptions made at `since` or later whose `Reverse Amount` is not what was `Reversed`.
+
+        Oldest first; none where the base has no `Reverse Amount`. Without `Reversed` each filled
+        one stays in the list for ever, and with a text field for amounts Airtable lists those that
+        are done as well. Where these have filled all that is read, new ones would never be seen:
+        `BaseMismatch` then, with what to do.
+        """
+        total = self._layout.field_id(REDEMPTIONS, "Reverse Amount")
+        if total is None:
+            return []
+        done = self._layout.field_id(REDEMPTIONS, "Reversed")
+        picked = [
+            # Joined to a text, an empty cell differs from a zero.
+            formula.NE(formula.CONCATENATE(formula.Field(total), ""), ""),
+            formula.NOT(formula.IS_BEFORE(formula.CREATED_TIME(), _parsed(since))),
+        ]
+        if done is not None:
+            picked.append(formula.NE(formula.Field(total), formula.Field(done)))
+        records = self._list(
+            REDEMPTIONS,
+            self._present(REDEMPTIONS, ("Reverse Amount",), ("Reversed", "Approved")),
+            formula.AND(*picked),
+            doing="reading what to give back",
+            most_pages=most_pages,
+        )
+        open_ones = [record for record in records if not self._is_reversed(record)]
+        if len(records) >= most_pages * RECORDS_A_PAGE and (done is None or not open_ones):
+            raise BaseMismatch(
+                f"The Airtable table “{REDEMPTIONS}” has {len(records)} rows with a “Reverse"
+                " Amount”, and no more are read: make it a currency field, add the currency field"
+                " “Reversed”, and run `ops resume`"
+            )
+        rows = [
+            ReversalRow(
+                id=record["id"],
+                created_at=read_moment(record["createdTime"]),
+                typed_total=self._amount(REDEMPTIONS, "Reverse Amount", record) or "",
+                is_approved=self._is_ticked("Approved", record),
+            )
+            for record in open_ones
+        ]
+        return sorted(rows, key=lambda row: (row.created_at, row.id))
 
     def stores(self) -> list[Store]:
         """All stores, by name. `email` is empty where nobody filled it in."""
@@ -432,6 +507,15 @@ class Airtable:
         """A typed number as text; `None` for an empty cell, or a field the base does not have."""
         field_id = self._layout.field_id(table, field)
         return None if field_id is None else read_amount(record["fields"].get(field_id))
+
+    def _is_reversed(self, record: RecordDict) -> bool:
+        """Whether a row's `Reversed` is what was typed: a text `5.00` is five as well."""
+        typed = self._amount(REDEMPTIONS, "Reverse Amount", record)
+        done = self._amount(REDEMPTIONS, "Reversed", record)
+        try:
+            return typed is not None and done is not None and Decimal(typed) == Decimal(done)
+        except InvalidOperation:
+            return False
 
     def _row_fields(self) -> list[str]:
         ticks = [f for f in REDEMPTION_TICKS if self._layout.field_id(REDEMPTIONS, f) is not None]

@@ -19,9 +19,11 @@ from giftcards.receipts import Action, ReceiptOutcome
 # The key under which a shop's names hold the table's own name.
 TABLE_ITSELF = ""
 
-# What a shop may do without: its stores redeem cards all the same.
+# What a shop may do without: its stores redeem cards all the same, and the web shop's orders are
+# served, whether they are shown or not.
 SELLING = "selling cards in stores"
 ANSWERING_BALANCES = "balance checks"
+SHOWING_ORDERS = "rows about the web shop's orders"
 
 
 class Kind(Enum):
@@ -63,6 +65,13 @@ PRONG_IS_FAILING = "Offline"
 # What `Status` of a card reads.
 CARD_IS_ACTIVE = "Active"
 CARD_IS_DISABLED = "Disabled"
+CARD_IS_FROZEN = "Frozen"
+
+# What `Status` of a web shop's order, or of a part of one, reads.
+ORDER_IS_DONE = "Processed"
+ORDER_IS_HELD = "Held"
+ORDER_MAKES_NO_CARD = "No Card"
+ORDER_WAITS = "Waiting"
 
 # By table and field: what we write where a shop may have a single select, which takes only words
 # that it offers.
@@ -73,7 +82,10 @@ WORDS_WE_WRITE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "Outcome": ("ISSUED", "REFUSED", "HELD"),
     },
     "Balance Checks": {"Status": (ROW_IS_DONE,)},
-    "Gift Cards": {"Status": (CARD_IS_ACTIVE, CARD_IS_DISABLED)},
+    "Gift Cards": {"Status": (CARD_IS_ACTIVE, CARD_IS_DISABLED, CARD_IS_FROZEN)},
+    "Processed Orders": {
+        "Status": (ORDER_IS_DONE, ORDER_IS_HELD, ORDER_MAKES_NO_CARD, ORDER_WAITS),
+    },
     "Receipts": {"Action": tuple(Action), "Outcome": tuple(ReceiptOutcome)},
     "Status": {"State": (PRONG_IS_WELL, PRONG_IS_FAILING)},
 }
@@ -159,6 +171,8 @@ def expected_tables() -> Mapping[str, ExpectedTable]:
                 "Confirm Duplicate": Kind.TICK,
                 "Approved": Kind.TICK,
                 "Reverse Amount": typed,
+                # What was given back: without it, every `Reverse Amount` is looked at for ever.
+                "Reversed": money,
             },
         ),
         _table(
@@ -224,6 +238,22 @@ def expected_tables() -> Mapping[str, ExpectedTable]:
                 "Processed At": Kind.MOMENT,
             },
             part=ANSWERING_BALANCES,
+        ),
+        _table(
+            "Processed Orders",
+            {
+                "Order": text,
+                "Order ID": text,
+                "Kind": text,
+                "Status": choice,
+                "Amount": money,
+                "Gift Cards": Kind.LINK,
+                "Processed At": Kind.MOMENT,
+                "Message": text,
+            },
+            # Without it nobody can release an order that is held.
+            optional={"Release": Kind.TICK},
+            part=SHOWING_ORDERS,
         ),
         _table(
             "Receipts",
