@@ -24,6 +24,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config as BotoConfig
 
 from giftcards.clients.airtable import (
+    OTHERS_REQUESTS_A_SECOND,
     OUTCOME_WRITER_REQUESTS_A_SECOND,
     RECORD_WRITER_REQUESTS_A_SECOND,
     STORES_PRONG_REQUESTS_A_SECOND,
@@ -75,7 +76,7 @@ from giftcards.store.cards import Cards
 from giftcards.store.checks import CheckCounts
 from giftcards.store.control import Control
 from giftcards.store.issued import Issued
-from giftcards.store.journal import Journal
+from giftcards.store.journal import Journal, OrderRow
 from giftcards.store.leases import Leases
 from giftcards.store.ledger import Ledgers
 from giftcards.store.misses import Misses
@@ -269,6 +270,11 @@ class Application:
     def records_pace(self) -> Pace:
         """The share of Airtable's requests for all else that is written."""
         return self._pace(RECORD_WRITER_REQUESTS_A_SECOND)
+
+    @cached_property
+    def purchases_pace(self) -> Pace:
+        """The share of Airtable's requests for what the office says of orders."""
+        return self._pace(OTHERS_REQUESTS_A_SECOND)
 
     def _pace(self, requests_a_second: int) -> Pace:
         return Pace(requests_a_second, sleep=self.sleep, monotonic=self.monotonic)
@@ -570,6 +576,7 @@ class Application:
             cards=self.cards,
             records=Records(self.table),
             control=self.control,
+            purchase_rows=_NoPurchases(),
             logger=self.logger,
             clock=self.clock,
         )
@@ -638,3 +645,11 @@ def _aws_config(*, attempts: int) -> BotoConfig:
 
 def _cap(amount: Decimal, currency: str) -> Money | None:
     return Money.parse(amount, currency) if amount else None
+
+
+class _NoPurchases:
+    """Shows no order that sold cards: nothing takes them yet."""
+
+    def of(self, number: str) -> OrderRow | None:  # noqa: ARG002 - it knows no order at all
+        """Nothing is known of any order."""
+        return None

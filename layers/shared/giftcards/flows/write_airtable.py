@@ -1,7 +1,7 @@
 """Write Airtable: rows, receipts, cards, links and status. Nobody else writes there but people.
 
     "this operation" ─► outcome, mask and message of its row, in a group of its own
-    "its records"    ─► receipts; the card's row, then the link that needs it
+    "its records"    ─► receipts; rows about orders; the card's row, then the links that need it
     "this prong"     ─► the prong's status
 
 A message says what to look at; what to write stands in the journal. Whatever of our own records
@@ -12,13 +12,14 @@ written twice: rows by their id, records of our own by the id we remember.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
 
 from giftcards.clients.airtable import (
     CARD_IS_ACTIVE,
     CARD_IS_DISABLED,
+    CARD_IS_FROZEN,
     PRONG_IS_FAILING,
     PRONG_IS_WELL,
     ROW_IS_IN_PROGRESS,
@@ -44,7 +45,7 @@ from giftcards.flows.sale import (
 from giftcards.receipts import Receipt
 from giftcards.store.cards import About, Cards, MirrorState
 from giftcards.store.control import Control, ProngState
-from giftcards.store.journal import Journal, Operation, RowWrite
+from giftcards.store.journal import Journal, Operation, OrderRow, RowWrite
 from giftcards.store.queues import OUTCOMES_GROUP
 from giftcards.store.records import Records
 from giftcards.store.table import pack_moment, unpack_moment
@@ -53,11 +54,27 @@ from giftcards.store.table import pack_moment, unpack_moment
 FIRST_GROUP = OUTCOMES_GROUP
 
 GIFT_CARDS = "Gift Cards"
+ORDERS = "Processed Orders"
 RECEIPTS = "Receipts"
 STATUS = "Status"
 
 # The field by which a record of ours is found again when Airtable's reply to its creation was lost.
-NAMED_BY = {GIFT_CARDS: "Shopify ID", RECEIPTS: "Receipt", STATUS: "Prong"}
+NAMED_BY = {
+    GIFT_CARDS: "Shopify ID",
+    ORDERS: "Order ID",
+    RECEIPTS: "Receipt",
+    STATUS: "Prong",
+}
+
+# The field of a row about an order that points to the rows of its cards.
+CARDS_OF_AN_ORDER = "Gift Cards"
+
+
+class PurchaseRows(Protocol):
+    """Tells how the row of an order that sold cards should read, as the journal has it now."""
+
+    def of(self, number: str) -> OrderRow | None:
+        """The row of the order of that number; `None` where there is nothing to show."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +88,7 @@ class WriteAirtable:
     cards: Cards
     records: Records
     control: Control
+    purchase_rows: PurchaseRows
     logger: Logger
     clock: Callable[[], datetime]
 
@@ -85,11 +103,14 @@ class WriteAirtable:
         )
         records = list(dict.fromkeys(key for m in messages for key in m.get("records", ())))
         recorded = self._load(records)
+        orders: dict[str, OrderRow] = {}
         trouble: GiftCardError | None = None
         writes: Sequence[Callable[[], None]] = (
             lambda: self._show_outcomes(self._load(rows)),
             lambda: self._write_receipts(recorded),
-            lambda: self._show_cards(recorded),
+            lambda: orders.update(self._order_rows(recorded)),
+            lambda: self._write_orders(orders),
+            lambda: self._show_cards(recorded, orders),
             lambda: self._write_status(prongs),
         )
         for write in writes:
@@ -111,16 +132,52 @@ class WriteAirtable:
                 told = operation.snapshot
                 self.cards.note_resent(told["card"], number=int(told["resend"]))
 
-    def _show_cards(self, operations: Sequence[Operation]) -> None:
-        """Mirror the cards that moved, then link rows to them."""
+    def _order_rows(self, operations: Sequence[Operation]) -> dict[str, OrderRow]:
+        """How rows about orders should read, by their names; the last word about one counts.
+
+        What an order sold is read anew for each: several operations may have changed it.
+        """
+        results = [op.result for op in operations if op.result is not None]
+        rows = [result.order_row for result in results if result.order_row is not None]
+        for number in dict.fromkeys(r.purchase for r in results if r.purchase is not None):
+            row = self.purchase_rows.of(number)
+            if row is not None:
+                rows.append(row)
+        return {row.name: row for row in rows}
+
+    def _write_orders(self, orders: Mapping[str, OrderRow]) -> None:
+        """Write rows about orders, without their links: a link may have to wait."""
+        if orders and self.airtable.has_table(ORDERS):
+            name = NAMED_BY[ORDERS]
+            self._put(ORDERS, {row.name: {name: row.name, **row.cells} for row in orders.values()})
+
+    def _show_cards(self, operations: Sequence[Operation], orders: Mapping[str, OrderRow]) -> None:
+        """Mirror the cards that moved, then link rows to them, and those about orders."""
         results = [op.result for op in operations if op.result is not None]
         rows = [result.row for result in results if result.row is not None]
-        linked = dict.fromkeys(card_id for row in rows for card_id in row.cards)
+        of_rows = [row.cards for row in rows] + [row.cards for row in orders.values()]
+        linked = dict.fromkeys(card_id for cards in of_rows for card_id in cards)
         known = self.records.known(GIFT_CARDS, linked)
         to_make = [card_id for card_id in linked if known.get(card_id) is None]
         moved = dict.fromkeys(r.moved_card for r in results if r.moved_card is not None)
         self._mirror_cards(list(moved), also=to_make)
-        self._link_cards(rows)
+        self._link_cards([*rows, *self._rows_about(orders)])
+
+    def _rows_about(self, orders: Mapping[str, OrderRow]) -> list[RowWrite]:
+        """The rows about orders that have a record by now, as rows with links to cards."""
+        if not orders or not self.airtable.has_table(ORDERS):
+            return []
+        return [
+            RowWrite(
+                table=ORDERS,
+                record_id=record_id,
+                cells={},
+                link_field=CARDS_OF_AN_ORDER,
+                cards=orders[name].cards,
+            )
+            for name, record_id in self.records.known(ORDERS, orders).items()
+            if record_id is not None
+        ]
 
     def _load(self, keys: Sequence[str]) -> list[Operation]:
         operations = self.journal.load_many(keys)
@@ -241,6 +298,9 @@ class WriteAirtable:
         gone = self._update(table, {record_id: rows[name] for name, record_id in there.items()})
         # Somebody deleted a record of ours: it is made anew.
         lost = {name: rows[name] for name, record_id in there.items() if record_id in gone}
+        for name in lost:
+            # Else a reply that is lost now would leave the old id, and a second record be made.
+            self.records.begin_anew(table, name)
         self._create(table, lost, begun=set())
 
     def _mirror_cards(self, card_ids: Sequence[str], *, also: Sequence[str] = ()) -> None:
@@ -255,16 +315,24 @@ class WriteAirtable:
             return
         read = self.shopify.read_cards([state.card_id for state in due])
         about = self.cards.about(read)
+        frozen = self.cards.frozen(read)
         now = self.clock()
         self._put(
             GIFT_CARDS,
-            {card.id: self._card_cells(card, about.get(card.id), now) for card in read.values()},
+            {
+                card.id: self._card_cells(
+                    card, about.get(card.id), now, is_frozen=card.id in frozen
+                )
+                for card in read.values()
+            },
         )
         for state in due:
             self._note_mirrored(state, read)
 
-    def _card_cells(self, card: Card, about: About | None, now: datetime) -> dict[str, object]:
-        cells = _card_cells(card, now)
+    def _card_cells(
+        self, card: Card, about: About | None, now: datetime, *, is_frozen: bool
+    ) -> dict[str, object]:
+        cells = _card_cells(card, now, is_frozen=is_frozen)
         if about is not None:
             cells |= {
                 name: cell
@@ -364,14 +432,17 @@ def _receipt_cells(receipt: Receipt, waited: timedelta | None) -> dict[str, obje
     return cells
 
 
-def _card_cells(card: Card, now: datetime) -> dict[str, object]:
+def _card_cells(card: Card, now: datetime, *, is_frozen: bool) -> dict[str, object]:
+    status = CARD_IS_FROZEN if is_frozen else CARD_IS_ACTIVE
+    if card.deactivated_at or not card.enabled:  # for ever, and so the stronger word
+        status = CARD_IS_DISABLED
     cells: dict[str, object] = {
         "Card": mask(card.last4),
         "Shopify ID": card.id,
         "Balance": card.balance.decimal(),
         "Initial Value": card.initial_value.decimal(),
         "Currency": card.balance.currency,
-        "Status": CARD_IS_DISABLED if card.deactivated_at or not card.enabled else CARD_IS_ACTIVE,
+        "Status": status,
         "Issued At": pack_moment(card.created_at),
         "Last Synced": pack_moment(now),
     }

@@ -27,6 +27,10 @@ class Records:
         """Write down that the record is about to be created."""
         self._table.put_if_absent({"key": _key(table, name)})
 
+    def begin_anew(self, table: str, name: str) -> None:
+        """Write down that a record which was deleted in Airtable is about to be created again."""
+        self._table.put({"key": _key(table, name)})
+
     def remember(self, table: str, name: str, *, record_id: str) -> None:
         """Write down the record's id."""
         self._table.put({"key": _key(table, name), "record_id": record_id})
