@@ -31,12 +31,18 @@ from giftcards.flows.store_book import can_be_mailed
 from giftcards.store.attempts import ROW_PREFIX
 from giftcards.store.control import ProngState, Switch
 from giftcards.store.journal import Operation, State
-from giftcards.wiring import STORES_PRONG, Application
+from giftcards.wiring import (
+    PURCHASES_PRONG,
+    REDEMPTIONS_PRONG,
+    STORES_PRONG,
+    Application,
+)
 from ops.airtable_calls import calls_a_month
 from ops.deployment import open_deployment
 from ops.setup_klaviyo import CHECKLIST, branches, introduce_metrics, upload_templates
+from ops.workers import describe_workers
 
-PRONGS = (STORES_PRONG,)
+PRONGS = (STORES_PRONG, PURCHASES_PRONG, REDEMPTIONS_PRONG)
 
 # What a customer is mailed through Klaviyo.
 CUSTOMERS_MAIL = {DELIVERY, CONFIRMATION, RESEND}
@@ -75,7 +81,7 @@ def resume(app: Application, options: argparse.Namespace) -> int:
         endpoint_url=app.config.airtable_url,
         timeout_seconds=app.config.http_timeout_seconds,
     )
-    layout = resolve_layout(schema, app.config.airtable_names)
+    layout = resolve_layout(schema, app.airtable_names)
     app.control.keep_layout(layout.to_json())
     airtable = app.airtable(app.prong_pace)
     stores = airtable.stores()
@@ -86,6 +92,8 @@ def resume(app: Application, options: argparse.Namespace) -> int:
     for part, tables in layout.parts_off().items():
         _say(f"          off: {part}, because the base has no table {' and '.join(tables)}")
     _say_calls(app.config, layout)
+    for line in describe_workers(app.aws):
+        _say(line)
     since = app.config.live_from
     _say(f"Live from {since.isoformat()}: older rows are never processed")
     rows: Sequence[RedemptionRow | CreationRow | BalanceRow]

@@ -5,12 +5,13 @@ import requests
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from giftcards.config import Config
+from giftcards.config import Config, read_airtable_names
 from giftcards.errors import ConfigurationError
 from giftcards.wiring import Application, now, read_secrets
 
 # The stack's output that names the stores' prong; its settings are everybody's settings.
 FUNCTION_OUTPUT = "StoreTransactionsFunction"
+NAMES_OUTPUT = "AirtableNames"
 
 
 def open_deployment(stack: str, aws: boto3.session.Session) -> Application:
@@ -20,12 +21,14 @@ def open_deployment(stack: str, aws: boto3.session.Session) -> Application:
     """
     try:
         outputs = stack_outputs(stack, aws)
+        names = read_airtable_names(outputs[NAMES_OUTPUT])
         reply = aws.client("lambda").get_function_configuration(
             FunctionName=outputs[FUNCTION_OUTPUT]
         )
-    except KeyError:
+    except KeyError as error:
         raise ConfigurationError(
-            f"Stack {stack} has no output {FUNCTION_OUTPUT}: is it a stack of this application?"
+            f"Stack {stack} has no output {error}: is it a stack of this application, and of"
+            " this version?"
         ) from None
     except (ClientError, BotoCoreError) as error:
         raise ConfigurationError(
@@ -39,6 +42,7 @@ def open_deployment(stack: str, aws: boto3.session.Session) -> Application:
         vendors=requests.Session(),
         clock=now,
         logger=Logger(service="ops", level="ERROR"),
+        airtable_names=names,
     )
 
 

@@ -205,7 +205,7 @@ class World:
             endpoint_url=AIRTABLE_URL,
             timeout_seconds=5,
         )
-        layout = resolve_layout(schema, self.config.airtable_names)
+        layout = resolve_layout(schema, self.app.airtable_names)
         self.app.control.keep_layout(layout.to_json())
         self.app.control.keep_facts(self.app.shopify.shop_facts())
         self.app.control.throw_switch(run=True, by="tests", now=now())
@@ -474,7 +474,6 @@ def _config(queue_urls: Mapping[str, str], key_id: str, settings: Mapping[str, A
         "shopify_url": SHOP_URL,
         "airtable_url": AIRTABLE_URL,
         "airtable_base_id": BASE_ID,
-        "airtable_names": {},
         "klaviyo_url": KLAVIYO_URL,
         "secrets_prefix": "/universal-gift-cards/test",
         "mail_from": MAIL_FROM,

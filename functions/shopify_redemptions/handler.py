@@ -1,4 +1,4 @@
-"""The prong of what the web shop charged: notes what orders took off cards and gave back to them."""
+"""The prong of what the web shop charged: notes what orders took off cards and gave back."""
 
 from typing import Any
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from tests.aws_in_memory.dynamodb import DynamoDB
 from tests.aws_in_memory.errors import UnknownHereError
+from tests.aws_in_memory.functions import Functions
 from tests.aws_in_memory.kms import Kms
 from tests.aws_in_memory.ses import Ses
 from tests.aws_in_memory.sqs import Sqs
@@ -30,6 +31,7 @@ class Account:
         self.sqs = Sqs(clock)
         self.ses = Ses()
         self.kms = Kms()
+        self.functions = Functions()
 
     def session(self, witness: Witness | None = None) -> "Session":
         """A session whose calls `witness` sees."""
@@ -45,6 +47,7 @@ class Session:
             "sqs": account.sqs,
             "sesv2": account.ses,
             "kms": account.kms,
+            "lambda": account.functions,
         }
         self._dynamodb = account.dynamodb
 

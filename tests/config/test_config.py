@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from giftcards.config import Config, Secrets
+from giftcards.config import Config, Secrets, read_airtable_names
 from giftcards.errors import ConfigurationError
 
 GOOD = {
@@ -14,7 +14,6 @@ GOOD = {
     "AIRTABLE_URL": "https://api.airtable.com",
     "AIRTABLE_BASE_ID": "app00000000000000",
     "KLAVIYO_URL": "https://a.klaviyo.com",
-    "AIRTABLE_NAMES": '{"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}',
     "SECRETS_PREFIX": "/universal-gift-cards/prod/",
     "MAIL_FROM": "cards@shop.example",
     "OFFICE_EMAIL": "office@shop.example",
@@ -74,7 +73,6 @@ def test_good_settings_are_read() -> None:
     assert config.tick_offsets_seconds == (15, 30, 45)
     assert config.shopify_url == "https://shop.myshopify.com"
     assert config.secrets_prefix == "/universal-gift-cards/prod"
-    assert config.airtable_names["Redemptions"]["Amount"] == "Value"
     assert [key[:4] for key in config.code_key_ids] == ["1234", "9876"]
     assert config.themes == ("Standard", "Birthday")
     assert config.cap_per_card == Decimal("499.50")
@@ -113,10 +111,6 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("MAIL_FROM", "shop"),
         ("ACCEPT_HISTORICAL", "perhaps"),
         ("MAIL_FROM", "a b@shop.example"),
-        ("AIRTABLE_NAMES", "[]"),
-        ("AIRTABLE_NAMES", '{"Redemptions": "GC"}'),
-        ("AIRTABLE_NAMES", '{"Redemptions": {"Amount": 1}}'),
-        ("AIRTABLE_NAMES", "{"),
         ("GIFT_CARD_SKUS", "GIFT-25,GIFT-25"),
         ("GIFT_CARD_SKUS", ","),
         ("ORDER_PROPERTIES", "[]"),
@@ -132,6 +126,19 @@ def test_a_malformed_setting_is_named_with_what_was_expected(name: str, value: s
     with pytest.raises(ConfigurationError) as caught:
         Config.from_environment(GOOD | {name: value})
     assert f"{name} is “{value}”, expected " in str(caught.value)
+
+
+def test_a_shops_own_names_are_read() -> None:
+    names = read_airtable_names('{"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}')
+    assert names["Redemptions"] == {"": "GC Redemptions", "Amount": "Value"}
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", '{"Redemptions": "GC"}', '{"Redemptions": {"Amount": 1}}', "{", ""]
+)
+def test_malformed_names_are_shown_with_what_was_expected(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"AirtableNames is .* expected JSON"):
+        read_airtable_names(text)
 
 
 def test_two_wrong_settings_are_named_in_one_error() -> None:

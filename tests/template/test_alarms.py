@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from giftcards.metrics import Metric, Metrics
-from giftcards.wiring import STORES_PRONG
+from ops.command_line import PRONGS
 from tests.cloudformation import TEMPLATE
 from tests.template.reading import (
     ALARM,
@@ -86,29 +86,34 @@ def test_every_dead_letter_raises_an_alarm(template: dict[str, Any]) -> None:
 def test_a_prong_that_finishes_nothing_for_five_minutes_raises_an_alarm(
     template: dict[str, Any],
 ) -> None:
-    (alarm,) = _watching(template, "RunFinished").values()
+    alarms = _watching(template, "RunFinished")
 
-    assert alarm["Period"] * alarm["EvaluationPeriods"] == 300
-    assert alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"]
-    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
-    assert alarm["Statistic"] == "Sum"
-    assert alarm["TreatMissingData"] == "breaching"
+    assert {_dimension(alarm, "prong") for alarm in alarms.values()} == set(PRONGS)
+    assert len(alarms) == len(PRONGS)
+    for name, alarm in alarms.items():
+        assert alarm["Period"] * alarm["EvaluationPeriods"] == 300, name
+        assert alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"], name
+        assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1), name
+        assert alarm["Statistic"] == "Sum", name
+        assert alarm["TreatMissingData"] == "breaching", name
 
 
 def said_by(
     metric: Metric, capsys: pytest.CaptureFixture[str]
 ) -> list[tuple[str, str, dict[str, str]]]:
-    """What a function writes into its log for a metric: namespace, name and dimensions."""
+    """What the functions write into their logs for a metric: namespace, name and dimensions."""
     metrics = Metrics(STAGE)
     if metric is Metric.RUN_FINISHED:
-        metrics.count_finished_run(STORES_PRONG)
+        for prong in PRONGS:
+            metrics.count_finished_run(prong)
     elif metric is Metric.STORE_WAITED:
         metrics.note_seconds(metric, 9)
     else:
         metrics.count(metric)
-    said = json.loads(capsys.readouterr().out)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return [
         (sent["Namespace"], one["Name"], {name: said[name] for name in dimensions})
+        for said in lines
         for sent in said["_aws"]["CloudWatchMetrics"]
         for one in sent["Metrics"]
         for dimensions in sent["Dimensions"]
@@ -120,15 +125,22 @@ def test_an_alarm_listens_to_what_is_really_said(
     template: dict[str, Any], metric: Metric, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # CloudWatch takes metrics of other dimensions for other metrics, and would never hear a beat.
-    (alarm,) = _watching(template, metric).values()
-    (said,) = said_by(metric, capsys)
-    listens_to = {
+    listened_to = [
+        (alarm["Namespace"], alarm["MetricName"], _listens_to(alarm))
+        for alarm in _watching(template, metric).values()
+    ]
+    said = said_by(metric, capsys)
+    assert len(said) == len(listened_to)
+    assert all(one in listened_to for one in said)
+
+
+def _listens_to(alarm: dict[str, Any]) -> dict[str, str]:
+    return {
         each["Name"]: value["Fn::Sub"].replace("${Stage}", STAGE)
         if isinstance(value := each["Value"], dict)
         else value
         for each in alarm["Dimensions"]
     }
-    assert said == (alarm["Namespace"], alarm["MetricName"], listens_to)
 
 
 def test_there_are_no_more_series_than_are_free(

@@ -1,5 +1,6 @@
 """What a retailer sets, how it is asked for, and that the application reads exactly that."""
 
+import json
 import re
 import tomllib
 from typing import Any
@@ -12,7 +13,7 @@ from tests.cloudformation import TEMPLATE
 from tests.template.reading import FUNCTION, ROLE, of_type, statements
 
 # Read by Powertools, not by us.
-POWERTOOLS = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"}
+POWERTOOLS = {"LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
 
 # What a retailer might answer.
 ANSWERS = {
@@ -22,6 +23,32 @@ ANSWERS = {
     "MailFrom": "gift-cards@example.com",
     "OfficeEmail": "office@example.com",
     "AlarmEmail": "engineer@example.com",
+}
+
+# AWS Lambda's quota for all of a function's environment variables together.
+LAMBDA_ENVIRONMENT_BYTES = 4096
+
+# A stack of a long name: CloudFormation cuts what it names after it, queues at 80 characters (SQS).
+LONG_NAME = "universal-gift-cards-of-a-retailer-who-likes-a-long-name-for-everything-that-runs"
+
+# Longer than any retailer's, of what has no length to be refused for.
+LONGEST_ANSWERS = {
+    "LiveFrom": "2026-11-30T09:00:00.123456-05:00",
+    "ShopifyUrl": f"https://{'s' * 60}.myshopify.com",
+    "AirtableBaseId": "app" + 14 * "x",
+    "AirtableUrl": "https://api.airtable.com",
+    "KlaviyoUrl": "https://a.klaviyo.com",
+    "Stage": "s" * 20,
+    "TickOffsetsSeconds": "5,10,15,20,25,30,35,40,45,50,55",
+    "SaleOffsetsSeconds": "0,5,10,15,20,25,30,35,40,45,50,55",
+    "CheckOffsetsSeconds": "0,5,10,15,20,25,30,35,40,45,50,55",
+    "OrderOffsetsSeconds": "5,10,15,20,25,30,35,40,45,50,55",
+    "ReversalOffsetsSeconds": "0,5,10,15,20,25,30,35,40,45,50,55",
+    "CapPerCard": "123456789.123",
+    "CapPerStoreAndDay": "123456789.123",
+    "CapPerRecipientAndDay": "123456789.123",
+    "CapPerReversal": "123456789.123",
+    "SweepSchedule": "rate(59 minutes)",
 }
 
 REFUSED = {
@@ -54,26 +81,52 @@ ACCEPTED = {
 }
 
 
-def _settings(template: dict[str, Any], answers: dict[str, str]) -> dict[str, str]:
+def _settings(
+    template: dict[str, Any], answers: dict[str, str], variables: dict[str, Any] | None = None
+) -> dict[str, str]:
     """The functions' environment as CloudFormation would fill it in."""
     parameters = {
         name: str(answers.get(name, parameter.get("Default", "")))
         for name, parameter in template["Parameters"].items()
     }
-    filled = {}
-    for name, value in template["Globals"]["Function"]["Environment"]["Variables"].items():
-        match value:
-            case {"Ref": target} if target in parameters:
-                filled[name] = parameters[target]
-            case {"Ref": target}:
-                filled[name] = f"https://sqs.us-east-1.amazonaws.com/123456789012/{target}"
-            case {"Fn::If": [_, _, otherwise]}:  # a retailer with one key
-                filled[name] = f"key-of-{otherwise['Ref']}"
-            case {"Fn::Sub": text}:
-                filled[name] = text.replace("${Stage}", parameters["Stage"])
-            case _:
-                filled[name] = value
-    return filled
+    variables = variables or template["Globals"]["Function"]["Environment"]["Variables"]
+    return {name: _filled_in(template, parameters, value) for name, value in variables.items()}
+
+
+def _filled_in(template: dict[str, Any], parameters: dict[str, str], value: Any) -> str:
+    match value:
+        case {"Ref": target}:
+            return parameters.get(target) or _reference(target)
+        case {"Fn::If": [condition, yes, no]}:
+            holds = _holds(template["Conditions"][condition], parameters)
+            return _filled_in(template, parameters, yes if holds else no)
+        case {"Fn::Sub": text}:
+            for name in re.findall(r"\$\{(\w+)\}", text):
+                filled = _filled_in(template, parameters, {"Ref": name})
+                text = text.replace(f"${{{name}}}", filled)
+            return str(text)
+        case _:
+            return str(value)
+
+
+def _reference(target: str) -> str:
+    """What CloudFormation puts for `!Ref` of a resource."""
+    if target in {"Journal", "MailConfigurationSet"}:
+        return f"{LONG_NAME}-{target}"[:64]
+    if target == "CodeKey":
+        return "1234abcd-12ab-34cd-56ef-1234567890ab"
+    queue = f"{LONG_NAME}-{target}"[:80]
+    return f"https://sqs.ap-southeast-1.amazonaws.com/123456789012/{queue}"
+
+
+def _holds(condition: dict[str, Any], parameters: dict[str, str]) -> bool:
+    match condition:
+        case {"Fn::Not": [other]}:
+            return not _holds(other, parameters)
+        case {"Fn::Equals": [{"Ref": name}, wanted]}:
+            return bool(parameters[name] == wanted)
+        case _:
+            raise TypeError(f"a condition of another kind: {condition}")
 
 
 def test_every_function_gets_what_the_configuration_reads(template: dict[str, Any]) -> None:
@@ -94,6 +147,45 @@ def test_the_defaults_and_a_retailers_answers_are_a_configuration(template: dict
     assert config.tick_offsets_seconds == (15, 30, 45)
     assert config.lease_seconds == 30
     assert config.http_timeout_seconds == 5
+    assert config.gift_card_skus == ()
+    assert config.issues_unassessed is False
+
+
+def test_a_retailer_may_let_orders_pass_that_nobody_assessed(template: dict[str, Any]) -> None:
+    answers = ANSWERS | {"WhenNotAssessed": "issue"}
+    assert Config.from_environment(_settings(template, answers)).issues_unassessed is True
+
+
+def test_an_older_key_stands_behind_the_stacks_own(template: dict[str, Any]) -> None:
+    answers = ANSWERS | {"OlderCodeKeyIds": "an-older-key"}
+    config = Config.from_environment(_settings(template, answers))
+    assert config.code_key_ids == ("1234abcd-12ab-34cd-56ef-1234567890ab", "an-older-key")
+
+
+def test_the_longest_settings_still_fit_into_a_functions_environment(
+    template: dict[str, Any],
+) -> None:
+    longest = LONGEST_ANSWERS | {
+        name: "x" * parameter["MaxLength"]
+        for name, parameter in template["Parameters"].items()
+        if "MaxLength" in parameter
+    }
+    in_doubt = [
+        name
+        for name, parameter in template["Parameters"].items()
+        if parameter["Type"] == "String"
+        and not {"MaxLength", "AllowedValues"} & set(parameter)
+        and name not in longest
+    ]
+    assert not in_doubt, "how long may these get?"
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    for name, function in of_type(template, FUNCTION).items():
+        own = function["Environment"]["Variables"]
+        filled = _settings(template, longest, shared | own)
+        # AWS measures them as JSON: its refusal shows what it measured.
+        assert (
+            len(json.dumps(filled, separators=(",", ":")).encode()) <= LAMBDA_ENVIRONMENT_BYTES
+        ), name
 
 
 def test_only_what_nobody_can_guess_is_asked_for(template: dict[str, Any]) -> None:

@@ -7,14 +7,19 @@ import pytest
 
 from giftcards.flows.redeem import CLOCK_SKEW_SECONDS
 from giftcards.store.queues import (
+    ADJUST_GROUP,
+    ADJUST_RETRY_SECONDS,
     ANSWER_RETRY_SECONDS,
     DELIVER_RETRY_SECONDS,
     ISSUE_GROUP,
     ISSUE_RETRY_SECONDS,
     OUTCOMES_GROUP,
     RECORDS_GROUP,
+    TAG_GROUP,
+    TAG_RETRY_SECONDS,
     WRITE_RETRY_SECONDS,
 )
+from ops.workers import WORKERS_NEEDED
 from tests.template.reading import FUNCTION, QUEUE, attribute_of, events, of_type
 
 # AWS's advice for a queue read by a function, so that no message comes back while it is worked on.
@@ -26,15 +31,28 @@ WORKERS_OF_A_NEW_ACCOUNT = 10
 # A run of a prong is under way, and the next tick comes.
 AT_ONCE_OF_A_PRONG = 2
 
+# The web shop's prongs look less often: each look is over before the next one is due.
+LOOKS_AT_ORDERS = ("ShopifyPurchases", "ShopifyRedemptions")
+
 # A FIFO queue has as many readers at work as it has groups with messages (AWS Lambda and SQS FIFO).
 GROUPS = {
     "WriteAirtable": len({OUTCOMES_GROUP, RECORDS_GROUP}),
     "IssueCards": len({ISSUE_GROUP}),
+    "AdjustBalance": len({ADJUST_GROUP}),
+    "TagOrder": len({TAG_GROUP}),
 }
 UNBOUNDED = 1000
 
+# What a store with a customer at its counter waits for: its prong, its answer, and of the writers
+# the one whose group is what rows should read.
+STORES_PATH = {
+    "StoreTransactions": AT_ONCE_OF_A_PRONG,
+    "AnswerStore": 2,
+    "WriteAirtable": len({OUTCOMES_GROUP}),
+}
+
 # They hold the lock of a card while money moves.
-MOVE_MONEY = ("StoreTransactions", "Sweep")
+MOVE_MONEY = ("StoreTransactions", "AdjustBalance", "Sweep")
 
 # SES answers within 2 s to connect and 5 s to read (giftcards.wiring), or the mail is tried again.
 SECONDS_PER_MAIL = 7
@@ -84,20 +102,35 @@ def test_a_charge_settles_only_after_its_call_is_over(template: dict[str, Any]) 
     assert settling["MinValue"] >= _default(template, "HttpTimeoutSeconds")
 
 
-def test_ticks_are_dropped_before_the_next_one_is_due(template: dict[str, Any]) -> None:
-    offsets = [
-        int(part) for part in template["Parameters"]["TickOffsetsSeconds"]["Default"].split(",")
-    ]
-    gaps = [later - earlier for earlier, later in zip([0, *offsets], [*offsets, 60], strict=True)]
-
-    assert _default(template, "TickToleranceSeconds") < min(gaps)
+@pytest.mark.parametrize("parameter", ["TickOffsetsSeconds", "OrderOffsetsSeconds"])
+def test_ticks_are_dropped_before_the_next_one_is_due(
+    template: dict[str, Any], parameter: str
+) -> None:
+    assert _default(template, "TickToleranceSeconds") < min(_gaps(template, parameter))
 
 
-def test_a_tick_that_failed_can_come_back_before_it_is_forgotten(template: dict[str, Any]) -> None:
-    queue = template["Resources"]["StoreTicksQueue"]["Properties"]
+@pytest.mark.parametrize("name", ["StoreTicksQueue", "PurchaseTicksQueue", "RedemptionTicksQueue"])
+def test_a_tick_that_failed_can_come_back_before_it_is_forgotten(
+    template: dict[str, Any], name: str
+) -> None:
+    queue = template["Resources"][name]["Properties"]
     receives = queue["RedrivePolicy"]["maxReceiveCount"]
 
     assert queue["MessageRetentionPeriod"] > 60 + queue["VisibilityTimeout"] * receives
+
+
+def test_each_prong_ticks_by_a_queue_of_its_own(template: dict[str, Any]) -> None:
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    ticking = {}
+    for name, function in of_type(template, FUNCTION).items():
+        if events(function, "Schedule") and events(function, "SQS"):
+            (ticks,) = events(function, "SQS")
+            settings = shared | function["Environment"]["Variables"]
+            ticking[name] = attribute_of(ticks["Queue"])
+            assert settings["TICK_QUEUE_URL"] == {"Ref": ticking[name]}, name
+
+    assert set(ticking) == {"StoreTransactions", *LOOKS_AT_ORDERS}
+    assert len(set(ticking.values())) == len(ticking)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +140,8 @@ def test_a_tick_that_failed_can_come_back_before_it_is_forgotten(template: dict[
         ("WriteAirtableQueue", WRITE_RETRY_SECONDS),
         ("IssueCardsQueue", ISSUE_RETRY_SECONDS),
         ("DeliverToCustomerQueue", DELIVER_RETRY_SECONDS),
+        ("AdjustBalanceQueue", ADJUST_RETRY_SECONDS),
+        ("TagOrderQueue", TAG_RETRY_SECONDS),
     ],
 )
 def test_one_offs_are_tried_through_an_outage_of_an_hour(
@@ -134,27 +169,49 @@ def test_timers_end_before_they_ring_again(template: dict[str, Any]) -> None:
 
 def test_a_prongs_runs_overlap_by_two_at_most(template: dict[str, Any]) -> None:
     """Ticks come this far apart, and whoever finds the prong's lease held is gone at once."""
-    offsets = [
-        int(part) for part in template["Parameters"]["TickOffsetsSeconds"]["Default"].split(",")
-    ]
-    gaps = [later - earlier for earlier, later in zip([0, *offsets], [*offsets, 60], strict=True)]
     prong = template["Resources"]["StoreTransactions"]["Properties"]
 
-    assert prong["Timeout"] < AT_ONCE_OF_A_PRONG * min(gaps)
+    assert prong["Timeout"] < AT_ONCE_OF_A_PRONG * min(_gaps(template, "TickOffsetsSeconds"))
 
 
-def test_a_new_account_has_workers_for_the_worst_case(template: dict[str, Any]) -> None:
-    worst = 0
-    for name, function in of_type(template, FUNCTION).items():
-        queues = events(function, "SQS")
-        timers = len(events(function, "Schedule"))  # one at a time: see the test above
-        if timers and queues:
-            worst += AT_ONCE_OF_A_PRONG
-            continue
-        worst += timers
-        worst += sum(
-            min(event["ScalingConfig"]["MaximumConcurrency"], GROUPS.get(name, UNBOUNDED))
-            for event in queues
-        )
+@pytest.mark.parametrize("name", LOOKS_AT_ORDERS)
+def test_a_look_at_orders_is_over_before_the_next_one(template: dict[str, Any], name: str) -> None:
+    prong = template["Resources"][name]["Properties"]
+    settings = prong["Environment"]["Variables"]
+    late = _default(template, "TickToleranceSeconds")
 
-    assert 0 < worst <= WORKERS_OF_A_NEW_ACCOUNT
+    assert settings["TICK_OFFSETS_SECONDS"] == {"Ref": "OrderOffsetsSeconds"}
+    assert prong["Timeout"] + late <= min(_gaps(template, "OrderOffsetsSeconds"))
+
+
+def _gaps(template: dict[str, Any], parameter: str) -> list[int]:
+    """The seconds from each tick of a minute to the next one."""
+    offsets = [int(part) for part in template["Parameters"][parameter]["Default"].split(",")]
+    return [later - earlier for earlier, later in zip([0, *offsets], [*offsets, 60], strict=True)]
+
+
+def _most_workers(template: dict[str, Any], name: str) -> int:
+    """How many workers of a function can be at work at the same moment."""
+    function = template["Resources"][name]["Properties"]
+    queues = events(function, "SQS")
+    timers = len(events(function, "Schedule"))  # one at a time: see the test above
+    if timers and queues:
+        return 1 if name in LOOKS_AT_ORDERS else AT_ONCE_OF_A_PRONG
+    return timers + sum(
+        min(int(event["ScalingConfig"]["MaximumConcurrency"]), GROUPS.get(name, UNBOUNDED))
+        for event in queues
+    )
+
+
+def test_the_engineer_is_told_of_as_many_workers_as_the_worst_case_takes(
+    template: dict[str, Any],
+) -> None:
+    worst = sum(_most_workers(template, name) for name in of_type(template, FUNCTION))
+
+    assert worst == WORKERS_NEEDED
+
+
+def test_the_stores_alone_fit_into_a_new_account_twice(template: dict[str, Any]) -> None:
+    for name, workers in STORES_PATH.items():
+        assert workers <= _most_workers(template, name), name
+    assert 2 * sum(STORES_PATH.values()) <= WORKERS_OF_A_NEW_ACCOUNT

@@ -31,8 +31,6 @@ class Config:
     """The settings of one deployment. Times are seconds; `live_from` is an aware moment.
 
     Rows created before `live_from` are never processed, whatever they say.
-    `airtable_names` maps our table and field names to a shop's own:
-    `{"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}`, the empty key being the table.
     Caps are in major units of the shop's currency, and hours on the clocks of the shop; of caps,
     `promotional_days` and `paid_years`, 0 means none. The offsets of sales and checks are those of
     the ticks at which they are looked for, 0 being the full minute.
@@ -45,7 +43,6 @@ class Config:
     shopify_url: str
     airtable_url: str
     airtable_base_id: str
-    airtable_names: Mapping[str, Mapping[str, str]]
     klaviyo_url: str
     secrets_prefix: str
     mail_from: str
@@ -107,7 +104,6 @@ class Config:
             shopify_url=reader.url("SHOPIFY_URL"),
             airtable_url=reader.url("AIRTABLE_URL"),
             airtable_base_id=reader.text("AIRTABLE_BASE_ID"),
-            airtable_names=reader.names("AIRTABLE_NAMES"),
             klaviyo_url=reader.url("KLAVIYO_URL"),
             secrets_prefix=reader.text("SECRETS_PREFIX").rstrip("/"),
             mail_from=reader.address("MAIL_FROM"),
@@ -166,6 +162,20 @@ class Config:
                 f" ({config.lease_seconds}): a debit would be given up while its worker may live"
             )
         return config
+
+
+def read_airtable_names(text: str) -> Mapping[str, Mapping[str, str]]:
+    """How a shop calls our tables and fields, for `ops resume`: functions go by ids.
+
+    `{"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}`, the empty key being the table.
+    """
+    try:
+        return _names(text)
+    except (ValueError, TypeError):
+        raise ConfigurationError(
+            f"AirtableNames is “{text}”, expected JSON such as"
+            ' {"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}, or {}'
+        ) from None
 
 
 class _Reader:
@@ -240,10 +250,6 @@ class _Reader:
     def offsets(self, name: str) -> tuple[int, ...]:
         expected = f"seconds from 1 to {LATEST_TICK_OFFSET_SECONDS}, rising, such as 15,30,45"
         return self._read(name, _offsets, expected, ())
-
-    def names(self, name: str) -> Mapping[str, Mapping[str, str]]:
-        expected = 'JSON such as {"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}, or {}'
-        return self._read(name, _names, expected, {})
 
 
 def _url(text: str) -> str:

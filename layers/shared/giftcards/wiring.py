@@ -6,10 +6,10 @@ its worker lives; tests build an `Application` of their own, with their clock an
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache, cached_property, partial
@@ -109,7 +109,11 @@ AWS_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Application:
-    """All the parts of one deployment, wired together; `vendors` carries requests to vendors."""
+    """All the parts of one deployment, wired together; `vendors` carries requests to vendors.
+
+    `airtable_names` are the shop's own names of our tables and fields: `ops resume` alone asks for
+    fields by name, and functions are not told.
+    """
 
     config: Config
     secrets: Secrets
@@ -121,6 +125,7 @@ class Application:
     monotonic: Callable[[], float] = time.monotonic
     threads: Callable[[int], Executor] = ThreadPoolExecutor
     lock: Callable[[], AbstractContextManager[object]] = Lock
+    airtable_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @cached_property
     def metrics(self) -> Metrics:
