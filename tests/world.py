@@ -307,7 +307,12 @@ class World:
             ("WriteAirtableQueue", self._write),
             ("DeliverToCustomerQueue", self._deliver),
             ("IssueCardsQueue", self._issue),
+            ("TagOrderQueue", self._tag),
         ]
+
+    def ticks(self) -> list[Callable[[], object]]:
+        """What EventBridge's minute starts: each prong's tick, the stores' first."""
+        return [self.tick]
 
     def serve(self) -> None:
         """One minute of a healthy shop: a tick, and all that follows from it."""
@@ -319,7 +324,8 @@ class World:
         for _ in range(ROUNDS_TO_QUIET):
             deaths = self.effects.deaths
             self.advance(60)
-            self.tick()
+            for tick in self.ticks():
+                tick()
             self.sweep()
             self.drain()
             if deaths == self.effects.deaths and self._is_quiet():
@@ -374,6 +380,17 @@ class World:
             event,
             app.serve_customers().take,
             retry_soon=app.queues.retry_delivery_soon,
+            logger=app.logger,
+            note_failed=app.note_failed_message,
+        )
+
+    def _tag(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
+        flow = app.tag_orders()
+        deadline = now() + timedelta(seconds=function_seconds("TagOrder"))
+        return take_each(
+            event,
+            lambda message: flow.tag(message["operation"], deadline=deadline),
+            retry_soon=app.queues.retry_tag_soon,
             logger=app.logger,
             note_failed=app.note_failed_message,
         )

@@ -67,6 +67,7 @@ from giftcards.flows.serve_stores import ServeStores
 from giftcards.flows.store_book import StoreBook
 from giftcards.flows.strays import Strays
 from giftcards.flows.sweep import Sweep
+from giftcards.flows.tag import TagOrder
 from giftcards.flows.tick import Tick
 from giftcards.flows.write_airtable import WriteAirtable
 from giftcards.logs import build_logger
@@ -584,6 +585,19 @@ class Application:
             purchase_rows=_NoPurchases(),
             logger=self.logger,
             clock=self.clock,
+        )
+
+    def tag_orders(self) -> TagOrder:
+        """What tags orders at Shopify."""
+        return TagOrder(
+            journal=self.journal,
+            control=self.control,
+            shopify=self.shopify_for_bulk_work,
+            follow_up=self.follow_up,
+            park=self.park(),
+            logger=self.logger,
+            clock=self.clock,
+            longest_call_seconds=BULK_MOST_WAIT_SECONDS + self.config.http_timeout_seconds,
         )
 
     def sweep(self) -> Sweep:

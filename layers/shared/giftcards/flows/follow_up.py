@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from giftcards.flows.kinds import RETURN, REVERSAL, TAG
-from giftcards.flows.sale import SALE
+from giftcards.flows.sale import CONFIRMATION, DELIVERY, ISSUE, RESEND, SALE
 from giftcards.store.cards import Cards
 from giftcards.store.journal import Journal, Next, Operation, Result
 from giftcards.store.ledger import Ledgers
@@ -75,17 +75,23 @@ class FollowUp:
         now = self.clock()
         fallback = max(one.due_at, now + timedelta(seconds=LOOK_AGAIN_SECONDS))
         self.journal.claim(one.key, kind=one.kind, snapshot=one.snapshot, now=now, due_at=fallback)
-        if one.due_at <= now:
-            self._send(one)
+        send = one_off_of(one.kind, self.queues)
+        if send is not None and one.due_at <= now:
+            send(one.key)
 
-    def _send(self, one: Next) -> None:
-        send = {
-            SALE: self.queues.issue_cards,
-            RETURN: self.queues.adjust_balance,
-            REVERSAL: self.queues.adjust_balance,
-            TAG: self.queues.tag_order,
-        }.get(one.kind, self.queues.deliver)
-        send(one.key)
+
+def one_off_of(kind: str, queues: Queues) -> Callable[[str], None] | None:
+    """What sends an operation of this kind to the function that finishes it, if one does."""
+    return {
+        SALE: queues.issue_cards,
+        ISSUE: queues.issue_cards,
+        DELIVERY: queues.deliver,
+        CONFIRMATION: queues.deliver,
+        RESEND: queues.deliver,
+        RETURN: queues.adjust_balance,
+        REVERSAL: queues.adjust_balance,
+        TAG: queues.tag_order,
+    }.get(kind)
 
 
 def _leaves_records(result: Result) -> bool:

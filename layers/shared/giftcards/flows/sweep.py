@@ -12,11 +12,10 @@ from aws_lambda_powertools import Logger
 
 from giftcards.errors import TryAgain, VendorSurprise
 from giftcards.flows.digest import Digest
-from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.follow_up import FollowUp, one_off_of
 from giftcards.flows.park import Park
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import Redeem
-from giftcards.flows.sale import CONFIRMATION, DELIVERY, ISSUE, RESEND, SALE
 from giftcards.store.control import Control
 from giftcards.store.journal import Journal, Operation, State
 from giftcards.store.queues import Queues
@@ -103,9 +102,6 @@ class Sweep:
             except VendorSurprise as error:
                 self.park.count_failure(operation, error)
                 raise
-        elif operation.kind in {SALE, ISSUE}:
-            self.queues.issue_cards(operation.key)
-            self._look_later(operation)
-        elif operation.kind in {DELIVERY, CONFIRMATION, RESEND}:
-            self.queues.deliver(operation.key)
+        elif send := one_off_of(operation.kind, self.queues):
+            send(operation.key)
             self._look_later(operation)
