@@ -48,7 +48,7 @@ class TagOrder:
     def tag(self, key: str, *, deadline: datetime) -> None:
         """Tag the order of the operation, unless that was done before.
 
-        Raises `TryAgain` where Shopify is away, or the time until `deadline` does not do for a call.
+        Raises `TryAgain` where Shopify is away, or no call fits into the time until `deadline`.
         """
         operation = self.journal.load(key)
         if operation is None or operation.kind != TAG:
