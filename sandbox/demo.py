@@ -54,9 +54,14 @@ MAIL_FROM = "gift-cards@shop.example.com"
 OFFICE_EMAIL = "office@shop.example.com"
 ALARM_EMAIL = "engineer@shop.example.com"
 
-# Sales and balance checks are looked for whenever redemptions are, so that nobody who tries them
-# waits longer. A real shop saves calls of Airtable; here they cost nothing.
+# Sales, balance checks and what is to be given back are looked for whenever redemptions are, and
+# orders as often, so that nobody who tries them waits longer. A real shop saves calls of Airtable;
+# here they cost nothing.
 EVERY_LOOK = "0,15,30,45"
+BETWEEN_MINUTES = "15,30,45"
+
+# The stack's outputs that name the prongs, the stores' first.
+PRONGS = ("StoreTransactionsFunction", "ShopifyPurchasesFunction", "ShopifyRedemptionsFunction")
 
 # `ops resume` asks both vendors and the journal, `ops setup klaviyo` uploads templates: seconds.
 OPS_SECONDS = 60
@@ -135,7 +140,8 @@ def running_sandbox(
             _run_ops(aws, "setup", "klaviyo")
         with _step("resumed (ops resume)", say):
             _run_ops(aws, "resume", "--yes")
-            _ring_first_minute(aws, outputs["StoreTransactionsFunction"])
+            for prong in PRONGS:
+                _ring_first_minute(aws, outputs[prong])
         yield sandbox
 
 
@@ -178,7 +184,20 @@ def _parameters(sandbox: Sandbox) -> dict[str, str]:
         "AlarmEmail": ALARM_EMAIL,
         "SaleOffsetsSeconds": EVERY_LOOK,
         "CheckOffsetsSeconds": EVERY_LOOK,
+        "ReversalOffsetsSeconds": EVERY_LOOK,
+        "OrderOffsetsSeconds": BETWEEN_MINUTES,
+        "GiftCardSkus": ",".join(_our_skus(sandbox.shop)),
     }
+
+
+def _our_skus(shop: shopify.Shop) -> list[str]:
+    """The SKUs of the web shop's gift cards that are ours to make: the native one is Shopify's."""
+    return [
+        variant.sku
+        for product in shop.orders.products
+        for variant in product.variants
+        if product.asks_for_recipient and not product.is_gift_card and variant.sku
+    ]
 
 
 def _put_secrets(aws: EmbeddedAws, prefix: str, sandbox: Sandbox) -> None:

@@ -10,8 +10,8 @@ from tests.deployed.stack import Stack
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    """A seeded, deployed and running sandbox; the waits are the production
-    defaults, except that sales and balance checks are looked for as often as redemptions."""
+    """A seeded, deployed and running sandbox; the waits are the production defaults, except that
+    all there is to look for is looked for as often as redemptions."""
     with running_sandbox() as running:
         yield running
 

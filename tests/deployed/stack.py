@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from giftcards.wiring import STORES_PRONG
 from sandbox.demo import Sandbox
 
 if TYPE_CHECKING:
@@ -66,5 +67,5 @@ class Stack:
         return sorted(
             datetime.fromtimestamp(beat["_aws"]["Timestamp"] / 1000, UTC)
             for beat in beats
-            if "RunFinished" in beat
+            if "RunFinished" in beat and beat["prong"] == STORES_PRONG
         )

@@ -38,26 +38,32 @@ def test_every_sample_belongs_to_a_function_and_every_function_has_one() -> None
     assert samples == functions
 
 
-def test_eventbridges_minute_makes_the_prong_run(stack: Stack) -> None:
+PRONGS = [
+    ("StoreTransactionsFunction", "store_transactions"),
+    ("ShopifyPurchasesFunction", "shopify_purchases"),
+    ("ShopifyRedemptionsFunction", "shopify_redemptions"),
+]
+
+
+@pytest.mark.parametrize(("output", "name"), PRONGS)
+def test_eventbridges_minute_makes_the_prong_run(stack: Stack, output: str, name: str) -> None:
     wait_until(
-        lambda: (
-            invoke(stack, "StoreTransactionsFunction", sample("store_transactions.schedule"))
-            == {"tick": "ran"}
-        ),
+        lambda: invoke(stack, output, sample(f"{name}.schedule")) == {"tick": "ran"},
         seconds=LEASE_SECONDS,
         what="a run that finds the lease free",
     )
 
 
-def test_the_sampled_tick_is_long_over_and_dropped(stack: Stack) -> None:
-    event = sample("store_transactions.tick")
-    assert invoke(stack, "StoreTransactionsFunction", event) == {"tick": "late"}
+@pytest.mark.parametrize(("output", "name"), PRONGS)
+def test_the_sampled_tick_is_long_over_and_dropped(stack: Stack, output: str, name: str) -> None:
+    assert invoke(stack, output, sample(f"{name}.tick")) == {"tick": "late"}
 
 
-def test_a_tick_that_is_due_now_is_taken(stack: Stack) -> None:
-    event = sample("store_transactions.tick")
+@pytest.mark.parametrize(("output", "name"), PRONGS)
+def test_a_tick_that_is_due_now_is_taken(stack: Stack, output: str, name: str) -> None:
+    event = sample(f"{name}.tick")
     event["Records"][0]["body"] = json.dumps({"due": datetime.now(UTC).isoformat()})
-    assert invoke(stack, "StoreTransactionsFunction", event)["tick"] in {"ran", "held"}
+    assert invoke(stack, output, event)["tick"] in {"ran", "held"}
 
 
 def test_the_sweeps_timer_finds_nothing_to_do_or_does_it(stack: Stack) -> None:
@@ -71,6 +77,8 @@ def test_the_sweeps_timer_finds_nothing_to_do_or_does_it(stack: Stack) -> None:
         ("WriteAirtableFunction", "write_airtable"),
         ("IssueCardsFunction", "issue_cards"),
         ("DeliverToCustomerFunction", "deliver_to_customer.delivery"),
+        ("AdjustBalanceFunction", "adjust_balance"),
+        ("TagOrderFunction", "tag_order"),
     ],
 )
 def test_a_message_about_an_operation_nobody_knows_fails_alone(
@@ -112,7 +120,8 @@ def test_ops_reads_the_deployed_stack(
     assert main(["status", "--stack", stack.sandbox.stack, "--region", "us-east-1"]) == 0
     said = capsys.readouterr().out
     assert "Running since" in said
-    assert "store_transactions: well since" in said
+    for _, prong in PRONGS:
+        assert f"{prong}: well since" in said
 
 
 def test_ops_names_a_stack_that_does_not_exist(
