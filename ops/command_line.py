@@ -19,6 +19,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from giftcards.clients.airtable import Layout, read_schema, resolve_layout
+from giftcards.clients.shopify.searching import unprocessed_orders
 from giftcards.config import Config
 from giftcards.domain.balance import BalanceRow
 from giftcards.domain.creation import CreationRow
@@ -50,6 +51,9 @@ CUSTOMERS_MAIL = {DELIVERY, CONFIRMATION, RESEND}
 # How many hundreds of waiting rows `resume` counts: past them, "or more" says enough.
 PAGES_TO_COUNT = 10
 ROWS_A_PAGE = 100
+
+# The same of fifties of orders.
+PAGES_OF_ORDERS_TO_COUNT = 20
 
 # How many unfinished operations `status` counts, likewise.
 OPERATIONS_TO_COUNT = 100
@@ -105,6 +109,7 @@ def resume(app: Application, options: argparse.Namespace) -> int:
     if layout.has("Balance Checks"):
         rows = airtable.waiting_balance_checks(since=since, most_pages=PAGES_TO_COUNT)
         _say_waiting("balance checks", rows)
+    _say_orders(app)
     if not options.yes and input("Resume? Type yes: ").strip().lower() != "yes":
         _say("Still paused.")
         return 1
@@ -126,6 +131,19 @@ def _say_waiting(name: str, rows: Sequence[RedemptionRow | CreationRow | Balance
     if rows:
         oldest, newest = rows[0].created_at.isoformat(), rows[-1].created_at.isoformat()
         _say(f"          the oldest filed {oldest}, the newest {newest}")
+
+
+def _say_orders(app: Application) -> None:
+    """The web shop's paid orders of our cards that nobody has processed, by their tag."""
+    skus = app.config.gift_card_skus
+    if not skus:
+        _say("          off: our cards in the web shop, because GiftCardSkus is none")
+        return
+    search = unprocessed_orders(skus, tag=app.config.processed_tag, since=app.config.live_from)
+    pages = app.shopify.find_orders(search, most_pages=PAGES_OF_ORDERS_TO_COUNT)
+    found = [len(page) for page in pages]
+    is_all = len(found) < PAGES_OF_ORDERS_TO_COUNT
+    _say(f"Would process {sum(found)}{'' if is_all else ' or more'} paid orders of gift cards")
 
 
 def pause(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -9,6 +10,7 @@ from giftcards.errors import AccessRefused, BaseMismatch
 from giftcards.flows.tick import TickEnd
 from giftcards.wiring import now
 from ops.command_line import main, park_decide, park_list, pause, resume, status
+from sandbox.shopify import CartLine, Pay
 from tests.world import World, running_world
 
 YES = argparse.Namespace(yes=True)
@@ -85,6 +87,42 @@ def test_resume_names_what_is_off_for_want_of_a_table(
     assert "off: selling cards in stores, because the base has no table Creation Requests" in told
     assert "off: balance checks" not in told
     assert "creation requests" not in told
+
+
+def test_resume_counts_the_orders_it_would_process(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    orders = world.shop.orders
+    tagged = orders.place([CartLine("GIFT-CARD-50")], Pay())
+    orders.add_tags(tagged.id, [world.config.processed_tag])
+    orders.place([CartLine("GIFT-CARD-50")])  # not paid yet
+    orders.place([CartLine("THROW-SAND")], Pay())
+    for _ in range(2):
+        orders.place([CartLine("GIFT-CARD-25")], Pay())
+    orders.place([CartLine("GIFT-CARD-25")], Pay(), at=world.config.live_from - timedelta(days=1))
+    world.advance(60)
+
+    assert resume(world.app, YES) == 0
+    assert "Would process 2 paid orders of gift cards" in capsys.readouterr().out
+
+
+def test_resume_names_orders_among_what_is_off(capsys: pytest.CaptureFixture[str]) -> None:
+    with running_world(resumed=False, gift_card_skus=()) as world:
+        assert resume(world.app, YES) == 0
+    said = capsys.readouterr().out
+    assert "off: our cards in the web shop, because GiftCardSkus is none" in said
+    assert "orders" not in said
+
+
+def test_resume_does_not_count_without_end(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ops.command_line.PAGES_OF_ORDERS_TO_COUNT", 1)
+    for _ in range(51):
+        world.shop.orders.place([CartLine("GIFT-CARD-25")], Pay())
+    world.advance(60)
+    assert resume(world.app, YES) == 0
+    assert "Would process 50 or more paid orders" in capsys.readouterr().out
 
 
 def test_pause_holds_new_work_until_it_is_resumed(world: World) -> None:

@@ -67,6 +67,10 @@ REFUSED = {
     "MailFrom": ["Gift cards <gift-cards@example.com>", "gift-cards", "a@b c.example"],
     "Stage": ["Prod", "", "prod/eu", "9lives"],
     "TickOffsetsSeconds": ["", "15;30", "75", "15,"],
+    "GiftCardSkus": ["", "GIFT-25,", 'GIFT"25', "GIFT-*"],
+    "ProcessedTag": ["", "gift cards", "a,b", "gift*"],
+    "OrderProperties": ["Recipient", "[]"],
+    "ShopifyEventBus": ["default", "aws.partner/shopify.com", "aws.partner/example.com/1/x"],
     "SweepSchedule": ["rate(1 minutes)", "rate(0 minutes)", "cron(0 3 * * ? *)", "rate(1 day)"],
 }
 
@@ -77,6 +81,9 @@ ACCEPTED = {
     "KlaviyoUrl": ["http://127.0.0.1:40123", "https://a.klaviyo.com"],
     "AirtableNames": ["{}", '{"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}'],
     "TickOffsetsSeconds": ["15,30,45", "5"],
+    "GiftCardSkus": ["none", "GIFT-25,GIFT 50 (EU)"],
+    "OrderProperties": ["{}", '{"Recipient Email": "to"}'],
+    "ShopifyEventBus": ["", "aws.partner/shopify.com/123456789/my-shop"],
     "SweepSchedule": ["rate(1 minute)", "rate(10 minutes)"],
 }
 
