@@ -1,16 +1,20 @@
-"""Each function's role allows what its work calls.
+"""Each function's role allows what its work calls, and sends to the queues its work sends to.
 
-The embedded AWS enforces no IAM, so a missing action would show in the cloud only.
+The embedded AWS enforces actions, but not of which queue, and only of what its tests live through;
+so a missing permission would show in the cloud only.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.shopify import CartLine, Pay
 from tests.cloudformation import load_template
 from tests.flows.stories import CODE, STORIES, begun
-from tests.template.reading import ROLE, as_list, of_type, statements
-from tests.world import World, running_world
+from tests.flows.test_tag import claim as claim_tag
+from tests.template.reading import ROLE, as_list, attribute_of, of_type, statements
+from tests.world import KeptMoment, World, running_world
 
 # The names IAM has for calls that it names otherwise (Service Authorization Reference).
 IAM_NAMES = {
@@ -18,37 +22,99 @@ IAM_NAMES = {
     "sesv2:SendEmail": {"ses:SendEmail"},
 }
 
+# Whose work each of the world's workers does.
+WORKERS = {
+    "take_tick": "StoreTransactions",
+    "_answer": "AnswerStore",
+    "_write": "WriteAirtable",
+    "_issue": "IssueCards",
+    "_deliver": "DeliverToCustomer",
+    "_tag": "TagOrder",
+    "_sweep": "Sweep",
+}
+
+
+@dataclass
+class Called:
+    """What one function called: IAM's names of the calls, and the queues it sent to."""
+
+    actions: set[str] = field(default_factory=set)
+    queues: set[str] = field(default_factory=set)
+
 
 def test_every_role_allows_what_its_function_calls() -> None:
     called = calls_of_all_stories()
     assert {f"{function}Role" for function in called} == set(of_type(load_template(), ROLE))
-    for function, actions in called.items():
+    for function, calls in called.items():
         role = load_template()["Resources"][f"{function}Role"]["Properties"]
         allowed = {action for one in statements(role) for action in as_list(one["Action"])}
-        assert actions <= allowed, f"{function} may not {sorted(actions - allowed)}"
+        assert calls.actions <= allowed, f"{function} may not {sorted(calls.actions - allowed)}"
+        may_send = queues_it_may_send_to(role)
+        assert calls.queues <= may_send, f"{function} has no {sorted(calls.queues - may_send)}"
 
 
-def calls_of_all_stories() -> dict[str, set[str]]:
-    """IAM's names of all calls to AWS, by the function that made them, in every story."""
-    called: dict[str, set[str]] = defaultdict(set)
+def queues_it_may_send_to(role: dict[str, Any]) -> set[str]:
+    return {
+        attribute_of(resource)
+        for one in statements(role)
+        if "sqs:SendMessage" in as_list(one["Action"])
+        for resource in as_list(one["Resource"])
+    }
+
+
+def calls_of_all_stories() -> dict[str, Called]:
+    """What each function called in all stories."""
+    called: dict[str, Called] = defaultdict(Called)
     for story in STORIES.values():
         with begun(story) as (world, _, start):
             watch(world, called)
-            world.go_back(start)
+            begin_at(world, start, called)
             story.tell(world)
             world.come_to_rest()
-    with running_world() as world:
-        world.shop.issue_card(code=CODE, amount=50)
-        world.ask(Gift_Card_Code=CODE)
-        world.check_balance(CODE)
-        world.sell(Is_Gift=True, Purchaser_Name="Tom", Purchaser_Email="tom@example.com")
-        start = world.keep()
-        watch(world, called)
-        world.serve()
-        for place in range(len(world.effects.seen)):
-            world.go_back(start)
-            die_and_be_swept(world, place)
+    for begin in (file_all_kinds, place_an_order):
+        with running_world() as world:
+            begin(world)
+            start = world.keep()
+            watch(world, called)
+            begin_at(world, start, called)
+            world.serve()
+            world.come_to_rest()
+            for place in range(len(world.effects.seen)):
+                begin_at(world, start, called)
+                die_and_be_swept(world, place)
     return called
+
+
+def file_all_kinds(world: World) -> None:
+    """What a store and a customer can file."""
+    world.shop.issue_card(code=CODE, amount=50)
+    world.ask(Gift_Card_Code=CODE)
+    world.check_balance(CODE)
+    world.sell(Is_Gift=True, Purchaser_Name="Tom", Purchaser_Email="tom@example.com")
+
+
+def place_an_order(world: World) -> None:
+    """An order whose cards are ordered, so that it is to be tagged."""
+    order = world.shop.orders.place([CartLine("GIFT-CARD-50")], Pay())
+    world.app.queues.tag_order(claim_tag(world, order.id))
+
+
+def begin_at(world: World, start: KeptMoment, called: dict[str, Called]) -> None:
+    """Go back, and from there on see which queue each message is sent to."""
+    world.go_back(start)
+    names = {url: name for name, url in world.queue_urls.items()}
+    send = world.sqs.send_message
+
+    def sending(**parameters: Any) -> Any:
+        if at_work:
+            called[at_work[-1]].queues.add(names[parameters["QueueUrl"]])
+        return send(**parameters)
+
+    world.sqs.send_message = sending  # type: ignore[method-assign] - until the world goes back
+
+
+# The functions at work, the last one now.
+at_work: list[str] = []
 
 
 def die_and_be_swept(world: World, place: int) -> None:
@@ -60,30 +126,30 @@ def die_and_be_swept(world: World, place: int) -> None:
     world.drain()
 
 
-def watch(world: World, called: dict[str, set[str]]) -> None:
+def watch(world: World, called: dict[str, Called]) -> None:
     """Note whose work each call belongs to."""
-    names = {
-        "take_tick": "StoreTransactions",
-        "_answer": "AnswerStore",
-        "_write": "WriteAirtable",
-        "_issue": "IssueCards",
-        "_deliver": "DeliverToCustomer",
-        "_sweep": "Sweep",
-    }
-    for method, function in names.items():
-        setattr(world, method, watched(world, getattr(world, method), called[function]))
+    for method, function in WORKERS.items():
+        setattr(world, method, watched(world, getattr(world, method), function, called[function]))
 
 
-def watched(world: World, work: Callable[..., Any], calls: set[str]) -> Callable[..., Any]:
+def watched(
+    world: World, work: Callable[..., Any], function: str, calls: Called
+) -> Callable[..., Any]:
     def watching(*arguments: Any) -> Any:
         began = len(world.effects.seen)
+        at_work.append(function)
         try:
             return work(*arguments)
         finally:
-            for name in world.effects.seen[began:]:
-                service, _, operation = name.partition(" ")
-                if service in {"dynamodb", "sqs", "sesv2", "kms"}:
-                    action = f"{service}:{operation}"
-                    calls.update(IAM_NAMES.get(action, {action}))
+            at_work.pop()
+            calls.actions.update(actions_of(world.effects.seen[began:]))
 
     return watching
+
+
+def actions_of(effects: list[str]) -> Iterator[str]:
+    for name in effects:
+        service, _, operation = name.partition(" ")
+        if service in {"dynamodb", "sqs", "sesv2", "kms"}:
+            action = f"{service}:{operation}"
+            yield from IAM_NAMES.get(action, {action})
