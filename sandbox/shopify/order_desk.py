@@ -336,6 +336,12 @@ class Orders:
             order.is_edited = True
         return order
 
+    def archive(self, order_id: str) -> Order:
+        """Close an order: nothing is left to do for it, and the admin's lists leave it out."""
+        with self._changing(order_id, None) as (order, _):
+            order.is_closed = True
+        return order
+
     def add_tags(self, order_id: str, tags: Sequence[str]) -> Order:
         """Tag an order, as `tagsAdd` does; a tag that differs in capitals only is the same."""
         with self._changing(order_id, None) as (order, _):
@@ -417,6 +423,7 @@ class Orders:
                 skus=frozenset(line.sku for line in order.lines if line.sku is not None),
                 gateways=frozenset(each.gateway for each in order.transactions),
                 is_cancelled=order.cancelled_at is not None,
+                is_closed=order.is_closed,
             )
         )
         self._shop.note_change()

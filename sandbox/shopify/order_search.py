@@ -43,11 +43,16 @@ def _text(stands: Callable[[OrderCandidate], str | None]) -> Callable[[OrderCand
 
 
 def _status(candidate: OrderCandidate, value: str) -> bool:
+    entry = candidate.entry
     match value:
         case "open":
-            return not candidate.entry.is_cancelled
+            return not entry.is_closed and not entry.is_cancelled
+        case "closed":
+            return entry.is_closed
+        case "not_closed":
+            return not entry.is_closed
         case "cancelled":
-            return candidate.entry.is_cancelled
+            return entry.is_cancelled
         case _:
             raise UnsupportedSearch(f"status:{value}")
 

@@ -195,6 +195,7 @@ class OrderIndexEntry:
     skus: frozenset[str]
     gateways: frozenset[str]
     is_cancelled: bool
+    is_closed: bool
 
 
 @dataclass(slots=True)
@@ -222,6 +223,7 @@ class Order:
     cancelled_at: datetime | None = None
     cancel_reason: CancelReason | None = None
     is_edited: bool = False
+    is_closed: bool = False
 
     def line(self, line_id: str) -> LineItem | None:
         """The line with that global id, or None."""

@@ -96,7 +96,7 @@ def test_a_field_that_is_none_is_ignored_with_nothing_but_a_warning(
         "created_at:>'2026-11-23'",
         "risk_level:high",  # a real field, without data here
         "sku:a,b",
-        "status:closed",
+        "status:any",
         "test:maybe",
         "lantern",
     ],
@@ -160,6 +160,16 @@ def test_a_tag_can_stay_invisible_for_an_hour(caller: Caller) -> None:
     assert found(caller, "tag:issued") == ["#1001"]
     caller.clock.advance(1)
     assert found(caller, "tag:issued") == []
+
+
+def test_an_archived_order_is_left_out_only_where_its_status_is_asked_for(caller: Caller) -> None:
+    order = caller.shop.orders.place([FIFTY], Pay())
+    assert found(caller, "status:closed") == []
+    caller.shop.orders.archive(order.id)
+    for search in ("", "status:closed"):
+        assert found(caller, search) == ["#1001"]
+    for search in ("status:open", "status:not_closed", "status:cancelled"):
+        assert found(caller, search) == []
 
 
 def test_an_edit_makes_an_order_findable_by_its_new_sku(caller: Caller) -> None:
