@@ -129,16 +129,11 @@ def deactivate(graphql: GraphQL, card_id: str, *, within_seconds: float) -> Deac
         raise SafeToRepeat(
             f"Nobody knows whether a card was taken out of use: {unknown}"
         ) from unknown
-    payload = replies.part(answer.data, "giftCardDeactivate")
-    refusals = replies.parts(payload, "userErrors")
-    if refusals:
-        code = replies.words_or_none(refusals[0], "code")
-        message = replies.words_or_none(refusals[0], "message")
-        return DeactivateRefused(code or "UNNAMED", message or "")
-    card = replies.card(replies.part(payload, "giftCard"))
-    if card.deactivated_at is None:
-        raise VendorSurprise(f"Shopify took {card.id} out of use, and shows it as in use")
-    return Deactivated(card)
+    try:
+        return _read_deactivated(replies.part(answer.data, "giftCardDeactivate"))
+    except VendorSurprise as surprise:
+        # The next try reads the card first, and sees what came of this one.
+        raise SafeToRepeat(f"The answer about a card cannot be read: {surprise}") from surprise
 
 
 def _input(amount: Money) -> Mapping[str, str]:
@@ -180,6 +175,20 @@ def _read_debit(payload: replies.Json, amount: Money) -> DebitReply:
         raise VendorSurprise(f"Shopify debited {moved} and not {-amount}")
     balance = replies.money(replies.part(made, "giftCard"), "balance")
     return Debited(transaction_id=replies.text(made, "id"), balance_after=balance)
+
+
+def _read_deactivated(payload: replies.Json) -> DeactivateReply:
+    """The third layer of errors, `userErrors`, or the card as it is now."""
+    refusals = replies.parts(payload, "userErrors")
+    if refusals:
+        code = replies.text_or_none(refusals[0], "code")
+        if code is None:
+            raise VendorSurprise("Shopify refused without a code")
+        return DeactivateRefused(code=code, message=replies.text(refusals[0], "message"))
+    card = replies.card(replies.part(payload, "giftCard"))
+    if card.deactivated_at is None:
+        raise VendorSurprise(f"{card.id} reads as in use")
+    return Deactivated(card)
 
 
 def _read_credit(payload: replies.Json, amount: Money) -> CreditReply:

@@ -11,7 +11,7 @@ from giftcards.clients.shopify import replies
 from giftcards.clients.shopify.graphql import GraphQL
 from giftcards.clients.shopify.payments import all_steps, time_of
 from giftcards.domain.orders import Advice, OrderLine, OrderSight, PaymentKind, WebOrder
-from giftcards.errors import SafeToRepeat, Unconfirmed, VendorSurprise
+from giftcards.errors import ConfigurationError, SafeToRepeat, Unconfirmed, VendorSurprise
 
 # As `read_order.graphql` asks for: nearly every order has fewer payments, and each costs a point.
 PAYMENTS_WITH_AN_ORDER = 20
@@ -81,14 +81,20 @@ def read_order(graphql: GraphQL, order_id: str) -> WebOrder | None:
 
 def tag_order(graphql: GraphQL, order_id: str, tag: str, *, within_seconds: float) -> str | None:
     """Tag an order; the words of a refusal, or None when it has the tag now."""
+    if "," in tag:
+        # Shopify would take it for several tags, and the search for this one would never find it.
+        raise ConfigurationError(f"{tag!r} is no tag: a tag must not hold a comma")
     variables = {"id": order_id, "tags": [tag]}
     try:
         with graphql.room_for("tag_order", variables, within_seconds=within_seconds) as room:
             answer = graphql.change("tag_order", variables, room=room)
     except Unconfirmed as unknown:
         raise SafeToRepeat(f"Nobody knows whether an order was tagged: {unknown}") from unknown
-    refusals = replies.parts(replies.part(answer.data, "tagsAdd"), "userErrors")
-    return replies.text(refusals[0], "message") if refusals else None
+    try:
+        refusals = replies.parts(replies.part(answer.data, "tagsAdd"), "userErrors")
+        return replies.text(refusals[0], "message") if refusals else None
+    except VendorSurprise as surprise:
+        raise SafeToRepeat(f"A tag's answer cannot be read: {surprise}") from surprise
 
 
 def _paid_at(graphql: GraphQL, order: replies.Json) -> list[datetime]:
