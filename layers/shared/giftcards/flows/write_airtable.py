@@ -310,6 +310,9 @@ class WriteAirtable:
         stays behind `wanted`, and the message of that move mirrors it once more.
         """
         states = self.cards.mirror_states(dict.fromkeys([*card_ids, *also]))
+        known = {state.card_id for state in states}
+        # A card of which we have noted nothing yet, and that a row is about.
+        states += [MirrorState(one, wanted=0, synced=0) for one in also if one not in known]
         due = [state for state in states if state.is_behind or state.card_id in also]
         if not due:
             return
