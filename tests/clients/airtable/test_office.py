@@ -198,6 +198,16 @@ def test_a_list_that_done_rows_have_filled_is_for_a_person(
     assert len(reconnect().reversals(since=LONG_AGO, most_pages=2)) == 100
 
 
+def test_what_was_given_back_never_stands_before_what_was_not(
+    base: Base, airtable: Airtable
+) -> None:
+    for _ in range(100):
+        redeem(base, Reverse_Amount=2, Reversed=2)
+    row_id = redeem(base, Reverse_Amount=2)
+    rows = airtable.reversals(since=LONG_AGO, most_pages=1)
+    assert [row.id for row in rows] == [row_id]
+
+
 def test_a_text_field_full_of_what_was_given_back_is_for_a_person(
     base: Base, reconnect: Callable[[], Airtable]
 ) -> None:
