@@ -167,7 +167,7 @@ MUTANTS = (
         guard=Guard.DUPLICATES,
         breaks="The SENT mark leaves nothing on the card.",
         file=REDEEM,
-        old="recent=pack_recent(recent),",
+        old="recent=pack_recent([*others, remembered]),",
         new="recent=[],",
         tests=named(
             "flows/test_outcomes.py",

@@ -4,20 +4,19 @@ from mutants.mutant import Guard, Mutant, named
 
 JOURNAL = "layers/shared/giftcards/store/journal.py"
 REDEEM = "layers/shared/giftcards/flows/redeem.py"
+MONEY_MOVES = "layers/shared/giftcards/flows/money_moves.py"
 SHOPIFY = "layers/shared/giftcards/clients/shopify/client.py"
 
 
 LOOK = """\
-        looked_at = self.clock()
-        movement = self.shopify.find_movement(
+        found = self.moves.find_out(operation, card_id=charge.card_id, amount=charge.amount)
 """
 BALANCE_AND_LOOK = """\
         card = self.shopify.read_card(charge.card_id)
         refusal = self._judge(card, charge.amount)
         if refusal is not None:
             return self._commit(operation, charge, refusal)
-        looked_at = self.clock()
-        movement = self.shopify.find_movement(
+        found = self.moves.find_out(operation, card_id=charge.card_id, amount=charge.amount)
 """
 
 CONDITION = 'condition = "#state = :judged_in AND attribute_not_exists(#result)"'
@@ -209,8 +208,8 @@ MUTANTS = (
         name="settling-not-waited-for",
         guard=Guard.SETTLING,
         breaks="The first look that finds no debit means not charged.",
-        file=REDEEM,
-        old="timedelta(seconds=self.rules.settling_seconds)",
+        file=MONEY_MOVES,
+        old="timedelta(seconds=self.settling_seconds)",
         new="timedelta(0)",
         tests=named(
             "flows/test_lost_replies.py",
@@ -222,7 +221,7 @@ MUTANTS = (
         name="settling-counted-from-the-end-of-the-look",
         guard=Guard.SETTLING,
         breaks="A look that began within the settling time and ended after it means not charged.",
-        file=REDEEM,
+        file=MONEY_MOVES,
         old="if looked_at < operation.sent_at",
         new="if self.clock() < operation.sent_at",
         tests=named(
@@ -235,7 +234,10 @@ MUTANTS = (
         breaks="After the settling time the debit is sent a second time.",
         file=REDEEM,
         old="return self._commit(operation, charge, Outcome.NOT_CHARGED)",
-        new=("self.journal.take_back_sent(operation, due_at=looked_at)\n        return operation"),
+        new=(
+            "self.journal.take_back_sent(operation, due_at=self.clock())\n"
+            "                return operation"
+        ),
         tests=(
             *named(
                 "flows/test_lost_replies.py", "test_a_debit_that_never_ran_is_not_charged_for_ever"

@@ -5,6 +5,7 @@ from mutants.mutant import Guard, Mutant, named
 CARDS = "layers/shared/giftcards/store/cards.py"
 JOURNAL = "layers/shared/giftcards/store/journal.py"
 LEASES = "layers/shared/giftcards/store/leases.py"
+MONEY_MOVES = "layers/shared/giftcards/flows/money_moves.py"
 REDEEM = "layers/shared/giftcards/flows/redeem.py"
 
 LOCK_OF_MARK = '"#lease_owner = :owner AND #lease_fence = :fence AND #lease_until > :now"'
@@ -163,7 +164,7 @@ MUTANTS = (
         name="fence-of-anothers-mark",
         guard=Guard.FENCE,
         breaks="A worker that finds the operation SENT by another one sends as well.",
-        file=REDEEM,
+        file=MONEY_MOVES,
         old="if sent.state is not State.SENT or sent.sent_by != lock.owner:",
         new="if sent.state is not State.SENT:",
         tests=named(

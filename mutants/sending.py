@@ -4,26 +4,24 @@ from mutants.mutant import Guard, Mutant, named
 
 GRAPHQL = "layers/shared/giftcards/clients/shopify/graphql.py"
 JOURNAL = "layers/shared/giftcards/store/journal.py"
+MONEY_MOVES = "layers/shared/giftcards/flows/money_moves.py"
 REDEEM = "layers/shared/giftcards/flows/redeem.py"
 SENDING = "layers/shared/giftcards/clients/sending.py"
 
 
 MARK_AND_CALL = """\
-        sent = self._mark_sent(operation, [*others, remembered], lock=lock, deadline=deadline)
+        sent = self._mark_sent(operation, amount, recent, lock=lock, deadline=deadline)
         if sent.state is not State.SENT or sent.sent_by != lock.owner:
-            return sent  # too late for this run, or somebody else has moved it
+            return sent, None  # too late for this run, or somebody else has moved it
         try:
-            reply = self.shopify.debit(
-                charge.card_id, amount=charge.amount, reference=operation.key, room=room
-            )
+            return sent, call()
 """
 CALL_AND_MARK = """\
         sent = operation
         try:
-            reply = self.shopify.debit(
-                charge.card_id, amount=charge.amount, reference=operation.key, room=room
-            )
-            sent = self._mark_sent(operation, [*others, remembered], lock=lock, deadline=deadline)
+            reply = call()
+            sent = self._mark_sent(operation, amount, recent, lock=lock, deadline=deadline)
+            return sent, reply
 """
 
 MUTANTS = (
@@ -31,7 +29,7 @@ MUTANTS = (
         name="sent-after-the-call",
         guard=Guard.SENT,
         breaks="SENT is marked after the call.",
-        file=REDEEM,
+        file=MONEY_MOVES,
         old=MARK_AND_CALL,
         new=CALL_AND_MARK,
         tests=(
@@ -79,7 +77,7 @@ MUTANTS = (
         name="sent-taken-back-unconfirmed",
         guard=Guard.SENT,
         breaks="The mark is taken back although the debit may have been applied.",
-        file=REDEEM,
+        file=MONEY_MOVES,
         old="except (NotSent, AccessRefused):",
         new="except (NotSent, AccessRefused, Unconfirmed):",
         tests=(
@@ -94,10 +92,10 @@ MUTANTS = (
         name="sent-not-taken-back",
         guard=Guard.SENT,
         breaks="The mark stays although Shopify said that the debit did not run.",
-        file=REDEEM,
+        file=MONEY_MOVES,
         old=(
             "            self.journal.take_back_sent("
-            "sent, due_at=self._look_again_at(self.clock()))\n            raise"
+            "sent, due_at=self.look_again_at(self.clock()))\n            raise"
         ),
         new="            raise",
         tests=named(
@@ -109,7 +107,7 @@ MUTANTS = (
         guard=Guard.SENT,
         breaks="A debit without an answer counts as not charged.",
         file=REDEEM,
-        old="            return sent  # it may have been applied: the next look asks Shopify",
+        old="            return sent  # not sent, or nobody knows: the next look finds out",
         new="            return self._commit(sent, charge, Outcome.NOT_CHARGED)",
         tests=named(
             "flows/test_lost_replies.py",
@@ -181,7 +179,7 @@ MUTANTS = (
         name="deadline-not-checked-before-the-mark",
         guard=Guard.DEADLINE,
         breaks="SENT is marked when it is too late to send.",
-        file=REDEEM,
+        file=MONEY_MOVES,
         old="        if now >= latest:\n            return operation\n",
         new="",
         tests=named("flows/test_guards.py", "test_what_is_too_late_is_not_even_marked"),
@@ -190,7 +188,7 @@ MUTANTS = (
         name="deadline-not-checked-after-the-mark",
         guard=Guard.DEADLINE,
         breaks="The debit is sent although the mark took until it was too late.",
-        file=REDEEM,
+        file=MONEY_MOVES,
         old="if self.clock() >= latest:  # the mark itself may have taken long",
         new="if now >= latest:",
         tests=named("flows/test_guards.py", "test_a_mark_that_took_long_is_taken_back"),
@@ -199,8 +197,8 @@ MUTANTS = (
         name="deadline-without-reserve",
         guard=Guard.DEADLINE,
         breaks="No time is kept for the reply to come.",
-        file=REDEEM,
-        old="reserve = timedelta(seconds=self.rules.http_timeout_seconds + CLOCK_SKEW_SECONDS)",
+        file=MONEY_MOVES,
+        old="reserve = timedelta(seconds=self.http_timeout_seconds + CLOCK_SKEW_SECONDS)",
         new="reserve = timedelta(0)",
         tests=named(
             "flows/test_guards.py",
@@ -212,7 +210,7 @@ MUTANTS = (
         name="deadline-of-the-lock-forgotten",
         guard=Guard.DEADLINE,
         breaks="Only the function's end counts, not the end of the card's lock.",
-        file=REDEEM,
+        file=MONEY_MOVES,
         old="return min(lock.until - reserve, deadline - reserve)",
         new="return deadline - reserve",
         tests=named(
@@ -223,7 +221,7 @@ MUTANTS = (
         name="deadline-of-the-function-forgotten",
         guard=Guard.DEADLINE,
         breaks="Only the end of the card's lock counts, not the function's end.",
-        file=REDEEM,
+        file=MONEY_MOVES,
         old="return min(lock.until - reserve, deadline - reserve)",
         new="return lock.until - reserve",
         tests=named("flows/test_guards.py", "test_what_is_too_late_is_not_even_marked"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from giftcards.flows.redeem import CLOCK_SKEW_SECONDS
+from giftcards.flows.money_moves import CLOCK_SKEW_SECONDS
 from giftcards.store.queues import (
     ADJUST_GROUP,
     ADJUST_RETRY_SECONDS,

@@ -54,6 +54,7 @@ from giftcards.flows.digest import Digest
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.issue import IssueCards
 from giftcards.flows.look_up import LookUp
+from giftcards.flows.money_moves import MoneyMoves
 from giftcards.flows.note_bounce import NoteBounce
 from giftcards.flows.park import Park
 from giftcards.flows.redeem import Redeem, Rules
@@ -323,6 +324,7 @@ class Application:
             misses=Misses(self.table, window=timedelta(seconds=self.config.misses_seconds)),
             follow_up=self.follow_up,
             look_up=self.look_up(self.shopify),
+            moves=self.money_moves(self.shopify),
             facts=self.facts,
             clock=self.clock,
             rules=Rules(
@@ -332,9 +334,17 @@ class Application:
                 duplicate_seconds=self.config.duplicate_seconds,
                 look_again_seconds=self.config.look_again_seconds,
                 most_misses=self.config.most_misses,
-                http_timeout_seconds=self.config.http_timeout_seconds,
-                settling_seconds=self.config.settling_seconds,
             ),
+        )
+
+    def money_moves(self, shopify: Shopify) -> MoneyMoves:
+        """What sends debits and credits."""
+        return MoneyMoves(
+            shopify=shopify,
+            journal=self.journal,
+            clock=self.clock,
+            http_timeout_seconds=self.config.http_timeout_seconds,
+            settling_seconds=self.config.settling_seconds,
         )
 
     def look_up(self, shopify: Shopify) -> LookUp:

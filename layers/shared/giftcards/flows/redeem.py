@@ -6,13 +6,9 @@
             receipt, sync
 
 Whatever stops a worker between two of these steps, the next look at the operation goes on from what
-the journal says. The one step that cannot be repeated is the debit. So after the SENT mark nobody
-sends again: we ask Shopify for a transaction with our reference and amount, and when none has
-turned up after the settling time, the answer is "not charged", for ever. Only where Shopify said
-that the debit did not run is the mark taken back.
-
-Shopify answers only so fast. Where a debit has to wait for its turn, it does so before the mark:
-after it, nothing stands between the last look at the clock and the call.
+the journal says. The one step that cannot be repeated is the debit (`money_moves`). After the SENT
+mark nobody sends it again: we ask Shopify for a transaction with our reference and amount, and when
+none has turned up after the settling time, the answer is "not charged", for ever.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +25,7 @@ from giftcards.domain.cards import (
     DebitRefused,
     DebitReply,
     InsufficientFunds,
+    Movement,
     ShopFacts,
 )
 from giftcards.domain.codes import UNREADABLE_CODE, Code, FormatIncorrect, clean, mask
@@ -41,9 +38,10 @@ from giftcards.domain.duplicates import (
 from giftcards.domain.hiding import hide_codes
 from giftcards.domain.money import Money, MoneyError, read_amount
 from giftcards.domain.outcomes import Outcome, RedemptionRow, Store, explain
-from giftcards.errors import AccessRefused, GiftCardError, NeedsAPerson, NotSent, Unconfirmed
+from giftcards.errors import GiftCardError, NeedsAPerson
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.look_up import LookUp, codes_to_try
+from giftcards.flows.money_moves import MoneyMoves, Unfound
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.cards import Cards, lock_key, pack_recent, recent_of
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
@@ -67,13 +65,6 @@ TOO_MANY_MISSES = (
 
 # A name longer than this is a text pasted into the wrong cell; the journal's item has its limit.
 LONGEST_NAME = 200
-
-# When somebody looks at an operation again that nobody finished: after every worker that may have
-# begun it is dead (its lease is over), so that the second look finds facts, not a race.
-LOOK_AGAIN_SECONDS = 10
-
-# Clocks of two machines in one AWS region differ by milliseconds; a second is generous.
-CLOCK_SKEW_SECONDS = 1
 
 
 def operation_key(row_id: str) -> str:
@@ -175,8 +166,6 @@ class Rules:
     duplicate_seconds: int
     look_again_seconds: int
     most_misses: int
-    http_timeout_seconds: int
-    settling_seconds: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +179,7 @@ class Redeem:
     misses: Misses
     follow_up: FollowUp
     look_up: LookUp
+    moves: MoneyMoves
     facts: ShopFacts
     clock: Callable[[], datetime]
     rules: Rules
@@ -234,7 +224,7 @@ class Redeem:
             kind=KIND,
             snapshot=replace(asked, card_id=found.card_id, last4=found.last4).pack(),
             now=now,
-            due_at=self._look_again_at(now),
+            due_at=self.moves.look_again_at(now),
         )
         return self.finish(operation, deadline=deadline)
 
@@ -258,7 +248,7 @@ class Redeem:
     def release(self, operation: Operation, *, deadline: datetime) -> Operation:
         """The office has approved a row whose claim was held: go on with it."""
         now = self.clock()
-        released = self.journal.release(operation, due_at=self._look_again_at(now))
+        released = self.journal.release(operation, due_at=self.moves.look_again_at(now))
         return self.finish(released, deadline=deadline)
 
     def decide(self, operation: Operation, *, charged: bool, by: str) -> Operation:
@@ -310,8 +300,8 @@ class Redeem:
         earlier = self._find_earlier(operation, charge, recent)
         if earlier is not None:
             return self._refuse_duplicate(operation, charge, earlier, recent, lock=lock)
-        time_left = (self._latest_send(lock, deadline) - self.clock()).total_seconds()
-        with self.shopify.room_to_debit(within_seconds=max(0.0, time_left)) as room:
+        time_left = self.moves.seconds_to_send(lock=lock, deadline=deadline)
+        with self.shopify.room_to_debit(within_seconds=time_left) as room:
             return self._send(operation, charge, recent, room, lock=lock, deadline=deadline)
 
     def _send(
@@ -326,46 +316,19 @@ class Redeem:
     ) -> Operation:
         others = [one for one in recent if one.operation != operation.key]
         remembered = charge.remembered(operation, self.clock(), was_refused=False)
-        sent = self._mark_sent(operation, [*others, remembered], lock=lock, deadline=deadline)
-        if sent.state is not State.SENT or sent.sent_by != lock.owner:
-            return sent  # too late for this run, or somebody else has moved it
-        try:
-            reply = self.shopify.debit(
-                charge.card_id, amount=charge.amount, reference=operation.key, room=room
-            )
-        except (NotSent, AccessRefused):
-            self.journal.take_back_sent(sent, due_at=self._look_again_at(self.clock()))
-            raise
-        except Unconfirmed:
-            return sent  # it may have been applied: the next look asks Shopify
-        return self._commit_reply(sent, charge, reply)
-
-    def _mark_sent(
-        self,
-        operation: Operation,
-        recent: Sequence[RecentRedemption],
-        *,
-        lock: Lease,
-        deadline: datetime,
-    ) -> Operation:
-        """Mark the operation SENT if there is time to send; return it as it stands then."""
-        latest = self._latest_send(lock, deadline)
-        now = self.clock()
-        if now >= latest:
-            return operation
-        sent = self.journal.mark_sent(
+        sent, reply = self.moves.send(
             operation,
+            lambda: self.shopify.debit(
+                charge.card_id, amount=charge.amount, reference=operation.key, room=room
+            ),
+            amount=charge.amount,
+            recent=pack_recent([*others, remembered]),
             lock=lock,
-            recent=pack_recent(recent),
-            now=now,
-            due_at=self._look_again_at(now),
+            deadline=deadline,
         )
-        if sent is None:
-            return self.journal.load(operation.key) or operation
-        if self.clock() >= latest:  # the mark itself may have taken long
-            self.journal.take_back_sent(sent, due_at=self.clock())
-            return operation
-        return sent
+        if reply is None:
+            return sent  # not sent, or nobody knows: the next look finds out
+        return self._commit_reply(sent, charge, reply)
 
     def _commit_reply(self, sent: Operation, charge: Charge, reply: DebitReply) -> Operation:
         match reply:
@@ -408,33 +371,25 @@ class Redeem:
             return None
 
     def _find_out(self, operation: Operation) -> Operation:
-        """A debit may have been sent and nobody heard the answer: look for it at Shopify.
-
-        The look counts as "not there" only if it began after the settling time.
-        """
+        """A debit may have been sent and nobody heard the answer: look for it at Shopify."""
         charge = Charge.of(operation)
-        if operation.sent_at is None:
-            raise AssertionError(f"{operation.key} is SENT without a time")
-        looked_at = self.clock()
-        movement = self.shopify.find_movement(
-            charge.card_id,
-            reference=operation.key,
-            amount=charge.amount,
-            since=operation.sent_at,
-        )
-        if movement is not None:
-            card = self._read_if_possible(charge.card_id)
-            return self._commit(
-                operation,
-                charge,
-                Outcome.REDEEMED,
-                balance=None if card is None else card.balance,
-                transaction_id=movement.id,
-            )
-        if looked_at < operation.sent_at + timedelta(seconds=self.rules.settling_seconds):
-            self.journal.postpone(operation, due_at=self._look_again_at(looked_at))
-            return operation
-        return self._commit(operation, charge, Outcome.NOT_CHARGED)
+        found = self.moves.find_out(operation, card_id=charge.card_id, amount=charge.amount)
+        match found:
+            case Movement():
+                card = self._read_if_possible(charge.card_id)
+                return self._commit(
+                    operation,
+                    charge,
+                    Outcome.REDEEMED,
+                    balance=None if card is None else card.balance,
+                    transaction_id=found.id,
+                )
+            case Unfound.NOT_YET:
+                return operation
+            case Unfound.NOT_THERE:
+                return self._commit(operation, charge, Outcome.NOT_CHARGED)
+            case _:
+                assert_never(found)
 
     def _judge(self, card: Card | None, amount: Money) -> Outcome | None:
         since = None if self.rules.accept_historical else self.rules.live_from
@@ -536,7 +491,7 @@ class Redeem:
             kind=HELD_KIND,
             snapshot=asked.pack(),
             result=result,
-            due_at=self._look_again_at(now),
+            due_at=self.moves.look_again_at(now),
         )
         if held.state is State.COMMITTED:
             self.follow_up.hand_over(held)
@@ -551,7 +506,7 @@ class Redeem:
             kind=KIND,
             snapshot=asked.pack(),
             result=self._result(key, asked, outcome, now=now, reason=reason),
-            due_at=self._look_again_at(now),
+            due_at=self.moves.look_again_at(now),
         )
         if operation.state is State.COMMITTED:
             self.follow_up.hand_over(operation)
@@ -577,7 +532,7 @@ class Redeem:
             transaction_id=transaction_id,
             reason=reason,
         )
-        return self.journal.commit(operation, result, due_at=self._look_again_at(now))
+        return self.journal.commit(operation, result, due_at=self.moves.look_again_at(now))
 
     def _result(
         self,
@@ -633,14 +588,6 @@ class Redeem:
             moved_card=asked.card_id,
             moved=-asked.amount if outcome.is_success and asked.amount is not None else None,
         )
-
-    def _latest_send(self, lock: Lease, deadline: datetime) -> datetime:
-        """The last moment to send a debit: its reply must come while lock and function live."""
-        reserve = timedelta(seconds=self.rules.http_timeout_seconds + CLOCK_SKEW_SECONDS)
-        return min(lock.until - reserve, deadline - reserve)
-
-    def _look_again_at(self, now: datetime) -> datetime:
-        return now + timedelta(seconds=LOOK_AGAIN_SECONDS)
 
     def _today(self) -> date:
         return self.clock().astimezone(ZoneInfo(self.facts.time_zone)).date()

@@ -131,6 +131,10 @@ class Operation:
     `retrials` how often a person had one tried anew. `progress` counts a sale's cards. A card's
     code is worked out from the key of the operation, `counter` (how many of its codes were found to
     be foreign cards') and the secret key named by `key_version`.
+
+    `sent_amount` is what was sent with the SENT mark. `may_send_again` says that a person had it
+    tried again after it had been parked SENT. Of a redemption, `reversal` is the last operation
+    that gives back what it took, and `given_back` how much was, in minor units.
     """
 
     key: str
@@ -140,6 +144,10 @@ class Operation:
     snapshot: Mapping[str, Any]
     sent_at: datetime | None = None
     sent_by: str | None = None
+    sent_amount: Money | None = None
+    may_send_again: bool = False
+    reversal: str | None = None
+    given_back: int = 0
     result: Result | None = None
     answered_at: datetime | None = None
     settled_at: datetime | None = None
@@ -270,8 +278,9 @@ class Journal:
         recent: Sequence[Item],
         now: datetime,
         due_at: datetime,
+        amount: Money | None = None,
     ) -> Operation | None:
-        """Note that a debit may be at Shopify from now on; `None` where we may not send it.
+        """Note that `amount` may be at Shopify from now on; `None` where we may not send it.
 
         One transaction: the operation is CLAIMED, and the card's lock is ours (owner and fence) and
         lasts. `None` means that somebody else moved the operation or holds the card: look again.
@@ -281,7 +290,8 @@ class Journal:
         marked = self._table.update_together(
             Change(
                 key,
-                "SET #state = :sent, #sent_at = :now, #sent_by = :me, #due_at = :due",
+                "SET #state = :sent, #sent_at = :now, #sent_by = :me, #due_at = :due,"
+                " #sent_amount = :amount REMOVE #send_again",
                 condition="#state = :claimed",
                 values={
                     "sent": State.SENT,
@@ -289,6 +299,7 @@ class Journal:
                     "now": pack_moment(now),
                     "me": lock.owner,
                     "due": _due(due_at),
+                    "amount": pack_money(amount),
                 },
             ),
             Change(
@@ -305,7 +316,14 @@ class Journal:
         )
         if marked:
             sent_at = unpack_moment(pack_moment(now))  # to the millisecond, as the item has it
-            return replace(operation, state=State.SENT, sent_at=sent_at, sent_by=lock.owner)
+            return replace(
+                operation,
+                state=State.SENT,
+                sent_at=sent_at,
+                sent_by=lock.owner,
+                sent_amount=amount,
+                may_send_again=False,
+            )
         # A "no" may be the echo of our own first try whose reply was lost: the item tells.
         standing = self._table.get(key)
         if standing is None or standing["state"] != State.SENT:
@@ -330,12 +348,72 @@ class Journal:
         )
         return item is not None
 
-    def commit(self, operation: Operation, result: Result, *, due_at: datetime) -> Operation:
+    def take_back_unfound(self, operation: Operation, *, due_at: datetime) -> bool:
+        """Back to CLAIMED, where a person had it tried again and it was looked for in vain.
+
+        Condition: the SENT mark is the one that was looked for, and the person's word stands. It
+        is good for one more sending.
+        """
+        item = self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #state = :claimed, #due_at = :due REMOVE #sent_at, #sent_by, #send_again",
+            condition="#state = :sent AND #sent_by = :mark AND #send_again = :true",
+            values={
+                "claimed": State.CLAIMED,
+                "sent": State.SENT,
+                "mark": operation.sent_by,
+                "true": True,
+                "due": _due(due_at),
+            },
+        )
+        return item is not None
+
+    def reversal_begun(self, redemption: Operation, *, by: str) -> Change:
+        """The redemption's part in claiming the operation `by`, which gives back more of it.
+
+        Condition: it is as it was judged. No other operation was begun for it since, and nothing
+        more was given back.
+        """
+        condition = (
+            "attribute_not_exists(#reversal)"
+            if redemption.reversal is None
+            else "#reversal = :last"
+        )
+        last = {} if redemption.reversal is None else {"last": redemption.reversal}
+        return Change(
+            OPERATION_PREFIX + redemption.key,
+            "SET #reversal = :by",
+            condition=f"{condition} AND {_given_back(redemption.given_back)}",
+            values={"by": by, "before": redemption.given_back} | last,
+        )
+
+    def reversal_done(self, redemption_key: str, *, by: str, before: int, after: int) -> Change:
+        """The redemption's part in committing that the operation `by` gave back some of it.
+
+        `before` and `after` are what was given back in all, in minor units. Condition: it was
+        `before`, and `by` is the operation that was begun last.
+        """
+        return Change(
+            OPERATION_PREFIX + redemption_key,
+            "SET #given_back = :after",
+            condition=f"#reversal = :by AND {_given_back(before)}",
+            values={"by": by, "before": before, "after": after},
+        )
+
+    def commit(
+        self,
+        operation: Operation,
+        result: Result,
+        *,
+        due_at: datetime,
+        also: Sequence[Change] = (),
+    ) -> Operation:
         """Make the outcome final together with all that follows; return the operation that stands.
 
         Condition: the operation is in the state in which the result was judged, with the same SENT
         mark. Where it is not, somebody else was first or has to finish it, and his version is
-        returned: look at its `result`.
+        returned: look at its `result`. `also` are changes made at the same moment; raises
+        `JournalConflict` where one of these is refused.
         """
         condition = "#state = :judged_in AND attribute_not_exists(#result)"
         values: dict[str, Any] = {
@@ -348,13 +426,19 @@ class Journal:
         if operation.sent_by is not None:
             condition += " AND #sent_by = :sent_by"
             values["sent_by"] = operation.sent_by
-        item = self._table.update(
-            OPERATION_PREFIX + operation.key,
-            "SET #state = :committed, #result = :result, #queue = :open, #due_at = :due",
-            condition=condition,
-            values=values,
-        )
-        return self._standing(operation.key, item)
+        change = "SET #state = :committed, #result = :result, #queue = :open, #due_at = :due"
+        key = OPERATION_PREFIX + operation.key
+        if not also:
+            item = self._table.update(key, change, condition=condition, values=values)
+            return self._standing(operation.key, item)
+        is_done = self._table.update_together(Change(key, change, condition, values), *also)
+        standing = self._standing(operation.key, None)
+        has_moved = standing.state is not operation.state or standing.sent_by != operation.sent_by
+        if not is_done and not has_moved:
+            raise JournalConflict(
+                f"{operation.key} cannot be finished: what it builds on is not as it was judged"
+            )
+        return standing
 
     def settle(self, operation: Operation, *, now: datetime) -> None:
         """Note that everything that follows was handed over.
@@ -515,16 +599,19 @@ class Journal:
     def unpark(self, operation: Operation, *, due_at: datetime) -> Operation:
         """A person has decided to have it tried again: it goes on where it was parked.
 
-        Condition: PARKED. Its failures are counted anew.
+        Condition: PARKED. Its failures are counted anew. What was parked SENT may be sent again,
+        once, if its kind allows that and it is looked for in vain.
         """
         item = self._table.update(
             OPERATION_PREFIX + operation.key,
-            "SET #state = :before, #queue = :open, #due_at = :due ADD #retrials :one"
+            "SET #state = :before, #queue = :open, #due_at = :due, #send_again = :again"
+            " ADD #retrials :one"
             " REMOVE #failures, #tries, #next_try_at, #parked_in, #parked_because",
             condition="#state = :parked",
             values={
                 "one": 1,
                 "before": operation.parked_in,
+                "again": operation.parked_in is State.SENT,
                 "parked": State.PARKED,
                 "open": OPEN_QUEUE,
                 "due": _due(due_at),
@@ -548,6 +635,15 @@ class Journal:
             condition="attribute_exists(#key)",
             values={"now": pack_moment(now)},
         )
+
+
+def _given_back(minor: int) -> str:
+    """The condition that so much of a redemption was given back, `minor` being `:before`."""
+    return (
+        "#given_back = :before"
+        if minor
+        else "(attribute_not_exists(#given_back) OR #given_back = :before)"
+    )
 
 
 def _due(moment: datetime) -> int:
@@ -576,6 +672,10 @@ def _unpack(item: Item) -> Operation:
         snapshot=item["snapshot"],
         sent_at=sent_at,
         sent_by=item.get("sent_by"),
+        sent_amount=unpack_money(item.get("sent_amount")),
+        may_send_again=item.get("send_again", False),
+        reversal=item.get("reversal"),
+        given_back=int(item.get("given_back", 0)),
         result=_unpack_result(item["result"]) if "result" in item else None,
         answered_at=answered_at,
         settled_at=settled_at,
