@@ -4,7 +4,9 @@
     ops resume --stack universal-gift-cards        shows what it would process, then asks
     ops pause  --stack universal-gift-cards        no new debit from the next tick on
     ops park list   --stack universal-gift-cards   what only a person can finish, and why
-    ops park decide KEY retry|charged|not-charged --stack universal-gift-cards
+    ops park decide KEY retry|charged|not-charged|credited|not-credited --stack universal-gift-cards
+    ops freeze CARD --because TEXT --stack universal-gift-cards    refused in stores until released
+    ops unfreeze CARD --because TEXT --stack universal-gift-cards
     ops setup klaviyo --stack universal-gift-cards  the customers' mails; run it after each update
 
 Exit code 0: done. 1: something has to be mended first; the message says what. 2: wrong usage.
@@ -25,6 +27,8 @@ from giftcards.domain.balance import BalanceRow
 from giftcards.domain.creation import CreationRow
 from giftcards.domain.outcomes import RedemptionRow
 from giftcards.errors import GiftCardError
+from giftcards.flows.freeze import global_id
+from giftcards.flows.kinds import RETURN, REVERSAL
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key
 from giftcards.flows.sale import CONFIRMATION, DELIVERY, RESEND, SALE, Sale
@@ -44,6 +48,14 @@ from ops.setup_klaviyo import CHECKLIST, branches, introduce_metrics, upload_tem
 from ops.workers import describe_workers
 
 PRONGS = (STORES_PRONG, PURCHASES_PRONG, REDEMPTIONS_PRONG)
+
+# How a person decides what is parked, by its kind: the money moved, or it did not.
+DECISIONS = {
+    REDEMPTION: ("charged", "not-charged"),
+    REVERSAL: ("credited", "not-credited"),
+    RETURN: ("charged", "not-charged"),
+}
+FATES = tuple(dict.fromkeys(word for words in DECISIONS.values() for word in words))
 
 # What a customer is mailed through Klaviyo.
 CUSTOMERS_MAIL = {DELIVERY, CONFIRMATION, RESEND}
@@ -220,9 +232,12 @@ def park_list(app: Application, options: argparse.Namespace) -> int:  # noqa: AR
 
 
 def park_decide(app: Application, options: argparse.Namespace) -> int:
-    """Finish what is parked: try it again, or say what Shopify's card page shows of its debit.
+    """Finish what is parked: try it again, or say what Shopify's card page shows of its money.
 
-    A card that could not be made, a mail that could not be sent and a row can only be tried again.
+    `charged` and `not-charged` are for a redemption and for what is taken off a returned card,
+    `credited` and `not-credited` for what the office gives back. What may have moved money is
+    looked for once more before `retry` sends it again; a redemption never is. A card that could not
+    be made, a mail that could not be sent and a row can only be tried again.
     """
     key, decision = str(options.key), str(options.decision)
     if key.startswith(ROW_PREFIX):
@@ -245,19 +260,54 @@ def _decide(app: Application, operation: Operation, decision: str) -> int:
         app.journal.unpark(operation, due_at=app.clock())
         _say("The next sweep tries it again.")
         return 0
-    if operation.kind != REDEMPTION:
+    words = DECISIONS.get(operation.kind)
+    if words is None:
         _say(
-            f"{key} charges no card, so only a redemption can be decided as charged or not: mend"
+            f"{key} charges no card, so it cannot be decided whether it was charged: mend"
             " what `ops park list` names, then `retry`. Each card is made once and each mail sent"
             " once, however often it is tried.",
             to_error=True,
         )
         return 1
-    charged = decision == "charged"
-    decided = app.redeem().decide(operation, charged=charged, by=getpass.getuser())
+    if decision not in words:
+        _say(f"{key} is decided as {words[0]}, {words[1]} or retry.", to_error=True)
+        return 1
+    has_moved, by = decision == words[0], getpass.getuser()
+    if operation.kind == REDEMPTION:
+        decided = app.redeem().decide(operation, charged=has_moved, by=by)
+    else:
+        decided = app.adjust_balance().decide(operation, moved=has_moved, by=by)
     outcome = "nothing yet" if decided.result is None else decided.result.outcome
-    _say(f"{key} is {outcome} now; the store is told.")
+    _say(f"{key} is {outcome} now; whoever has to know is told.")
     return 0
+
+
+def freeze(app: Application, options: argparse.Namespace) -> int:
+    """Let no store take a card until it is released. The web shop still does.
+
+    For a chargeback or a theft. Only deactivating the card at Shopify stops the web shop, too, and
+    that cannot be undone.
+    """
+    card_id = global_id(str(options.card))
+    stands = app.freeze().freeze(card_id, by=_me(), because=str(options.because))
+    _say(f"{card_id} is frozen since {stands.at.isoformat()}, by {stands.by}: {stands.because}")
+    return 0
+
+
+def unfreeze(app: Application, options: argparse.Namespace) -> int:
+    """Let stores take a frozen card again."""
+    card_id = global_id(str(options.card))
+    stands = app.freeze().release(card_id, by=_me(), because=str(options.because))
+    if stands is None:
+        _say(f"{card_id} was never frozen.", to_error=True)
+        return 1
+    _say(f"{card_id} is free since {stands.at.isoformat()}, by {stands.by}: {stands.because}")
+    return 0
+
+
+def _me() -> str:
+    """Who gives the command, as receipts name him."""
+    return f"{getpass.getuser()}, by ops"
 
 
 def _parked_rows(app: Application) -> list[str]:
@@ -320,6 +370,8 @@ def _parser() -> argparse.ArgumentParser:
         (commands, "status", status),
         (commands, "resume", resume),
         (commands, "pause", pause),
+        (commands, "freeze", freeze),
+        (commands, "unfreeze", unfreeze),
         (parked, "list", park_list),
         (parked, "decide", park_decide),
         (vendors, "klaviyo", setup_klaviyo),
@@ -332,7 +384,10 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--profile", help="AWS profile, if not your default one")
         if command is park_decide:
             sub.add_argument("key", help="as `ops park list` shows it")
-            sub.add_argument("decision", choices=["retry", "charged", "not-charged"])
+            sub.add_argument("decision", choices=["retry", *FATES])
+        if command in {freeze, unfreeze}:
+            sub.add_argument("card", help="Shopify's number of the card, or its Shopify ID")
+            sub.add_argument("--because", default="", help="why: its receipt says so")
         if command is resume:
             sub.add_argument("--yes", action="store_true", help="do not ask, resume")
     return parser

@@ -307,6 +307,7 @@ class World:
             ("WriteAirtableQueue", self._write),
             ("DeliverToCustomerQueue", self._deliver),
             ("IssueCardsQueue", self._issue),
+            ("AdjustBalanceQueue", self._adjust),
             ("TagOrderQueue", self._tag),
         ]
 
@@ -380,6 +381,17 @@ class World:
             event,
             app.serve_customers().take,
             retry_soon=app.queues.retry_delivery_soon,
+            logger=app.logger,
+            note_failed=app.note_failed_message,
+        )
+
+    def _adjust(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
+        flow = app.adjust_balance()
+        deadline = now() + timedelta(seconds=function_seconds("AdjustBalance"))
+        return take_each(
+            event,
+            lambda message: flow.adjust(message["operation"], deadline=deadline),
+            retry_soon=app.queues.retry_adjust_soon,
             logger=app.logger,
             note_failed=app.note_failed_message,
         )

@@ -46,12 +46,14 @@ from giftcards.domain.cards import CardLimits, ShopFacts
 from giftcards.domain.creation import Caps, SellingRules
 from giftcards.domain.money import Money
 from giftcards.errors import ConfigurationError
+from giftcards.flows.adjust import AdjustBalance
 from giftcards.flows.answer_check import AnswerCheck
 from giftcards.flows.answer_store import AnswerStore
 from giftcards.flows.check_balance import CheckBalance, CheckRules
 from giftcards.flows.deliver import Deliver
 from giftcards.flows.digest import Digest
 from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.freeze import Freeze
 from giftcards.flows.issue import IssueCards
 from giftcards.flows.look_up import LookUp
 from giftcards.flows.money_moves import MoneyMoves
@@ -59,6 +61,8 @@ from giftcards.flows.note_bounce import NoteBounce
 from giftcards.flows.park import Park
 from giftcards.flows.redeem import Redeem, Rules
 from giftcards.flows.resend import Resend
+from giftcards.flows.return_card import ReturnCard
+from giftcards.flows.reverse import Reverse
 from giftcards.flows.sell import Sell
 from giftcards.flows.serve_checks import ServeChecks
 from giftcards.flows.serve_counter import ServeCounter
@@ -69,6 +73,7 @@ from giftcards.flows.store_book import StoreBook
 from giftcards.flows.strays import Strays
 from giftcards.flows.sweep import Sweep
 from giftcards.flows.tag import TagOrder
+from giftcards.flows.take_reversals import TakeReversals
 from giftcards.flows.tick import Tick
 from giftcards.flows.write_airtable import WriteAirtable
 from giftcards.logs import build_logger
@@ -195,6 +200,16 @@ class Application:
         """The web shop, for what may wait: it leaves points for the redemptions."""
         return self._shopify(
             reserve_points=BULK_RESERVE_POINTS, most_wait_seconds=BULK_MOST_WAIT_SECONDS
+        )
+
+    @cached_property
+    def shopify_for_adjusting(self) -> Shopify:
+        """The web shop, for what may wait but holds a card's lock: a customer waits for that.
+
+        So it leaves points for the redemptions, and comes back later where none are left for it.
+        """
+        return self._shopify(
+            reserve_points=BULK_RESERVE_POINTS, most_wait_seconds=MOST_WAIT_SECONDS
         )
 
     def _shopify(self, *, reserve_points: int, most_wait_seconds: float) -> Shopify:
@@ -373,8 +388,10 @@ class Application:
             redemptions=self.serve_stores(airtable),
             sales=self.serve_sales(airtable),
             checks=self.serve_checks(airtable),
+            reversals=self.take_reversals(airtable),
             sale_offsets_seconds=self.config.sale_offsets_seconds,
             check_offsets_seconds=self.config.check_offsets_seconds,
+            reversal_offsets_seconds=self.config.reversal_offsets_seconds,
             logger=self.logger,
         )
 
@@ -470,6 +487,67 @@ class Application:
             clock=self.clock,
             live_from=self.config.live_from,
             http_timeout_seconds=self.config.http_timeout_seconds,
+        )
+
+    def take_reversals(self, airtable: Airtable) -> TakeReversals:
+        """One look at what the office wants given back."""
+        return TakeReversals(
+            airtable=airtable,
+            journal=self.journal,
+            follow_up=self.follow_up,
+            queues=self.queues,
+            logger=self.logger,
+            clock=self.clock,
+            currency=self.facts.currency,
+            live_from=self.config.live_from,
+            cap=_cap(self.config.cap_per_reversal, self.facts.currency),
+            office_email=self.config.office_email,
+        )
+
+    def adjust_balance(self) -> AdjustBalance:
+        """What gives money back to cards, and takes returned cards out of use."""
+        shopify = self.shopify_for_adjusting
+        moves = self.money_moves(shopify)
+        return AdjustBalance(
+            journal=self.journal,
+            control=self.control,
+            reverse=Reverse(
+                shopify=shopify,
+                journal=self.journal,
+                locks=self.leases,
+                moves=moves,
+                park=self.park(),
+                facts=self.facts,
+                clock=self.clock,
+                office_email=self.config.office_email,
+            ),
+            return_card=ReturnCard(
+                shopify=shopify,
+                journal=self.journal,
+                ledgers=self.ledgers,
+                locks=self.leases,
+                moves=moves,
+                follow_up=self.follow_up,
+                queues=self.queues,
+                park=self.park(),
+                facts=self.facts,
+                clock=self.clock,
+                office_email=self.config.office_email,
+            ),
+            follow_up=self.follow_up,
+            park=self.park(),
+            logger=self.logger,
+            clock=self.clock,
+        )
+
+    def freeze(self) -> Freeze:
+        """What freezes cards and releases them."""
+        return Freeze(
+            shopify=self.shopify,
+            journal=self.journal,
+            cards=self.cards,
+            follow_up=self.follow_up,
+            clock=self.clock,
         )
 
     def issue_cards(self) -> IssueCards:

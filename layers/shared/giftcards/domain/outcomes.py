@@ -41,7 +41,7 @@ EXPLANATIONS: Final[Mapping[Outcome, str]] = {
     Outcome.INSUFFICIENT_BALANCE: "The card holds less than the amount; nothing was charged.",
     Outcome.AMOUNT_INVALID: "The amount cannot be charged.",
     Outcome.CARD_EXPIRED: "The card has expired; nothing was charged.",
-    Outcome.CARD_DISABLED: "The card was deactivated; nothing was charged.",
+    Outcome.CARD_DISABLED: "The card is out of use; nothing was charged.",
     Outcome.CARD_ONLINE_ONLY: "The card is good in the web shop only; nothing was charged.",
     Outcome.POSSIBLE_DUPLICATE: (
         "This looks like a redemption that was made before; nothing was charged."

@@ -8,8 +8,10 @@ from giftcards.domain.codes import mask
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import NeedsAPerson
 from giftcards.flows.digest import DIGEST_KIND
+from giftcards.flows.kinds import HELD_REVERSAL, REFUSED_REVERSAL, RETURN, REVERSAL
 from giftcards.flows.redeem import HELD_KIND, Asked
 from giftcards.flows.redeem import KIND as REDEMPTION
+from giftcards.flows.reversal import REVERSED, Reversal
 from giftcards.flows.sale import (
     BOUNCE_KIND,
     CARD_DEAD,
@@ -26,12 +28,14 @@ from giftcards.flows.sale import (
 from giftcards.flows.strays import NOTICE_KIND
 from giftcards.mails import (
     Mail,
+    ReversalNews,
     SaleAnswer,
     SaleNews,
     SoldBy,
     StoreAnswer,
     compose_digest,
     compose_office_notice,
+    compose_reversal,
     compose_sale_answer,
     compose_store_answer,
 )
@@ -61,6 +65,39 @@ NOTICES: dict[str, tuple[str, tuple[str, ...]]] = {
             ),
         ),
     ),
+    HELD_REVERSAL: (
+        "Money to be given back needs a second word",
+        (
+            "If it is right, tick Approved on the redemption's row: it is then given back.",
+            "If it is not, correct Reverse Amount there, or empty it.",
+        ),
+    ),
+    REFUSED_REVERSAL: (
+        "Nothing was given back",
+        (
+            (
+                "Correct Reverse Amount on the redemption's row: the total to be given back for it,"
+                " from its first cent on."
+            ),
+        ),
+    ),
+    REVERSAL: (
+        "Money could not be given back",
+        (
+            "Give it back another way: in the store, or as a new card.",
+            "The same total is not tried again. Its row and a receipt say what became of it.",
+        ),
+    ),
+    RETURN: (
+        "A gift card was given back",
+        (
+            (
+                "If part of it had been used, settle that with the customer: the refund was for the"
+                " whole card."
+            ),
+            "If its code is in somebody's inbox, tell them that the card is no longer good.",
+        ),
+    ),
     BOUNCE_KIND: (
         "A mail came back",
         (
@@ -88,6 +125,8 @@ def compose_answer(
     if to is None:
         raise AssertionError(f"{operation.key} is to be mailed to nobody")
     match operation.kind:
+        case kind if kind == REVERSAL and result.outcome == REVERSED:
+            return _reversal(operation, result, to=to)
         case kind if kind in NOTICES:
             subject, next_steps = NOTICES[kind]
             return compose_office_notice(
@@ -154,6 +193,22 @@ def _may_show_balance(outcome: Outcome) -> bool:
             return False
         case _:
             assert_never(outcome)
+
+
+def _reversal(operation: Operation, result: Result, *, to: str) -> Mail:
+    reversal = Reversal.of(operation)
+    news = ReversalNews(
+        store_name=reversal.store.name,
+        masked_card=mask(reversal.last4),
+        amount=reversal.amount,
+        total=reversal.total,
+        taken=reversal.taken,
+        reference=operation.key,
+        filed_at=reversal.row_created_at,
+        given_back_at=result.decided_at,
+        time_zone=reversal.time_zone,
+    )
+    return compose_reversal(news, to=to)
 
 
 def _sale(operation: Operation, result: Result, *, now: datetime) -> SaleAnswer:

@@ -11,6 +11,8 @@
     order-spend#<payment>        an order took money off a card
     order-refund#<payment>       an order gave money back to a card
     reverse#<row>#<total>        the office gives back what a store took
+    held-reverse#<row>#<total>   it waits for the office's second word
+    reverse-refused#<row>#<total>#<why>   it is not given back, and the office was told why
     freeze#<card>#<n>            the office, or a chargeback, freezes a card, or releases it
     adjusted#<card>#<n>          its balance changed at Shopify, and no order explains it
     changed#<card>#<n>           it was deactivated at Shopify, or its last day was moved
@@ -29,6 +31,8 @@ RETURN: Final = "return"
 SPEND: Final = "order-spend"
 GIVEN_BACK: Final = "order-refund"
 REVERSAL: Final = "reverse"
+HELD_REVERSAL: Final = "held-reverse"
+REFUSED_REVERSAL: Final = "reverse-refused"
 FREEZE: Final = "freeze"
 ADJUSTED: Final = "adjusted"
 CHANGED: Final = "changed"
@@ -63,6 +67,16 @@ def spend_key(payment: str, *, gives_back: bool) -> str:
 def reversal_key(row_id: str, total_minor: int) -> str:
     """The business key of giving back a total for a redemption; also the credit's reference."""
     return f"{REVERSAL}#{row_id}#{total_minor}"
+
+
+def held_reversal_key(row_id: str, total_minor: int) -> str:
+    """The key under which it is noted that a total waits for the office's second word."""
+    return f"{HELD_REVERSAL}#{row_id}#{total_minor}"
+
+
+def refused_reversal_key(row_id: str, total_minor: int, why: str) -> str:
+    """The key under which it is noted that a total is not given back, for one reason."""
+    return f"{REFUSED_REVERSAL}#{row_id}#{total_minor}#{why}"
 
 
 def freeze_key(card: str, number: int) -> str:

@@ -23,6 +23,7 @@ from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import Movement
 from giftcards.domain.money import Money
 from giftcards.errors import AccessRefused, NotSent, Unconfirmed
+from giftcards.flows.park import Park
 from giftcards.store.journal import Journal, Operation, State
 from giftcards.store.leases import Lease
 from giftcards.store.table import Item
@@ -136,6 +137,18 @@ class MoneyMoves:
             self.journal.postpone(operation, due_at=self.look_again_at(looked_at))
             return Unfound.NOT_YET
         return Unfound.NOT_THERE
+
+    def leave_to_a_person(self, operation: Operation, *, park: Park, because: str) -> Operation:
+        """It may have been sent, was looked for in vain, and nobody waits for it.
+
+        Sending it again could move the money twice, so a person looks first. Where one has done so
+        and had it tried again, it goes back to be sent once more; raises `NotSent` then.
+        """
+        if operation.may_send_again:
+            self.journal.take_back_unfound(operation, due_at=self.look_again_at(self.clock()))
+            raise NotSent(f"{operation.key} is sent again, as a person has decided")
+        park.park_operation(operation, because=because)
+        return self.journal.load(operation.key) or operation
 
     def look_again_at(self, now: datetime) -> datetime:
         """When somebody looks at an operation again that is left as it is."""

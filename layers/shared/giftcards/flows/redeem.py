@@ -43,7 +43,7 @@ from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.look_up import LookUp, codes_to_try
 from giftcards.flows.money_moves import MoneyMoves, Unfound
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
-from giftcards.store.cards import Cards, lock_key, pack_recent, recent_of
+from giftcards.store.cards import Cards, is_frozen, lock_key, pack_recent, recent_of
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
 from giftcards.store.leases import Lease, Leases
 from giftcards.store.misses import Misses
@@ -62,6 +62,9 @@ TOO_MANY_MISSES = (
     "too many codes of this store were not found within minutes;"
     " the office has to approve further ones"
 )
+
+# Why a card that Shopify would debit is refused, in words for the store.
+FROZEN = "the office has frozen this card"
 
 # A name longer than this is a text pasted into the wrong cell; the journal's item has its limit.
 LONGEST_NAME = 200
@@ -291,6 +294,8 @@ class Redeem:
     def _charge_locked(
         self, operation: Operation, charge: Charge, *, lock: Lease, deadline: datetime
     ) -> Operation:
+        if is_frozen(lock):
+            return self._commit(operation, charge, Outcome.CARD_DISABLED, reason=FROZEN)
         card = self.shopify.read_card(charge.card_id)
         refusal = self._judge(card, charge.amount)
         if refusal is not None:

@@ -22,6 +22,7 @@ CHECK = "check"
 
 # How a request ends, or a delivery; the names are what the office reads in Airtable.
 ISSUED = "ISSUED"
+DROPPED = "DROPPED"
 REFUSED = "REFUSED"
 HELD = "HELD"
 DELIVERED = "DELIVERED"

@@ -1,8 +1,8 @@
-"""Serve the counter: redemptions first, then sales, then what customers ask on the website.
+"""Serve the counter: redemptions first, then sales, customers' questions, and the office's wishes.
 
 A customer with a card in hand never waits for bulk work, so what is asked for at the counter comes
 first in each run, and the rest only takes notes. Each look at a table is a call of Airtable, so
-sales and checks are looked for at some of the ticks.
+sales, checks and what the office wants given back are looked for at some of the ticks.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +15,7 @@ from giftcards.errors import GiftCardError
 from giftcards.flows.serve_checks import ServeChecks
 from giftcards.flows.serve_sales import ServeSales
 from giftcards.flows.serve_stores import ServeStores
+from giftcards.flows.take_reversals import TakeReversals
 from giftcards.flows.tally import Tally
 
 
@@ -28,8 +29,10 @@ class ServeCounter:
     redemptions: ServeStores
     sales: ServeSales | None
     checks: ServeChecks | None
+    reversals: TakeReversals
     sale_offsets_seconds: Sequence[int]
     check_offsets_seconds: Sequence[int]
+    reversal_offsets_seconds: Sequence[int]
     logger: Logger
 
     def run(self, deadline: datetime, *, offset_seconds: int) -> Tally:
@@ -40,6 +43,8 @@ class ServeCounter:
             parts.append(self.sales.run)
         if self.checks is not None and offset_seconds in self.check_offsets_seconds:
             parts.append(self.checks.run)
+        if offset_seconds in self.reversal_offsets_seconds:
+            parts.append(self.reversals.run)
         trouble: GiftCardError | None = None
         for part in parts:
             try:

@@ -5,12 +5,14 @@ from giftcards.mails.digest import SoldBy, compose_digest
 from giftcards.mails.interim import Interim, compose_interim
 from giftcards.mails.mail import Mail, one_line
 from giftcards.mails.office_notice import compose_office_notice
+from giftcards.mails.reversal import ReversalNews, compose_reversal
 from giftcards.mails.sale import SaleAnswer, SaleNews, compose_sale_answer
 from giftcards.mails.store_answer import StoreAnswer, compose_store_answer
 
 __all__ = [
     "Interim",
     "Mail",
+    "ReversalNews",
     "SaleAnswer",
     "SaleNews",
     "SoldBy",
@@ -19,6 +21,7 @@ __all__ = [
     "compose_digest",
     "compose_interim",
     "compose_office_notice",
+    "compose_reversal",
     "compose_sale_answer",
     "compose_store_answer",
     "one_line",

@@ -111,9 +111,10 @@ def _values(answer: StoreAnswer) -> dict[str, object]:
             | Outcome.POSSIBLE_DUPLICATE
             | Outcome.HELD
             | Outcome.NOT_CHARGED
+            | Outcome.CARD_DISABLED
         ):
             return {"reason": reason}
-        case Outcome.CARD_EXPIRED | Outcome.CARD_DISABLED | Outcome.CARD_ONLINE_ONLY:
+        case Outcome.CARD_EXPIRED | Outcome.CARD_ONLINE_ONLY:
             return {}
         case _:
             assert_never(answer.outcome)

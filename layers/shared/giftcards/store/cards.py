@@ -1,7 +1,9 @@
 """What we remember of each card: where its code leads, and whether its mirror is up to date."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
 
 from giftcards.domain.duplicates import RecentRedemption
 from giftcards.domain.money import Money
@@ -46,6 +48,22 @@ class About:
     store_id: str
     theme: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freezing:
+    """A card was frozen, or released: the `number`-th time that either was done, by whom, why."""
+
+    number: int
+    is_frozen: bool
+    by: str
+    because: str
+    at: datetime
+
+
+def is_frozen(lock: Lease) -> bool:
+    """Whether the card was frozen when its lock was given."""
+    return _is_frozen(lock.seen)
 
 
 def recent_of(lock: Lease) -> list[RecentRedemption]:
@@ -159,6 +177,66 @@ class Cards:
             values={"email": email, "number": number},
         )
 
+    def freeze(self, card_id: str, *, by: str, because: str, at: datetime) -> Freezing:
+        """Let no store charge the card until it is released; return how it stands.
+
+        Condition: it is not frozen. A card that is stays as it was frozen first.
+        """
+        return self._freeze(card_id, is_frozen=True, by=by, because=because, at=at)
+
+    def release(self, card_id: str, *, by: str, because: str, at: datetime) -> Freezing | None:
+        """Let stores charge a frozen card again; return how it stands.
+
+        Condition: it is frozen. `None` for a card that never was.
+        """
+        if not self.frozen([card_id]):
+            return self.freezing(card_id)
+        return self._freeze(card_id, is_frozen=False, by=by, because=because, at=at)
+
+    def frozen(self, card_ids: Iterable[str]) -> frozenset[str]:
+        """Which of these cards are frozen."""
+        items = self._table.get_many(CARD_PREFIX + card_id for card_id in card_ids)
+        return frozenset(
+            key.removeprefix(CARD_PREFIX) for key, item in items.items() if _is_frozen(item)
+        )
+
+    def _freeze(
+        self, card_id: str, *, is_frozen: bool, by: str, because: str, at: datetime
+    ) -> Freezing:
+        """Freeze or release. Whoever meets his own first try finds it standing."""
+        is_otherwise = "attribute_not_exists(#frozen) OR #frozen = :other"
+        self._table.update(
+            CARD_PREFIX + card_id,
+            "SET #frozen = :frozen, #frozen_by = :by, #frozen_because = :because, #frozen_at = :at"
+            " ADD #freezings :one",
+            condition=is_otherwise if is_frozen else "#frozen = :other",
+            values={
+                "frozen": is_frozen,
+                "other": not is_frozen,
+                "by": by,
+                "because": because,
+                "at": pack_moment(at),
+                "one": 1,
+            },
+        )
+        standing = self.freezing(card_id)
+        if standing is None:
+            raise AssertionError(f"{card_id} was frozen or released, and its item does not say so")
+        return standing
+
+    def freezing(self, card_id: str) -> Freezing | None:
+        """How the card was frozen or released last; `None` where it never was."""
+        item = self._table.get(CARD_PREFIX + card_id)
+        if item is None or "frozen" not in item:
+            return None
+        return Freezing(
+            number=int(item["freezings"]),
+            is_frozen=_is_frozen(item),
+            by=item["frozen_by"],
+            because=item["frozen_because"],
+            at=unpack_moment(item["frozen_at"]),
+        )
+
     def note_move(self, card_id: str) -> None:
         """The card's balance moved: its mirror is behind now. Once too often is harmless."""
         self._table.update(CARD_PREFIX + card_id, "ADD #wanted :one", values={"one": 1})
@@ -183,3 +261,7 @@ class Cards:
             condition="attribute_not_exists(#synced) OR #synced < :seen",
             values={"seen": state.wanted},
         )
+
+
+def _is_frozen(item: Mapping[str, Any]) -> bool:
+    return bool(item.get("frozen", False))

@@ -24,12 +24,14 @@ class Ledger:
     """What is known of one card's movements.
 
     `lines` are changes of the balance by operation; `reserved` are changes of what authorised
-    payments keep back (positive: kept, negative: no longer), by payment. `seen` is the whole item.
+    payments keep back (positive: kept, negative: no longer), by payment. `is_deactivated_by_us`
+    says that we took the card out of use, or were about to. `seen` is the whole item.
     """
 
     card_id: str
     lines: Mapping[str, Money] = field(default_factory=dict)
     reserved: Mapping[str, Money] = field(default_factory=dict)
+    is_deactivated_by_us: bool = False
     seen: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
@@ -47,6 +49,12 @@ class Ledgers:
         """What authorised payments keep back on the card changed by `amount` (signed)."""
         self._add(card_id, "reserved", payment, amount)
 
+    def note_deactivated_by_us(self, card_id: str) -> None:
+        """We are about to take the card out of use: nobody else has to explain that it is."""
+        self._table.update(
+            LEDGER_PREFIX + card_id, "SET #deactivated_by_us = :true", values={"true": True}
+        )
+
     def of(self, card_ids: Iterable[str]) -> dict[str, Ledger]:
         """The ledgers of these cards, by Shopify id; a card of which nothing is known is left out.
 
@@ -58,6 +66,7 @@ class Ledgers:
                 card_id=card_id,
                 lines=_unpack(item.get("lines", ())),
                 reserved=_unpack(item.get("reserved", ())),
+                is_deactivated_by_us=item.get("deactivated_by_us", False),
                 seen=item,
             )
             for key, item in items.items()

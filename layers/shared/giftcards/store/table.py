@@ -12,7 +12,8 @@
     card#<Shopify's id>          lock (owner, until, fence), and how often   flows, through Cards
                                  its balance moved (wanted) and was
                                  mirrored (synced); its recent
-                                 redemptions, to notice a duplicate; of one
+                                 redemptions, to notice a duplicate; whether
+                                 it is frozen, by whom and why; of one
                                  that we issued, its owner and operation
                                  (about), and how often it was sent again
     code#<fingerprint>           card id: our index of codes                 flows, through Cards

@@ -1,0 +1,363 @@
+"""Take what the office wants given back for redemptions: note it, and hand it on.
+
+    Reverse Amount ─► judge ─┬─► claim, with the redemption's own item ─► adjust_balance
+                             ├─► held: above the cap, until Approved is ticked
+                             ├─► refused: the row, a receipt and a mail say why, once
+                             └─► wait: the redemption, or an earlier reversal, is not over yet
+
+The office types the *total* to be given back for the row, and may raise it later: what is credited
+is the total less what was given back already. So nobody has to clear the cell, and a total that is
+seen again asks for nothing. Two looks at the same time, or at two totals, cannot both begin: the
+claim stands only if the redemption's item is as it was judged.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from aws_lambda_powertools import Logger
+
+from giftcards.clients.airtable import Airtable
+from giftcards.domain.codes import mask
+from giftcards.domain.money import Money, MoneyError, read_amount
+from giftcards.domain.outcomes import Outcome
+from giftcards.domain.reversals import ReversalRow
+from giftcards.errors import GiftCardError, JournalConflict
+from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.kinds import (
+    HELD_REVERSAL,
+    REFUSED_REVERSAL,
+    REVERSAL,
+    held_reversal_key,
+    refused_reversal_key,
+    reversal_key,
+)
+from giftcards.flows.redeem import Asked, operation_key
+from giftcards.flows.reversal import OFFICE, Reversal
+from giftcards.flows.tally import Tally
+from giftcards.flows.write_again import write_again
+from giftcards.receipts import Action, Receipt, ReceiptOutcome
+from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
+from giftcards.store.queues import Queues
+from giftcards.store.table import pack_moment
+
+# How a look at a row ends that begins nothing.
+HELD = "HELD"
+REFUSED = "REFUSED"
+
+# So much is begun, held or refused in one run: about a second of work, so that the next redemption,
+# which waits for this run to end, hardly waits.
+STEPS_A_RUN = 20
+
+# When the sweep begins what was claimed by a worker that died before saying so.
+LOOK_AGAIN_SECONDS = 60
+
+# Enough of a fingerprint to tell two typings of one row apart.
+FINGERPRINT_SIGNS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """It can be given back now."""
+
+    reversal: Reversal
+    redemption: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """It is more than what is given back without the office's second word."""
+
+    total: Money
+    cap: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """It cannot be given back. `name` goes into the key, `reason` is in words for the office."""
+
+    name: str
+    reason: str
+    total: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The total was given back; Airtable should say so."""
+
+    total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Something that it builds on is not over yet."""
+
+
+Judgement = Begin | Hold | Refuse | Done | Wait
+
+
+def judge(
+    row: ReversalRow,
+    redemption: Operation | None,
+    last: Operation | None,
+    *,
+    currency: str,
+    cap: Money | None,
+) -> Judgement:
+    """What becomes of a row whose `Reverse Amount` is filled.
+
+    `last` is the reversal that was begun last for this redemption. Nothing is decided while that
+    has no outcome: until then nobody knows what was given back.
+    """
+    try:
+        total = read_amount(row.typed_total, currency=currency)
+    except MoneyError as error:
+        typed = sha256(row.typed_total.encode()).hexdigest()[:FINGERPRINT_SIGNS]
+        return Refuse(f"unreadable-{typed}", f"Reverse Amount cannot be read: {error}")
+    is_open = redemption is not None and redemption.result is None
+    if is_open or (last is not None and last.result is None):
+        return Wait()
+    outcome = None if redemption is None or redemption.result is None else redemption.result.outcome
+    if redemption is None or outcome != Outcome.REDEEMED:
+        its_outcome = "" if outcome is None else f", its outcome is {outcome}"
+        return Refuse("not-redeemed", f"nothing was taken for this row{its_outcome}", total)
+    return _judge_step(
+        _wanted(row, redemption, total), redemption, cap=None if row.is_approved else cap
+    )
+
+
+def _judge_step(wanted: Reversal, redemption: Operation, *, cap: Money | None) -> Judgement:
+    """What becomes of a step of which nothing but its amounts has to be judged any more."""
+    refusal = _refusal(wanted)
+    if refusal is not None:
+        return refusal
+    if wanted.total == wanted.before:
+        return Done(wanted.total)
+    if cap is not None and wanted.total > cap:
+        return Hold(wanted.total, cap)
+    return Begin(wanted, redemption)
+
+
+def _wanted(row: ReversalRow, redemption: Operation, total: Money) -> Reversal:
+    """The step from what was given back to the total, whether it can be made or not."""
+    asked = Asked.unpack(redemption.snapshot)
+    if asked.amount is None or asked.card_id is None or asked.last4 is None:
+        raise AssertionError(f"{redemption.key} was redeemed without a card or an amount")
+    return Reversal(
+        row_id=row.id,
+        row_created_at=asked.row_created_at,
+        store=asked.store,
+        employee=OFFICE,
+        card_id=asked.card_id,
+        last4=asked.last4,
+        amount=total - Money(redemption.given_back, total.currency),
+        total=total,
+        taken=asked.amount,
+        time_zone=asked.time_zone,
+    )
+
+
+def _refusal(wanted: Reversal) -> Refuse | None:
+    """Why so much cannot be given back, if it cannot: never more than was taken, never less."""
+    taken, total, before = wanted.taken, wanted.total, wanted.before
+    if taken.currency != total.currency:
+        reason = f"{taken} was taken, and the shop's currency is {total.currency} now"
+        return Refuse("currency", reason, total)
+    if total > taken:
+        return Refuse("too-much", f"{total} is more than the {taken} that was taken", total)
+    if total < before:
+        reason = (
+            f"{before} was given back already, and {total} is less: Reverse Amount is the total to"
+            " be given back for this row, which can only grow"
+        )
+        return Refuse("less", reason, total)
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeReversals:
+    """One look at what the office wants given back; `cap` bounds what needs no second word."""
+
+    airtable: Airtable
+    journal: Journal
+    follow_up: FollowUp
+    queues: Queues
+    logger: Logger
+    clock: Callable[[], datetime]
+    currency: str
+    live_from: datetime
+    cap: Money | None
+    office_email: str
+
+    def run(self, deadline: datetime) -> Tally:
+        """Take what can be taken until `deadline`; one row's trouble never stops the others."""
+        tally = Tally()
+        rows = self.airtable.reversals(since=self.live_from)
+        if not rows:
+            return tally
+        redemptions = self.journal.load_many(operation_key(row.id) for row in rows)
+        begun = [one.reversal for one in redemptions.values() if one.reversal is not None]
+        lasts = self.journal.load_many(begun)
+        judged = [(row, self._judge(row, redemptions, lasts)) for row in rows]
+        keys = [key for row, judgement in judged if (key := _key(row, judgement)) is not None]
+        known = self.journal.load_many(keys)
+        steps = 0
+        for row, judgement in judged:
+            key = _key(row, judgement)
+            if key is None:
+                tally.waiting += 1
+            elif key in known:
+                self._show_again(known[key], judgement)
+            elif steps < STEPS_A_RUN and self.clock() < deadline:
+                steps += 1
+                self._try(row, judgement, key, redemptions.get(operation_key(row.id)), tally)
+            else:
+                tally.waiting += 1
+        return tally
+
+    def _judge(
+        self,
+        row: ReversalRow,
+        redemptions: Mapping[str, Operation],
+        lasts: Mapping[str, Operation],
+    ) -> Judgement:
+        redemption = redemptions.get(operation_key(row.id))
+        last = None
+        if redemption is not None and redemption.reversal is not None:
+            last = lasts.get(redemption.reversal)
+        return judge(row, redemption, last, currency=self.currency, cap=self.cap)
+
+    def _show_again(self, operation: Operation, judgement: Judgement) -> None:
+        """What was given back is still listed: after a while, have its row written once more.
+
+        A base without `Reversed` lists each for ever, and nothing is missing from its rows.
+        """
+        if isinstance(judgement, Done) and self.airtable.has_field("Redemptions", "Reversed"):
+            write_again(
+                operation,
+                journal=self.journal,
+                queues=self.queues,
+                logger=self.logger,
+                now=self.clock(),
+            )
+
+    def _try(
+        self,
+        row: ReversalRow,
+        judgement: Judgement,
+        key: str,
+        redemption: Operation | None,
+        tally: Tally,
+    ) -> None:
+        try:
+            match judgement:
+                case Begin():
+                    self._begin(judgement, key)
+                case Hold():
+                    self._hold(row, judgement, key, redemption)
+                case Refuse():
+                    self._refuse(row, judgement, key, redemption)
+                case Done() | Wait():
+                    return
+        except Exception as error:
+            tally.note_failure(error)
+            self.logger.warning(
+                "a reversal could not be taken now",
+                exc_info=not isinstance(error, GiftCardError),
+                extra={"operation": key, "reason": str(error)},
+            )
+        else:
+            tally.answered += 1
+
+    def _begin(self, begin: Begin, key: str) -> None:
+        """Claim it. Where somebody else was quicker, the next look judges anew."""
+        now = self.clock()
+        try:
+            operation = self.journal.claim_with(
+                key,
+                kind=REVERSAL,
+                snapshot=begin.reversal.pack(),
+                now=now,
+                due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
+                also=[self.journal.reversal_begun(begin.redemption, by=key)],
+            )
+        except JournalConflict:
+            operation = None
+        if operation is None:
+            self.logger.info("another look was quicker", extra={"operation": key})
+            return
+        self.queues.adjust_balance(operation.key)
+
+    def _hold(self, row: ReversalRow, hold: Hold, key: str, redemption: Operation | None) -> None:
+        message = (
+            f"Not given back yet: {hold.total} is more than {hold.cap}. If it is right, tick"
+            " Approved on this row."
+        )
+        self._record(row, HELD_REVERSAL, key, message, _about(redemption))
+
+    def _refuse(
+        self, row: ReversalRow, refuse: Refuse, key: str, redemption: Operation | None
+    ) -> None:
+        message = f"Nothing was given back: {refuse.reason}."
+        last4 = None if redemption is None else redemption.snapshot["last4"]
+        receipt = Receipt(
+            id=f"{key}#1",
+            at=self.clock(),
+            action=Action.REVERSE,
+            actor=OFFICE,
+            card=None if last4 is None else mask(last4),
+            amount=refuse.total,
+            balance_after=None,
+            outcome=ReceiptOutcome.FAILED,
+            operation=key,
+            details=f"{REFUSED}: {message}",
+        )
+        self._record(row, REFUSED_REVERSAL, key, message, _about(redemption), receipt)
+
+    def _record(
+        self, row: ReversalRow, kind: str, key: str, message: str, about: str, *receipts: Receipt
+    ) -> None:
+        """Say on the row and to the office what became of it, once."""
+        now = self.clock()
+        noted = self.journal.record(
+            key,
+            kind=kind,
+            snapshot={"row_id": row.id, "row_created_at": pack_moment(row.created_at)},
+            result=Result(
+                outcome=HELD if kind == HELD_REVERSAL else REFUSED,
+                decided_at=now,
+                reason=f"{message}{about}",
+                receipts=receipts,
+                row=RowWrite(table="Redemptions", record_id=row.id, cells={"Message": message}),
+                mail_to=self.office_email,
+            ),
+            due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
+        )
+        if noted.state is State.COMMITTED:
+            self.follow_up.hand_over(noted)
+
+
+def _key(row: ReversalRow, judgement: Judgement) -> str | None:
+    """What is noted under which key, or was; `None` where nothing is."""
+    match judgement:
+        case Begin():
+            return reversal_key(row.id, judgement.reversal.total.minor)
+        case Done():
+            return reversal_key(row.id, judgement.total.minor)
+        case Hold():
+            return held_reversal_key(row.id, judgement.total.minor)
+        case Refuse():
+            total = 0 if judgement.total is None else judgement.total.minor
+            return refused_reversal_key(row.id, total, judgement.name)
+        case Wait():
+            return None
+
+
+def _about(redemption: Operation | None) -> str:
+    """Which redemption it is about, for whoever reads it without the row in front of him."""
+    if redemption is None:
+        return ""
+    asked = Asked.unpack(redemption.snapshot)
+    card = "no card" if asked.last4 is None else mask(asked.last4)
+    return f" (It is about {asked.amount or 'no amount'} of {card}, filed by {asked.store.name}.)"
