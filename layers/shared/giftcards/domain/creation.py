@@ -336,20 +336,17 @@ class _Reader:
 
     def theme(self, themes: tuple[str, ...]) -> str:
         """The name of a theme as the shop writes it; the standard one where the cell is empty."""
-        by_name = {_bare(theme): theme for theme in themes}
-        typed = _bare(self._row.theme)
-        if not typed:
-            return themes[0]
-        if typed not in by_name:
+        chosen = theme_named(self._row.theme, themes)
+        if chosen is None:
             self._wrong("Theme", f"Choose one of {', '.join(themes)}, or leave it empty.")
-        return by_name.get(typed, themes[0])
+        return chosen or themes[0]
 
     def send_on(self, time_zone: str, *, today: date, furthest_days: int) -> date | None:
         """A later day of the shop's calendar; None for today, and where the cell is empty."""
         typed = self._row.send_on.strip()
         if not typed:
             return None
-        day = _read_day(typed, time_zone)
+        day = read_day(typed, time_zone)
         if day is None:
             self._wrong("Send On", "Type a day such as 2026-12-24, or leave it empty for now.")
         elif day < today:
@@ -405,6 +402,17 @@ def send_at(send_on: date, *, time_zone: str, hour: int) -> datetime:
     return wall.astimezone(UTC)
 
 
+def theme_named(typed: str, themes: tuple[str, ...]) -> str | None:
+    """The theme that was typed, as the shop writes it; the standard one for an empty text.
+
+    None for a theme that the shop does not have.
+    """
+    bare = _bare(typed)
+    if not bare:
+        return themes[0]
+    return next((theme for theme in themes if _bare(theme) == bare), None)
+
+
 def _bare(text: str) -> str:
     return " ".join(text.split()).casefold()
 
@@ -422,8 +430,8 @@ def _whole_number(typed: str) -> int | None:
     return int(number) if number == number.to_integral_value() else None
 
 
-def _read_day(typed: str, time_zone: str) -> date | None:
-    """A day as Airtable writes it; of a moment, the day it falls on in the shop. None for neither.
+def read_day(typed: str, time_zone: str) -> date | None:
+    """A typed day (2026-12-24); of a moment, the day it falls on in the shop. None for neither.
 
     A moment without its offset is none: nobody knows which day it means.
     """

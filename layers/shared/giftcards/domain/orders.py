@@ -54,10 +54,11 @@ class OrderLine:
 class WebOrder:
     """An order as it is at the moment it is read (by id, which does not lag).
 
-    `status` is Shopify's `displayFinancialStatus`. `first_paid_at` and `last_paid_at` are the first
-    and the last successful payment (both `None` while there is none; an order that costs nothing
-    has neither and is PAID). `has_chargeback` says that the customer's bank disputes it, or did and
-    won.
+    `status` is Shopify's `displayFinancialStatus`; of a partly refunded order it does not say
+    whether a unit that was added is paid, `is_fully_paid` does. `first_paid_at` and `last_paid_at`
+    are the first and the last successful payment (both `None` while there is none; an order that
+    costs nothing has neither and is PAID). `has_chargeback` says that the customer's bank disputes
+    it, and the shop has not won that.
     """
 
     id: str
@@ -71,6 +72,7 @@ class WebOrder:
     updated_at: datetime
     cancelled_at: datetime | None
     status: str
+    is_fully_paid: bool
     tags: frozenset[str]
     advice: Advice
     is_assessed: bool
