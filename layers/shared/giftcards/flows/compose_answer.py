@@ -144,6 +144,8 @@ def compose_answer(
             sale = journal.load(operation.snapshot["sale"])
             if sale is None:
                 raise NeedsAPerson(f"the sale of {operation.key} is not in the journal")
+            if Sale.of(sale).order is not None:
+                return _web_delivery(operation, result, Sale.of(sale), to=to)
             news = _DELIVERY_NEWS[result.outcome]
             return compose_sale_answer(
                 _about_sale(sale, news, reason=result.reason or "", now=now), to=to
@@ -239,7 +241,7 @@ def _about_sale(
     sale = Sale.of(operation)
     return SaleAnswer(
         news=news,
-        store_name=sale.store.name,
+        store_name=sale.sold_by.name,
         employee=sale.employee,
         amount=sale.amount,
         quantity=sale.quantity,
@@ -251,6 +253,22 @@ def _about_sale(
         asked_at=sale.row_created_at,
         told_at=now,
         time_zone=sale.time_zone,
+    )
+
+
+def _web_delivery(operation: Operation, result: Result, sale: Sale, *, to: str) -> Mail:
+    """No store sold it, so the office hears of cards that were not sent."""
+    return compose_office_notice(
+        to=to,
+        subject="A web order's cards were not all sent",
+        lines=[f"{sale.seller}: {result.reason or result.outcome}."],
+        next_steps=(
+            (
+                "Look at the order's cards in Gift Cards: their Status says which of them are"
+                " disabled, Expires On which have expired."
+            ),
+        ),
+        reference=operation.key,
     )
 
 

@@ -5,6 +5,9 @@
                          └─► CARD_DEAD         └─► again, after seconds up to hours, for a day;
                                                    then PARKED, a dead letter, an alarm
 
+A card whose unit of a web order was given back meanwhile is not sent: its return takes it out of
+use, sooner or later.
+
 Klaviyo takes each event once by its `unique_id`, so every step may be repeated. A delivery that is
 due later waits in the journal and holds up nobody; the sweep begins it. Waits between tries are the
 journal's as well: SQS knows none above fifteen minutes.
@@ -31,6 +34,7 @@ from giftcards.errors import (
     TryAgain,
 )
 from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.kinds import return_key
 from giftcards.flows.park import Park
 from giftcards.flows.sale import (
     CARD_DEAD,
@@ -38,10 +42,13 @@ from giftcards.flows.sale import (
     DELIVERED,
     DELIVERED_IN_PART,
     DELIVERY,
+    DROPPED,
+    GIVEN_BACK_FIRST,
     GIVEN_UP_KIND,
     NOT_DELIVERED,
     RESEND,
     Sale,
+    issue_key,
 )
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.cards import Cards
@@ -67,12 +74,21 @@ LOOK_AGAIN_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What one delivery is made of: the sale it belongs to, and the operations of its cards."""
+    """What one delivery is made of: the sale it belongs to, and the operations of its cards.
+
+    `given_back` are the keys of those whose units were given back, card or no card.
+    """
 
     sale: Sale
     to: Person
     resend: int
     cards: Sequence[Operation]
+    given_back: frozenset[str] = frozenset()
+
+    @property
+    def wanted(self) -> Sequence[Operation]:
+        """The cards that are to be sent."""
+        return [one for one in self.cards if one.key not in self.given_back]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,21 +162,35 @@ class Deliver:
             raise NeedsAPerson(f"the sale of {operation.key} is not in the journal")
         sale = Sale.of(sale_operation)
         keys = [told["issue"]] if operation.kind == RESEND else sale.issue_keys
-        known = {} if operation.kind == CONFIRMATION else self.journal.load_many(keys)
+        known = self.journal.load_many(keys)
         return Parcel(
             sale=sale,
             to=Person(name=told["name"], email=told["email"]),
             resend=int(told["resend"]),
-            cards=[known[key] for key in keys if key in known],
+            # Nothing was made for a unit that was given back first.
+            cards=[known[key] for key in keys if key in known and not _was_dropped(known[key])],
+            given_back=self._given_back(sale),
         )
+
+    def _given_back(self, sale: Sale) -> frozenset[str]:
+        """The cards of a web order's units that were given back."""
+        if sale.order is None:
+            return frozenset()
+        returns = {return_key(sale.line, unit): issue_key(sale.line, unit) for unit in sale.units}
+        return frozenset(returns[key] for key in self.journal.load_many(returns))
 
     def _send(self, operation: Operation, parcel: Parcel) -> Result:
         """Hand over to Klaviyo; return what came of it. Raises what the client raises."""
+        if not parcel.wanted and operation.kind == RESEND:
+            return self._result(operation, parcel, CARD_DEAD, "the card was given back", [])
+        if not parcel.wanted:
+            reason = "given back before it was sent"
+            return self._result(operation, parcel, GIVEN_BACK_FIRST, reason, [])
         if operation.kind == CONFIRMATION:
             self.klaviyo.send_event(self._confirmation(operation, parcel))
             return self._result(operation, parcel, DELIVERED, PURCHASER_TOLD, [])
-        read = self.shopify.read_cards([_card_id(one) for one in parcel.cards])
-        living = [one for one in parcel.cards if self._is_alive(read.get(_card_id(one)))]
+        read = self.shopify.read_cards([_card_id(one) for one in parcel.wanted])
+        living = [one for one in parcel.wanted if self._is_alive(read.get(_card_id(one)))]
         if not living:
             reason = "the card was deactivated or has expired, so it was not sent"
             return self._result(operation, parcel, CARD_DEAD, reason, [])
@@ -173,12 +203,12 @@ class Deliver:
             ]
             if cards:
                 self.klaviyo.send_event(self._delivery(operation, parcel, part, cards))
-        dead = len(parcel.cards) - len(living)
+        dead = len(parcel.wanted) - len(living)
         if not dead:
             return self._result(operation, parcel, DELIVERED, f"sent to {parcel.to.email}", living)
         reason = (
-            f"of {len(parcel.cards)} cards, {len(living)} went to {parcel.to.email}; deactivated or"
-            f" expired by then: {dead}"
+            f"of {len(parcel.wanted)} cards, {len(living)} went to {parcel.to.email}; deactivated"
+            f" or expired by then: {dead}"
         )
         return self._result(operation, parcel, DELIVERED_IN_PART, reason, living)
 
@@ -217,7 +247,7 @@ class Deliver:
             to=parcel.to,
             recipient=Person(name=sale.recipient_name, email=sale.recipient_email),
             amount=sale.amount,
-            quantity=sale.quantity,
+            quantity=len(parcel.wanted),
             send_on=sale.send_on or made_on,
             message=sale.message,
             theme=sale.theme,
@@ -235,7 +265,7 @@ class Deliver:
     ) -> Result:
         """The outcome and everything that follows from it: receipt, row, the store's mail."""
         now = self.clock()
-        is_done = outcome in {DELIVERED, DELIVERED_IN_PART}
+        is_done = outcome in {DELIVERED, DELIVERED_IN_PART, GIVEN_BACK_FIRST}
         details = f"{outcome}: {reason}"
         if operation.kind == RESEND:
             details += f" (before: {operation.snapshot['before']})"
@@ -243,9 +273,7 @@ class Deliver:
             id=f"{operation.key}#1",
             at=now,
             action=_ACTIONS[operation.kind],
-            actor=f"{parcel.sale.employee or 'somebody'}, {parcel.sale.store.name}"
-            if operation.kind != RESEND
-            else "the office",
+            actor="the office" if operation.kind == RESEND else parcel.sale.seller,
             card=_masked(delivered[0]) if len(delivered) == 1 else None,
             amount=None,
             balance_after=None,
@@ -260,14 +288,16 @@ class Deliver:
             receipts=(receipt,),
             row=_row(operation, parcel, reason),
             moved_card=operation.snapshot["card"] if operation.kind == RESEND else None,
-            mail_to=self._told(operation, parcel, is_done=is_done),
+            mail_to=self._told(operation, parcel, outcome),
+            purchase=_order(operation, parcel),
         )
 
-    def _told(self, operation: Operation, parcel: Parcel, *, is_done: bool) -> str | None:
-        """The store hears of what it sold, the office of what it wanted sent again and was not."""
-        if operation.kind == DELIVERY:
-            return parcel.sale.store.email
-        return None if is_done else self.office_email
+    def _told(self, operation: Operation, parcel: Parcel, outcome: str) -> str | None:
+        """The store hears of what it sold, the office of what was not sent and has no store."""
+        if operation.kind == DELIVERY and parcel.sale.order is None:
+            return parcel.sale.store_email
+        is_well = outcome in {DELIVERED, GIVEN_BACK_FIRST}
+        return None if is_well else self.office_email
 
     def _try_later(self, operation: Operation, parcel: Parcel, error: GiftCardError) -> None:
         """Wait, the longer the more often it failed; after about a day, give up."""
@@ -319,6 +349,7 @@ class Deliver:
                 receipts=(receipt,),
                 row=_row(operation, parcel, f"The mail {reason}"),
                 mail_to=self.office_email,
+                purchase=_order(operation, parcel),
             ),
             due_at=self._look_again_at(),
         )
@@ -354,11 +385,22 @@ def _row(operation: Operation, parcel: Parcel, reason: str) -> RowWrite | None:
         return RowWrite(
             table="Gift Cards", record_id=operation.snapshot["record"], cells={"Resend": False}
         )
+    if parcel.sale.order is not None:
+        return None  # the order's own row tells of it
     if operation.kind == CONFIRMATION and not operation.retrials and reason == PURCHASER_TOLD:
         return None  # the row tells of the cards; it told of the purchaser only if that failed
     message = f"{reason[:1].upper()}{reason[1:]}."
     cells: dict[str, Any] = {"Message": message}
     return RowWrite(table="Creation Requests", record_id=parcel.sale.row_id, cells=cells)
+
+
+def _order(operation: Operation, parcel: Parcel) -> str | None:
+    """The web order whose row shows what became of a delivery; a resend is shown on its card."""
+    return None if operation.kind == RESEND else parcel.sale.order_number
+
+
+def _was_dropped(operation: Operation) -> bool:
+    return operation.result is not None and operation.result.outcome == DROPPED
 
 
 def _card_id(operation: Operation) -> str:

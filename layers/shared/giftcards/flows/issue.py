@@ -4,6 +4,9 @@
                          │
         claim ─► create at Shopify ─► index, mirror ─► commit
 
+A unit of a web order that is refunded before its card is made never gets one: its operation ends
+without a card, and the sale goes on without it.
+
 Making a card can be repeated safely, because its code is worked out from the operation and a code
 exists once for ever: the second try gets the same card or hears that the code is taken. "Taken" is
 ours until a card with *another* note is found; while the search finds nothing it lags, and another
@@ -30,6 +33,7 @@ from giftcards.flows.park import FAILURES_TO_BE_PARKED, Park
 from giftcards.flows.sale import (
     CONFIRMATION,
     DELIVERY,
+    DROPPED,
     ISSUE,
     ISSUED,
     SALE,
@@ -37,7 +41,7 @@ from giftcards.flows.sale import (
     confirmation_key,
     delivery_key,
 )
-from giftcards.receipts import Action, Receipt, ReceiptOutcome
+from giftcards.receipts import Receipt, ReceiptOutcome
 from giftcards.store.cards import About, Cards
 from giftcards.store.control import Control
 from giftcards.store.journal import Journal, Next, Operation, Result, RowWrite, State
@@ -139,7 +143,7 @@ class IssueCards:
         finally:
             self.follow_up.hand_over_together(made)
         count = len(finished)
-        if self.journal.note_progress(operation, made=count):
+        if self.journal.note_progress(operation, made=count) and sale.order is None:
             self.queues.write_operation(operation.key)
         if count == sale.quantity:
             self._close(operation, sale)
@@ -246,8 +250,8 @@ class IssueCards:
                 operation=operation.key,
                 owner=sale.recipient_name,
                 owner_email=sale.recipient_email,
-                source="Store",
-                store_id=sale.store.id,
+                source=sale.source,
+                store_id="" if sale.store is None else sale.store.id,
                 theme=sale.theme,
                 kind=sale.kind,
             ),
@@ -255,8 +259,8 @@ class IssueCards:
         receipt = Receipt(
             id=f"{operation.key}#1",
             at=now,
-            action=Action.SELL_IN_STORE,
-            actor=f"{sale.employee or 'somebody'}, {sale.store.name}",
+            action=sale.action,
+            actor=sale.seller,
             card=mask(card.last4),
             amount=sale.amount,
             balance_after=sale.amount,
@@ -282,25 +286,14 @@ class IssueCards:
         results = [known[key].result for key in sale.issue_keys]
         cards = tuple(result.moved_card for result in results if result and result.moved_card)
         is_for_later = sale.send_at is not None and sale.send_at > now
-        message = _made(sale, send_on=sale.send_on if is_for_later else None)
         result = Result(
-            outcome=ISSUED,
+            outcome=ISSUED if cards else DROPPED,
             decided_at=now,
-            row=RowWrite(
-                table="Creation Requests",
-                record_id=sale.row_id,
-                cells={
-                    "Status": ROW_IS_DONE,
-                    "Outcome": ISSUED,
-                    "Processed At": pack_moment(now),
-                    "Message": message,
-                },
-                link_field="Gift Cards",
-                cards=cards,
-            ),
+            row=_row(sale, cards, now) if sale.order is None else None,
             # A mail that has to wait is told of now; one that goes out at once is told of after it.
-            mail_to=sale.store.email if is_for_later else None,
-            follows=_what_follows(sale, now),
+            mail_to=sale.store_email if is_for_later else None,
+            purchase=sale.order_number,
+            follows=_what_follows(sale, now) if cards else (),
         )
         closed = self.journal.commit(
             operation, result, due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS)
@@ -323,6 +316,23 @@ def _if_ours(noted: NotedCard, operation: Operation, sale: Sale) -> Card | None:
             " than we asked for: look at it in Shopify's admin before anybody gets it"
         )
     return card
+
+
+def _row(sale: Sale, cards: tuple[str, ...], now: datetime) -> RowWrite:
+    """How the row of a store's request reads once its cards are made."""
+    is_for_later = sale.send_at is not None and sale.send_at > now
+    return RowWrite(
+        table="Creation Requests",
+        record_id=sale.row_id,
+        cells={
+            "Status": ROW_IS_DONE,
+            "Outcome": ISSUED,
+            "Processed At": pack_moment(now),
+            "Message": _made(sale, send_on=sale.send_on if is_for_later else None),
+        },
+        link_field="Gift Cards",
+        cards=cards,
+    )
 
 
 def _made(sale: Sale, *, send_on: date | None) -> str:
@@ -350,7 +360,7 @@ def _what_follows(sale: Sale, now: datetime) -> tuple[Next, ...]:
         snapshot=sale_ref | {"name": sale.recipient_name, "email": sale.recipient_email},
         due_at=sale.send_at or now,
     )
-    if not sale.is_gift:
+    if not sale.is_gift or not sale.purchaser_email:
         return (to_recipient,)
     to_purchaser = Next(
         key=confirmation_key(sale.row_id),

@@ -13,8 +13,9 @@ from aws_lambda_powertools import Logger
 
 from giftcards.clients.airtable import Airtable, ResendRow
 from giftcards.domain.addresses import is_one_address
+from giftcards.errors import NeedsAPerson
 from giftcards.flows.follow_up import FollowUp
-from giftcards.flows.sale import NOT_DELIVERED, RESEND, sale_key_of_issue
+from giftcards.flows.sale import NOT_DELIVERED, RESEND
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.cards import About, Cards
 from giftcards.store.journal import Journal, Result, RowWrite, State
@@ -69,12 +70,15 @@ class Resend:
         if not is_one_address(address):
             self._refuse(key, tick, number, "Resend To is not one mail address")
             return
+        issued = self.journal.load(about.operation)
+        if issued is None:
+            raise NeedsAPerson(f"{about.operation} is not in the journal, and its card is there")
         now = self.clock()
         self.journal.claim(
             key,
             kind=RESEND,
             snapshot={
-                "sale": sale_key_of_issue(about.operation),
+                "sale": issued.snapshot["sale"],
                 "issue": about.operation,
                 "card": tick.card_id,
                 "record": tick.id,

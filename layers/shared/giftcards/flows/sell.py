@@ -145,8 +145,8 @@ class Sell:
         line = SoldLine(
             sale=sale_key(sale.row_id),
             day=today,
-            store_id=sale.store.id,
-            store_name=sale.store.name,
+            store_id=sale.sold_by.id,
+            store_name=sale.sold_by.name,
             employee=sale.employee,
             quantity=sale.quantity,
             total=sale.total,

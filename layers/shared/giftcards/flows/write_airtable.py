@@ -192,7 +192,7 @@ class WriteAirtable:
         rows = []
         for operation in operations:
             if operation.kind == SALE and operation.result is None:
-                rows.append(_progress(operation))
+                rows.append(_progress(operation))  # a store's: nobody sends for us for a web sale
             if operation.result is None or operation.result.row is None:
                 continue
             row = operation.result.row
@@ -396,14 +396,16 @@ def _progress(operation: Operation) -> RowWrite:
 
 
 def _about_cells(about: About) -> dict[str, object]:
-    return {
+    cells: dict[str, object] = {
         "Owner": about.owner,
         "Owner Email": about.owner_email,
         "Source": about.source,
-        "Store": [about.store_id],
         "Theme": about.theme,
         "Kind": about.kind,
     }
+    if about.store_id:  # the web shop is none of the stores
+        cells["Store"] = [about.store_id]
+    return cells
 
 
 def _waited(operation: Operation) -> timedelta | None:

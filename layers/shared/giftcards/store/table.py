@@ -25,13 +25,16 @@
     sold#<sale>                  a line of the office's digest               likewise
     checks#<day>#<hash>          balance checks and misses of one address    the prong
     checks#<day>T<hour>#all      misses of all addresses                     the prong
+    seen#<order>                 how an order of the web shop looked when    the purchases' prong
+                                 it was judged, and when to look again
+    watermark#<prong>            how far changed orders were read            the prong
     ledger#<Shopify's id>        what moved on the card, a line each, and    flows, through Ledgers
                                  how it looked when it was last read
     record#<table>#<our name>    the Airtable record we made for it          write_airtable
 
-    index `due`: queue = "open", "parked" or "digest", due_at = epoch seconds. Only unfinished and
-    parked items and undigested days carry the two attributes, so the index holds just what is left
-    to do.
+    index `due`: queue = "open", "parked", "digest" or "orders", due_at = epoch seconds. Only
+    unfinished and parked items, undigested days and orders that wait carry the two attributes, so
+    the index holds just what is left to do.
 
 Every write is conditional, or harmless when it happens twice. boto3 retries a write whose reply was
 lost, so a condition that fails may have been met by our own first try: whoever gets "no" looks at
@@ -70,6 +73,7 @@ DUE_INDEX = "due"
 OPEN_QUEUE = "open"
 PARKED_QUEUE = "parked"
 DIGEST_QUEUE = "digest"
+ORDERS_QUEUE = "orders"
 
 Item = dict[str, Any]
 

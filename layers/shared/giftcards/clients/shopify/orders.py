@@ -69,6 +69,7 @@ def read_order(graphql: GraphQL, order_id: str) -> WebOrder | None:
         updated_at=replies.moment(order, "updatedAt"),
         cancelled_at=replies.moment(order, "cancelledAt") if cancelled else None,
         status=replies.words_or_none(order, "displayFinancialStatus") or "",
+        is_fully_paid=replies.flag(order, "fullyPaid"),
         tags=frozenset(replies.texts(order, "tags")),
         advice=_advice(replies.text(risk, "recommendation")),
         is_assessed=bool(levels) and "PENDING" not in levels,
