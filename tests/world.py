@@ -28,7 +28,7 @@ from giftcards.flows.write_airtable import FIRST_GROUP
 from giftcards.logs import build_logger
 from giftcards.store.journal import Journal
 from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE, Table
-from giftcards.wiring import STORES_PRONG, Application, now
+from giftcards.wiring import PURCHASES_PRONG, STORES_PRONG, Application, now
 from sandbox.airtable import Base, build_standard_base
 from sandbox.airtable import create_app as airtable_app
 from sandbox.klaviyo import Klaviyo as KlaviyoAccount
@@ -268,6 +268,18 @@ class World:
         """EventBridge's minute reaches the stores' prong; `None` where its worker was killed."""
         return self.work(lambda app: self.take_tick(app, {"source": "aws.events"}))
 
+    def buy_tick(self) -> TickEnd | None:
+        """The same for the prong of the web shop's orders."""
+        return self.work(self.take_buy_tick)
+
+    def take_buy_tick(self, app: Application) -> TickEnd:
+        """What that prong's function does with a tick."""
+        deadline = now() + timedelta(seconds=function_seconds("ShopifyPurchases"))
+        return app.tick(PURCHASES_PRONG).take(
+            {"source": "aws.events"},
+            lambda offset: app.serve_purchases().run(deadline),  # noqa: ARG005 - looks are alike
+        )
+
     def take_tick(self, app: Application, event: dict[str, Any]) -> TickEnd:
         """What the prong's function does with a tick."""
         deadline = now() + timedelta(seconds=WORKER_SECONDS)
@@ -313,7 +325,7 @@ class World:
 
     def ticks(self) -> list[Callable[[], object]]:
         """What EventBridge's minute starts: each prong's tick, the stores' first."""
-        return [self.tick]
+        return [self.tick, self.buy_tick]
 
     def serve(self) -> None:
         """One minute of a healthy shop: a tick, and all that follows from it."""

@@ -6,6 +6,7 @@ global id.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
@@ -23,6 +24,7 @@ from sandbox.shopify.orders import (
 )
 from sandbox.shopify.refusals import Refusal
 from sandbox.shopify.replies import (
+    SORTED_BY,
     Caller,
     View,
     check_global_id,
@@ -258,6 +260,9 @@ def _order(info: GraphQLResolveInfo, *, id: str) -> View | None:  # noqa: A002 -
     return find_order_node(info, "Order", id) if "/Order/" in id else None
 
 
+# Their cursors tell a place in time, so that they stay good when an order has left the list.
+SORTED_BY_TIME = {"CREATED_AT", "UPDATED_AT", "PROCESSED_AT"}
+
 SORT_KEYS: dict[str, Callable[[Order], object]] = {
     "ID": lambda order: order.number,
     "ORDER_NUMBER": lambda order: order.number,
@@ -295,8 +300,15 @@ def _orders(
     found.sort(key=lambda order: (key(order), order.number), reverse=bool(reverse))
     by_id = {order.id: order for order in found}
     ids: list[View] = [{"id": each.id} for each in found]
+    if sortKey in SORTED_BY_TIME and not reverse:
+        ids = [{"id": each.id, SORTED_BY: format_sorted(key(each))} for each in found]
     look = partial(_look, shop, by_id)
     return page_of(ids, look=look, **paging)  # type: ignore[arg-type] # the schema checked them
+
+
+def format_sorted(moment: object) -> str:
+    """A time as it stands in a cursor: text that sorts as time."""
+    return moment.isoformat(timespec="microseconds") if isinstance(moment, datetime) else ""
 
 
 def _look(shop: Shop, orders: Mapping[str, Order], node: View) -> View:

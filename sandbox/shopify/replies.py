@@ -81,6 +81,13 @@ def check_global_id(global_id: str) -> None:
 
 # ---- lists in pages -------------------------------------------------------------------------
 
+# Under this name a node holds the text it is sorted by, for its cursor; no field is called so.
+SORTED_BY = "(sorted by)"
+
+
+def _number(node: View) -> int:
+    return int(str(node["id"]).rpartition("/")[2])
+
 
 def _bad_request(message: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": "BAD_REQUEST"})
@@ -88,14 +95,25 @@ def _bad_request(message: str) -> GraphQLError:
 
 def _cursor(node: View) -> str:
     number = str(node["id"]).rpartition("/")[2]
-    return base64.b64encode(json.dumps({"last_id": int(number)}).encode()).decode()
+    place: dict[str, object] = {"last_id": int(number)}
+    if SORTED_BY in node:
+        place["last_value"] = node[SORTED_BY]
+    return base64.b64encode(json.dumps(place).encode()).decode()
 
 
 def _position(nodes: Sequence[View], cursor: str) -> int:
+    """The place of what a cursor points to; where it would be if it is not there any more.
+
+    That needs the value a list is sorted by, rising: what has changed meanwhile has moved on.
+    """
     try:
-        last_id = json.loads(base64.b64decode(cursor, validate=True))["last_id"]
+        place = json.loads(base64.b64decode(cursor, validate=True))
+        last_id, last_value = place["last_id"], place.get("last_value")
     except (binascii.Error, ValueError, KeyError, TypeError):
         raise _bad_request("Invalid cursor for current pagination sort.") from None
+    if last_value is not None and all(SORTED_BY in node for node in nodes):
+        behind = (str(last_value), int(last_id))
+        return sum((str(node[SORTED_BY]), _number(node)) <= behind for node in nodes) - 1
     for position, node in enumerate(nodes):
         if str(node["id"]).rpartition("/")[2] == str(last_id):
             return position

@@ -45,6 +45,7 @@ from giftcards.config import Config, Secrets
 from giftcards.domain.cards import CardLimits, ShopFacts
 from giftcards.domain.creation import Caps, SellingRules
 from giftcards.domain.money import Money
+from giftcards.domain.purchases import PROPERTY_NAMES, PurchaseRules, sku_set
 from giftcards.errors import ConfigurationError
 from giftcards.flows.adjust import AdjustBalance
 from giftcards.flows.answer_check import AnswerCheck
@@ -58,7 +59,11 @@ from giftcards.flows.issue import IssueCards
 from giftcards.flows.look_up import LookUp
 from giftcards.flows.money_moves import MoneyMoves
 from giftcards.flows.note_bounce import NoteBounce
+from giftcards.flows.order_log import OrderLog
 from giftcards.flows.park import Park
+from giftcards.flows.purchase import Purchase
+from giftcards.flows.purchase_entries import PurchaseEntries
+from giftcards.flows.purchase_row import PurchaseRow
 from giftcards.flows.redeem import Redeem, Rules
 from giftcards.flows.resend import Resend
 from giftcards.flows.return_card import ReturnCard
@@ -67,6 +72,7 @@ from giftcards.flows.sell import Sell
 from giftcards.flows.serve_checks import ServeChecks
 from giftcards.flows.serve_counter import ServeCounter
 from giftcards.flows.serve_customers import ServeCustomers
+from giftcards.flows.serve_purchases import ServePurchases
 from giftcards.flows.serve_sales import ServeSales
 from giftcards.flows.serve_stores import ServeStores
 from giftcards.flows.store_book import StoreBook
@@ -83,10 +89,11 @@ from giftcards.store.cards import Cards
 from giftcards.store.checks import CheckCounts
 from giftcards.store.control import Control
 from giftcards.store.issued import Issued
-from giftcards.store.journal import Journal, OrderRow
+from giftcards.store.journal import Journal
 from giftcards.store.leases import Leases
 from giftcards.store.ledger import Ledgers
 from giftcards.store.misses import Misses
+from giftcards.store.orders import Orders
 from giftcards.store.queues import Queues
 from giftcards.store.records import Records
 from giftcards.store.table import Table
@@ -107,6 +114,10 @@ BULK_RESERVE_POINTS = 1_400
 # From an empty bucket to that reserve it takes 14 seconds. A writer has 60; a message that comes
 # back instead would hold up its queue as long.
 BULK_MOST_WAIT_SECONDS = 15.0
+
+# A run through orders has 20 seconds. One order may take this wait and the time-out of a call; with
+# a longer wait a run would begin few orders, and the next run comes within seconds anyway.
+ORDERS_MOST_WAIT_SECONDS = 3.0
 
 # AWS answers within milliseconds or not at all; a worker has 20 seconds for everything.
 AWS_CONNECT_SECONDS = 2
@@ -210,6 +221,13 @@ class Application:
         """
         return self._shopify(
             reserve_points=BULK_RESERVE_POINTS, most_wait_seconds=MOST_WAIT_SECONDS
+        )
+
+    @cached_property
+    def shopify_for_orders(self) -> Shopify:
+        """The web shop, for a run through its orders: it leaves points, and waits little."""
+        return self._shopify(
+            reserve_points=BULK_RESERVE_POINTS, most_wait_seconds=ORDERS_MOST_WAIT_SECONDS
         )
 
     def _shopify(self, *, reserve_points: int, most_wait_seconds: float) -> Shopify:
@@ -431,6 +449,17 @@ class Application:
             live_from=self.config.live_from,
         )
 
+    @property
+    def selling_rules(self) -> SellingRules:
+        """What is sold, in stores and on the web."""
+        config = self.config
+        return SellingRules(
+            themes=config.themes,
+            largest_quantity=config.largest_quantity,
+            promotional_days=config.promotional_days or None,
+            paid_years=config.paid_years or None,
+        )
+
     def sell(self) -> Sell:
         """What takes a sale."""
         config, currency = self.config, self.facts.currency
@@ -441,12 +470,7 @@ class Application:
             follow_up=self.follow_up,
             facts=self.facts,
             limits=lambda: self.card_limits,
-            rules=SellingRules(
-                themes=config.themes,
-                largest_quantity=config.largest_quantity,
-                promotional_days=config.promotional_days or None,
-                paid_years=config.paid_years or None,
-            ),
+            rules=self.selling_rules,
             caps=Caps(
                 per_card=_cap(config.cap_per_card, currency),
                 per_store_and_day=_cap(config.cap_per_store_and_day, currency),
@@ -548,6 +572,58 @@ class Application:
             cards=self.cards,
             follow_up=self.follow_up,
             clock=self.clock,
+        )
+
+    def serve_purchases(self) -> ServePurchases:
+        """One run of the prong that has cards made for the web shop's orders."""
+        config = self.config
+        return ServePurchases(
+            shopify=self.shopify_for_orders,
+            airtable=lambda: self.airtable(self.purchases_pace),
+            orders=Orders(self.table),
+            attempts=self.attempts,
+            park=self.park(),
+            purchase=self.purchase(),
+            logger=self.logger,
+            clock=self.clock,
+            skus=config.gift_card_skus,
+            tag=config.processed_tag,
+            live_from=config.live_from,
+            overlap=timedelta(seconds=config.order_overlap_seconds),
+            seconds_for_an_order=ORDERS_MOST_WAIT_SECONDS + config.http_timeout_seconds,
+        )
+
+    def purchase(self) -> Purchase:
+        """What looks at one order that sells cards."""
+        config = self.config
+        rules = PurchaseRules(
+            skus=sku_set(config.gift_card_skus),
+            live_from=config.live_from,
+            risk_patience=timedelta(seconds=config.risk_patience_seconds),
+            issues_unassessed=config.issues_unassessed,
+            property_names={**PROPERTY_NAMES, **config.order_properties},
+        )
+        return Purchase(
+            shopify=self.shopify_for_orders,
+            journal=self.journal,
+            log=OrderLog(self.journal),
+            entries=PurchaseEntries(
+                journal=self.journal,
+                follow_up=self.follow_up,
+                logger=self.logger,
+                clock=self.clock,
+                facts=self.facts,
+                rules=rules,
+                selling=self.selling_rules,
+                send_hour=config.send_hour,
+                tag=config.processed_tag,
+                office_email=config.office_email,
+                note_held=lambda: self.metrics.count(Metric.PARKED),
+            ),
+            freezer=self.freeze(),
+            logger=self.logger,
+            clock=self.clock,
+            rules=rules,
         )
 
     def issue_cards(self) -> IssueCards:
@@ -670,7 +746,7 @@ class Application:
             cards=self.cards,
             records=Records(self.table),
             control=self.control,
-            purchase_rows=_NoPurchases(),
+            purchase_rows=PurchaseRow(journal=self.journal, log=OrderLog(self.journal)),
             logger=self.logger,
             clock=self.clock,
         )
@@ -752,11 +828,3 @@ def _aws_config(*, attempts: int) -> BotoConfig:
 
 def _cap(amount: Decimal, currency: str) -> Money | None:
     return Money.parse(amount, currency) if amount else None
-
-
-class _NoPurchases:
-    """Shows no order that sold cards: nothing takes them yet."""
-
-    def of(self, number: str) -> OrderRow | None:  # noqa: ARG002 - it knows no order at all
-        """Nothing is known of any order."""
-        return None

@@ -31,6 +31,14 @@ class OrderSight:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """A page of a search; `end_cursor` leads to the next, `None` where none is."""
+
+    orders: tuple[OrderSight, ...]
+    end_cursor: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
     """Some units of one thing. `quantity` counts the units that were refunded or removed as well.

@@ -8,7 +8,14 @@ from giftcards.domain.codes import mask
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import NeedsAPerson
 from giftcards.flows.digest import DIGEST_KIND
-from giftcards.flows.kinds import HELD_REVERSAL, REFUSED_REVERSAL, RETURN, REVERSAL
+from giftcards.flows.kinds import (
+    HELD_ORDER,
+    HELD_REVERSAL,
+    ORDER,
+    REFUSED_REVERSAL,
+    RETURN,
+    REVERSAL,
+)
 from giftcards.flows.redeem import HELD_KIND, Asked
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.reversal import REVERSED, Reversal
@@ -98,6 +105,18 @@ NOTICES: dict[str, tuple[str, tuple[str, ...]]] = {
             "If its code is in somebody's inbox, tell them that the card is no longer good.",
         ),
     ),
+    HELD_ORDER: (
+        "A web order waits for the office",
+        (
+            "Look at the order in Shopify.",
+            (
+                "To have its cards made all the same, tick Release on its row in Processed Orders."
+                " Without a mail address it waits all the same."
+            ),
+            "To refuse it, cancel or refund it in Shopify: no card is made then.",
+        ),
+    ),
+    ORDER: ("Something happened to a web order with gift cards", ()),
     BOUNCE_KIND: (
         "A mail came back",
         (

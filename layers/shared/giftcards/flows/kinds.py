@@ -5,6 +5,7 @@
     order#<order>                an order was taken, or it was settled that it makes no card
     order#<order>#<k>            its k-th change, from 2: units that were added or given back
     held-order#<order>           it waits for the office
+    held-order#<order>#<n>       it waits for another reason, of which the office is told anew
     tag#<order>                  its tag at Shopify
     sale#<line>+<first unit>     units of one line that were paid: a sale like a store's
     return#<line>#<unit>         a unit was given back, and its card is taken out of use
@@ -44,9 +45,9 @@ def order_key(order: str, change: int = 1) -> str:
     return f"{ORDER}#{order}" if change == 1 else f"{ORDER}#{order}#{change}"
 
 
-def held_order_key(order: str) -> str:
-    """The key under which it is noted that an order waits for the office."""
-    return f"{HELD_ORDER}#{order}"
+def held_order_key(order: str, notice: int = 1) -> str:
+    """The key under which it is noted that an order waits for the office; notices count from 1."""
+    return f"{HELD_ORDER}#{order}" if notice == 1 else f"{HELD_ORDER}#{order}#{notice}"
 
 
 def tag_key(order: str) -> str:

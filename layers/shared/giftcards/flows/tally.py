@@ -8,12 +8,16 @@ from giftcards.errors import TryAgain
 
 @dataclass(slots=True)
 class Tally:
-    """What one run did. `first_error` is the first thing that went wrong, if anything did."""
+    """What one run did. `first_error` is the first thing that went wrong, if anything did.
+
+    `known` counts what a list still showed although it was dealt with before.
+    """
 
     answered: int = 0
     waiting: int = 0
     failed: int = 0
     unknown: int = 0
+    known: int = 0
     first_error: Exception | None = None
 
     def add(self, part: Self) -> None:
@@ -22,6 +26,7 @@ class Tally:
         self.waiting += part.waiting
         self.failed += part.failed
         self.unknown += part.unknown
+        self.known += part.known
         self.first_error = self.first_error or part.first_error
 
     def note_failure(self, error: Exception) -> None:

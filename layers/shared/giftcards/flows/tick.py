@@ -101,6 +101,7 @@ class Tick:
                     "answered": tally.answered,
                     "waiting": tally.waiting,
                     "failed": tally.failed,
+                    "known": tally.known,
                 },
             )
             return TickEnd.RAN

@@ -44,23 +44,23 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """How far the changed orders were read.
+    """How far the orders that a search finds were read.
 
-    `newest` is the newest change that a finished pass has seen, `reached` how far the pass under
-    way has got, `seen` the newest change it has seen.
+    `newest` is the newest change that a finished pass has seen. Of the pass under way, `since` is
+    where it began, `cursor` how far it got, and `seen` the newest change it has seen.
     """
 
     newest: datetime | None = None
-    reached: datetime | None = None
+    since: datetime | None = None
+    cursor: str | None = None
     seen: datetime | None = None
 
 
 class Orders:
     """Remembers sights of orders. Only the holder of the prong's lease writes here."""
 
-    def __init__(self, table: Table, *, prong: str) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
-        self._watermark_key = WATERMARK_PREFIX + prong
 
     def seen(self, numbers: Iterable[str]) -> dict[str, Seen]:
         """What is known of those of these orders that were judged before, by number."""
@@ -89,27 +89,30 @@ class Orders:
             item |= {"queue": ORDERS_QUEUE, "due_at": int(seen.look_at.timestamp())}
         self._table.put(item)
 
-    def watermark(self) -> Watermark:
-        """How far the changed orders were read."""
-        item = self._table.get(self._watermark_key)
+    def watermark(self, search: str) -> Watermark:
+        """How far the orders that a search finds were read."""
+        item = self._table.get(WATERMARK_PREFIX + search)
         if item is None:
             return Watermark()
         return Watermark(
             newest=_moment(item, "newest"),
-            reached=_moment(item, "reached"),
+            since=_moment(item, "since"),
+            cursor=item.get("cursor"),
             seen=_moment(item, "seen"),
         )
 
-    def keep_watermark(self, watermark: Watermark) -> None:
+    def keep_watermark(self, search: str, watermark: Watermark) -> None:
         """Keep how far they were read by now."""
-        item: Item = {"key": self._watermark_key}
+        item: Item = {"key": WATERMARK_PREFIX + search}
         for name, moment in (
             ("newest", watermark.newest),
-            ("reached", watermark.reached),
+            ("since", watermark.since),
             ("seen", watermark.seen),
         ):
             if moment is not None:
                 item[name] = pack_moment(moment)
+        if watermark.cursor is not None:
+            item["cursor"] = watermark.cursor
         self._table.put(item)
 
 

@@ -27,7 +27,7 @@
     checks#<day>T<hour>#all      misses of all addresses                     the prong
     seen#<order>                 how an order of the web shop looked when    the purchases' prong
                                  it was judged, and when to look again
-    watermark#<prong>            how far changed orders were read            the prong
+    watermark#<search>           how far the orders it finds were read       the prong
     ledger#<Shopify's id>        what moved on the card, a line each, and    flows, through Ledgers
                                  how it looked when it was last read
     record#<table>#<our name>    the Airtable record we made for it          write_airtable

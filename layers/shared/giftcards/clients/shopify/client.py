@@ -33,7 +33,7 @@ from giftcards.domain.cards import (
 )
 from giftcards.domain.codes import Code
 from giftcards.domain.money import Money
-from giftcards.domain.orders import OrderSight, PaidOrder, WebOrder
+from giftcards.domain.orders import OrderPage, OrderSight, PaidOrder, WebOrder
 from giftcards.errors import VendorSurprise
 
 # Shopify prices a query by the objects it may return and allows 1,000 points in one: a hundred
@@ -283,6 +283,13 @@ class Shopify:
         search means that it was not applied: `VendorSurprise`.
         """
         return orders.find_orders(self._graphql, search, most_pages=most_pages)
+
+    def order_page(self, search: str, *, after: str | None = None) -> OrderPage:
+        """One page of what `find_orders` finds; `after` is the `end_cursor` of the page before.
+
+        A cursor tells a place in time: it stays good for a later run, with the same search.
+        """
+        return orders.order_page(self._graphql, search, after=after)
 
     def read_order(self, order_id: str) -> WebOrder | None:
         """The order as it is now, with all its lines; None where there is none for us."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from giftcards.clients.shopify import replies
 from giftcards.clients.shopify.graphql import GraphQL
 from giftcards.clients.shopify.payments import all_steps, time_of
-from giftcards.domain.orders import Advice, OrderLine, OrderSight, PaymentKind, WebOrder
+from giftcards.domain.orders import Advice, OrderLine, OrderPage, OrderSight, PaymentKind, WebOrder
 from giftcards.errors import ConfigurationError, SafeToRepeat, Unconfirmed, VendorSurprise
 
 # As `read_order.graphql` asks for: nearly every order has fewer payments, and each costs a point.
@@ -31,20 +31,27 @@ def find_orders(graphql: GraphQL, search: str, *, most_pages: int) -> Iterator[l
     """Pages of what a search finds, those first that have not changed for longest."""
     after: str | None = None
     for _ in range(most_pages):
-        answer = graphql.ask("find_orders", {"search": search, "after": after})
-        if answer.search_warnings:
-            raise VendorSurprise(
-                "Shopify did not search orders as asked"
-                f" ({', '.join(answer.search_warnings)}): its results are not to be trusted"
-            )
-        page = replies.part(answer.data, "orders")
-        yield [
-            OrderSight(id=replies.text(node, "id"), updated_at=replies.moment(node, "updatedAt"))
-            for node in replies.parts(page, "nodes")
-        ]
-        after = replies.next_cursor(page)
+        page = order_page(graphql, search, after=after)
+        yield list(page.orders)
+        after = page.end_cursor
         if after is None:
             return
+
+
+def order_page(graphql: GraphQL, search: str, *, after: str | None) -> OrderPage:
+    """One page of what a search finds, from its beginning or from where a cursor leads."""
+    answer = graphql.ask("find_orders", {"search": search, "after": after})
+    if answer.search_warnings:
+        raise VendorSurprise(
+            "Shopify did not search orders as asked"
+            f" ({', '.join(answer.search_warnings)}): its results are not to be trusted"
+        )
+    page = replies.part(answer.data, "orders")
+    sights = (
+        OrderSight(id=replies.text(node, "id"), updated_at=replies.moment(node, "updatedAt"))
+        for node in replies.parts(page, "nodes")
+    )
+    return OrderPage(orders=tuple(sights), end_cursor=replies.next_cursor(page))
 
 
 def read_order(graphql: GraphQL, order_id: str) -> WebOrder | None:
