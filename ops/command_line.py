@@ -4,7 +4,7 @@
     ops resume --stack universal-gift-cards        shows what it would process, then asks
     ops pause  --stack universal-gift-cards        no new debit from the next tick on
     ops park list   --stack universal-gift-cards   what only a person can finish, and why
-    ops park decide KEY retry|charged|not-charged|credited|not-credited --stack universal-gift-cards
+    ops park decide KEY retry|charged|not-charged|credited|not-credited|dismiss --stack …
     ops freeze CARD --because TEXT --stack universal-gift-cards    refused in stores until released
     ops unfreeze CARD --because TEXT --stack universal-gift-cards
     ops setup klaviyo --stack universal-gift-cards  the customers' mails; run it after each update
@@ -27,6 +27,7 @@ from giftcards.domain.balance import BalanceRow
 from giftcards.domain.creation import CreationRow
 from giftcards.domain.outcomes import RedemptionRow
 from giftcards.errors import GiftCardError
+from giftcards.flows.dismiss import DISMISSED_KINDS
 from giftcards.flows.freeze import global_id
 from giftcards.flows.kinds import RETURN, REVERSAL
 from giftcards.flows.redeem import KIND as REDEMPTION
@@ -238,6 +239,7 @@ def park_decide(app: Application, options: argparse.Namespace) -> int:
     `credited` and `not-credited` for what the office gives back. What may have moved money is
     looked for once more before `retry` sends it again; a redemption never is. A card that could not
     be made, a mail that could not be sent and a row can only be tried again.
+    What moved on the web, or has to be put right at Shopify, is dismissed once a person saw to it.
     """
     key, decision = str(options.key), str(options.decision)
     if key.startswith(ROW_PREFIX):
@@ -260,6 +262,8 @@ def _decide(app: Application, operation: Operation, decision: str) -> int:
         app.journal.unpark(operation, due_at=app.clock())
         _say("The next sweep tries it again.")
         return 0
+    if decision == "dismiss":
+        return _dismiss(app, operation)
     words = DECISIONS.get(operation.kind)
     if words is None:
         _say(
@@ -308,6 +312,18 @@ def unfreeze(app: Application, options: argparse.Namespace) -> int:
 def _me() -> str:
     """Who gives the command, as receipts name him."""
     return f"{getpass.getuser()}, by ops"
+
+
+def _dismiss(app: Application, operation: Operation) -> int:
+    if operation.kind not in DISMISSED_KINDS:
+        _say(
+            f"{operation.key} owes somebody an answer, a card or a mail: it cannot be dismissed.",
+            to_error=True,
+        )
+        return 1
+    app.dismiss().dismiss(operation, by=_me())
+    _say(f"{operation.key} is closed; a receipt says by whom.")
+    return 0
 
 
 def _parked_rows(app: Application) -> list[str]:
@@ -384,7 +400,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--profile", help="AWS profile, if not your default one")
         if command is park_decide:
             sub.add_argument("key", help="as `ops park list` shows it")
-            sub.add_argument("decision", choices=["retry", *FATES])
+            sub.add_argument("decision", choices=["retry", *FATES, "dismiss"])
         if command in {freeze, unfreeze}:
             sub.add_argument("card", help="Shopify's number of the card, or its Shopify ID")
             sub.add_argument("--because", default="", help="why: its receipt says so")

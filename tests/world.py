@@ -28,7 +28,13 @@ from giftcards.flows.write_airtable import FIRST_GROUP
 from giftcards.logs import build_logger
 from giftcards.store.journal import Journal
 from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE, Table
-from giftcards.wiring import PURCHASES_PRONG, STORES_PRONG, Application, now
+from giftcards.wiring import (
+    PURCHASES_PRONG,
+    REDEMPTIONS_PRONG,
+    STORES_PRONG,
+    Application,
+    now,
+)
 from sandbox.airtable import Base, build_standard_base
 from sandbox.airtable import create_app as airtable_app
 from sandbox.klaviyo import Klaviyo as KlaviyoAccount
@@ -285,6 +291,16 @@ class World:
         deadline = now() + timedelta(seconds=WORKER_SECONDS)
         return app.tick(STORES_PRONG).take(
             event, lambda offset: app.serve_counter().run(deadline, offset_seconds=offset)
+        )
+
+    def spend_tick(self) -> TickEnd | None:
+        """EventBridge's minute reaches the prong of what the web shop charged; as `tick`."""
+        return self.work(self._spend_tick)
+
+    def _spend_tick(self, app: Application) -> TickEnd:
+        deadline = now() + timedelta(seconds=WORKER_SECONDS)
+        return app.tick(REDEMPTIONS_PRONG).take(
+            {"source": "aws.events"}, lambda _: app.serve_spends().run(deadline)
         )
 
     def delayed_tick(self, *, late_by_seconds: int, offset_seconds: int = 0) -> TickEnd | None:

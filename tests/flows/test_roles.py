@@ -110,7 +110,7 @@ def begin_at(world: World, start: KeptMoment, called: dict[str, Called]) -> None
             called[at_work[-1]].queues.add(names[parameters["QueueUrl"]])
         return send(**parameters)
 
-    world.sqs.send_message = sending  # type: ignore[method-assign] - until the world goes back
+    world.sqs.send_message = sending  # type: ignore[method-assign]  # until the world goes back
 
 
 # The functions at work, the last one now.

@@ -17,6 +17,7 @@ from giftcards.store.table import Table
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CARD = "gid://shopify/GiftCard/1"
+SHOWN = Money(4000, "USD")
 
 
 @pytest.fixture
@@ -36,13 +37,14 @@ def test_a_card_is_behind_until_its_last_move_is_mirrored(cards: Cards) -> None:
     (before,) = cards.mirror_states([CARD, "unknown"])
     assert before == MirrorState(card_id=CARD, wanted=1, synced=0)
     cards.note_move(CARD)  # while it is being mirrored
-    cards.note_mirrored(before)
+    cards.note_mirrored(before, shown=SHOWN)
     (state,) = cards.mirror_states([CARD])
     assert (state.synced, state.is_behind) == (1, True)
-    cards.note_mirrored(state)
-    cards.note_mirrored(before)  # a late one takes nothing back
+    cards.note_mirrored(state, shown=SHOWN)
+    cards.note_mirrored(before, shown=Money(1, "USD"))  # a late one takes nothing back
     (state,) = cards.mirror_states([CARD])
     assert (state.synced, state.is_behind) == (2, False)
+    assert (state.is_shown, state.shown) == (True, SHOWN)
 
 
 def test_recent_redemptions_stay_with_the_card_while_its_lock_is_ours(

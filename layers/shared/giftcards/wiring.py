@@ -53,12 +53,15 @@ from giftcards.flows.answer_store import AnswerStore
 from giftcards.flows.check_balance import CheckBalance, CheckRules
 from giftcards.flows.deliver import Deliver
 from giftcards.flows.digest import Digest
+from giftcards.flows.dismiss import Dismiss
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.freeze import Freeze
 from giftcards.flows.issue import IssueCards
+from giftcards.flows.look_at_cards import LookAtCards
 from giftcards.flows.look_up import LookUp
 from giftcards.flows.money_moves import MoneyMoves
 from giftcards.flows.note_bounce import NoteBounce
+from giftcards.flows.note_payments import NotePayments
 from giftcards.flows.order_log import OrderLog
 from giftcards.flows.park import Park
 from giftcards.flows.purchase import Purchase
@@ -74,6 +77,7 @@ from giftcards.flows.serve_counter import ServeCounter
 from giftcards.flows.serve_customers import ServeCustomers
 from giftcards.flows.serve_purchases import ServePurchases
 from giftcards.flows.serve_sales import ServeSales
+from giftcards.flows.serve_spends import ServeSpends
 from giftcards.flows.serve_stores import ServeStores
 from giftcards.flows.store_book import StoreBook
 from giftcards.flows.strays import Strays
@@ -94,6 +98,7 @@ from giftcards.store.leases import Leases
 from giftcards.store.ledger import Ledgers
 from giftcards.store.misses import Misses
 from giftcards.store.orders import Orders
+from giftcards.store.progress import Progress
 from giftcards.store.queues import Queues
 from giftcards.store.records import Records
 from giftcards.store.table import Table
@@ -399,6 +404,10 @@ class Application:
             note_parked=lambda: self.metrics.count(Metric.PARKED),
         )
 
+    def dismiss(self) -> Dismiss:
+        """What closes what a person has seen to."""
+        return Dismiss(journal=self.journal, follow_up=self.follow_up, clock=self.clock)
+
     def serve_counter(self) -> ServeCounter:
         """One run of the stores' prong: redemptions, then sales, then balance checks."""
         airtable = self.airtable(self.prong_pace)
@@ -681,6 +690,54 @@ class Application:
             ),
         )
 
+    def serve_spends(self) -> ServeSpends:
+        """One look at what the web shop charged."""
+        return ServeSpends(
+            shopify=self.shopify_for_orders,
+            progress=Progress(self.table),
+            payments=self.note_payments(),
+            looks=self.look_at_cards(),
+            logger=self.logger,
+            clock=self.clock,
+            live_from=self.config.live_from,
+            overlap_seconds=self.config.order_overlap_seconds,
+            http_timeout_seconds=self.config.http_timeout_seconds,
+        )
+
+    def note_payments(self) -> NotePayments:
+        """What notes what orders did to cards."""
+        return NotePayments(
+            shopify=self.shopify_for_orders,
+            journal=self.journal,
+            ledgers=self.ledgers,
+            follow_up=self.follow_up,
+            park=self.park(),
+            logger=self.logger,
+            clock=self.clock,
+            live_from=self.config.live_from,
+            accept_historical=self.config.accept_historical,
+        )
+
+    def look_at_cards(self) -> LookAtCards:
+        """What finds what nobody told us of."""
+        return LookAtCards(
+            shopify=self.shopify_for_orders,
+            journal=self.journal,
+            cards=self.cards,
+            ledgers=self.ledgers,
+            progress=Progress(self.table),
+            queues=self.queues,
+            follow_up=self.follow_up,
+            park=self.park(),
+            logger=self.logger,
+            clock=self.clock,
+            live_from=self.config.live_from,
+            accept_historical=self.config.accept_historical,
+            patience_seconds=self.config.explain_seconds,
+            http_timeout_seconds=self.config.http_timeout_seconds,
+            office_email=self.config.office_email,
+        )
+
     def serve_stores(self, airtable: Airtable) -> ServeStores:
         """The redemptions of one run."""
         return ServeStores(
@@ -771,6 +828,8 @@ class Application:
             control=self.control,
             follow_up=self.follow_up,
             redeem=self.redeem,
+            payments=self.note_payments,
+            looks=self.look_at_cards,
             park=self.park(),
             queues=self.queues,
             digest=Digest(

@@ -180,6 +180,7 @@ def test_an_order_is_read_with_all_that_matters_of_it(counter: Counter) -> None:
         updated_at=START + timedelta(seconds=60),
         cancelled_at=None,
         status="PARTIALLY_REFUNDED",
+        is_fully_paid=True,
         tags=frozenset({"vip", "gift cards issued"}),
         advice=Advice.NONE,
         is_assessed=False,

@@ -11,6 +11,7 @@ from giftcards.flows.digest import DIGEST_KIND
 from giftcards.flows.kinds import (
     HELD_ORDER,
     HELD_REVERSAL,
+    LATE,
     ORDER,
     REFUSED_REVERSAL,
     RETURN,
@@ -117,6 +118,13 @@ NOTICES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     ORDER: ("Something happened to a web order with gift cards", ()),
+    LATE: (
+        "Money moved on a card although we had given that up",
+        (
+            "Ask whoever looks after this system: it is parked, and an alarm has rung.",
+            "Its store was told that nothing moved, and its customer may have paid otherwise.",
+        ),
+    ),
     BOUNCE_KIND: (
         "A mail came back",
         (
@@ -160,19 +168,23 @@ def compose_answer(
         case kind if kind in {SALE, HELD_SALE_KIND}:
             return compose_sale_answer(_sale(operation, result, now=now), to=to)
         case kind if kind == DELIVERY:
-            sale = journal.load(operation.snapshot["sale"])
-            if sale is None:
-                raise NeedsAPerson(f"the sale of {operation.key} is not in the journal")
-            if Sale.of(sale).order is not None:
-                return _web_delivery(operation, result, Sale.of(sale), to=to)
-            news = _DELIVERY_NEWS[result.outcome]
-            return compose_sale_answer(
-                _about_sale(sale, news, reason=result.reason or "", now=now), to=to
-            )
+            return _delivery(operation, result, to=to, journal=journal, now=now)
         case kind if kind == DIGEST_KIND:
             return _digest(operation, to=to)
         case _:
             raise NeedsAPerson(f"nobody knows how to answer {operation.kind} ({operation.key})")
+
+
+def _delivery(
+    operation: Operation, result: Result, *, to: str, journal: Journal, now: datetime
+) -> Mail:
+    sale = journal.load(operation.snapshot["sale"])
+    if sale is None:
+        raise NeedsAPerson(f"the sale of {operation.key} is not in the journal")
+    if Sale.of(sale).order is not None:
+        return _web_delivery(operation, result, Sale.of(sale), to=to)
+    news = _DELIVERY_NEWS[result.outcome]
+    return compose_sale_answer(_about_sale(sale, news, reason=result.reason or "", now=now), to=to)
 
 
 def _redemption(operation: Operation, result: Result, *, to: str, now: datetime) -> Mail:

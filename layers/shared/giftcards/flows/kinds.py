@@ -11,6 +11,7 @@
     return#<line>#<unit>         a unit was given back, and its card is taken out of use
     order-spend#<payment>        an order took money off a card
     order-refund#<payment>       an order gave money back to a card
+    unread-order#<order>#<time>  what an order took or gave back could not be read
     reverse#<row>#<total>        the office gives back what a store took
     held-reverse#<row>#<total>   it waits for the office's second word
     reverse-refused#<row>#<total>#<why>   it is not given back, and the office was told why
@@ -18,11 +19,14 @@
     adjusted#<card>#<n>          its balance changed at Shopify, and no order explains it
     changed#<card>#<n>           it was deactivated at Shopify, or its last day was moved
     mirrored#<card>              Shopify made it: it is shown in Airtable
+    late#<operation>             what was given up was applied at Shopify after all
+    owed#<operation>             a person has to put that right
 
 Orders, lines, payments and cards go by Shopify's numbers, units and changes count from 1, totals
 are in minor units of the shop's currency.
 """
 
+from datetime import datetime
 from typing import Final
 
 ORDER: Final = "order"
@@ -38,6 +42,9 @@ FREEZE: Final = "freeze"
 ADJUSTED: Final = "adjusted"
 CHANGED: Final = "changed"
 MIRRORED: Final = "mirrored"
+UNREAD_ORDER: Final = "unread-order"
+LATE: Final = "late"
+OWED: Final = "owed"
 
 
 def order_key(order: str, change: int = 1) -> str:
@@ -98,3 +105,18 @@ def changed_key(card: str, number: int) -> str:
 def mirrored_key(card: str) -> str:
     """The business key of showing a card that Shopify made."""
     return f"{MIRRORED}#{card}"
+
+
+def unread_order_key(order: str, updated_at: datetime) -> str:
+    """The business key of reading an order's payments again, as it was changed at that time."""
+    return f"{UNREAD_ORDER}#{order}#{int(updated_at.timestamp())}"
+
+
+def late_key(operation: str) -> str:
+    """The business key of what was applied although its operation had been given up."""
+    return f"{LATE}#{operation}"
+
+
+def owed_key(operation: str) -> str:
+    """The key under which a person puts that right."""
+    return f"{OWED}#{operation}"

@@ -13,6 +13,9 @@ from aws_lambda_powertools import Logger
 from giftcards.errors import TryAgain, VendorSurprise
 from giftcards.flows.digest import Digest
 from giftcards.flows.follow_up import FollowUp, one_off_of
+from giftcards.flows.kinds import GIVEN_BACK, OWED, SPEND, UNREAD_ORDER
+from giftcards.flows.look_at_cards import LookAtCards
+from giftcards.flows.note_payments import NotePayments
 from giftcards.flows.park import Park
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import Redeem
@@ -39,6 +42,8 @@ class Sweep:
     control: Control
     follow_up: FollowUp
     redeem: Callable[[], Redeem]
+    payments: Callable[[], NotePayments]
+    looks: Callable[[], LookAtCards]
     logger: Logger
     clock: Callable[[], datetime]
     park: Park
@@ -105,3 +110,9 @@ class Sweep:
         elif send := one_off_of(operation.kind, self.queues):
             send(operation.key)
             self._look_later(operation)
+        elif operation.kind in {SPEND, GIVEN_BACK}:
+            self.payments().finish(operation)
+        elif operation.kind == UNREAD_ORDER:
+            self.payments().read_again(operation)
+        elif operation.kind == OWED:
+            self.looks().leave_to_a_person(operation)

@@ -2,6 +2,7 @@
 
     "this operation" ─► outcome, mask and message of its row, in a group of its own
     "its records"    ─► receipts; rows about orders; the card's row, then the links that need it
+    "these cards"    ─► the cards' rows
     "this prong"     ─► the prong's status
 
 A message says what to look at; what to write stands in the journal. Whatever of our own records
@@ -66,6 +67,9 @@ NAMED_BY = {
     STATUS: "Prong",
 }
 
+# `Source` of a card that none of our sales made.
+MADE_BY_SHOPIFY = "Shopify"
+
 # The field of a row about an order that points to the rows of its cards.
 CARDS_OF_AN_ORDER = "Gift Cards"
 
@@ -102,6 +106,7 @@ class WriteAirtable:
             for kind in ("operation", "prong")
         )
         records = list(dict.fromkeys(key for m in messages for key in m.get("records", ())))
+        cards = list(dict.fromkeys(card_id for m in messages for card_id in m.get("cards", ())))
         recorded = self._load(records)
         orders: dict[str, OrderRow] = {}
         trouble: GiftCardError | None = None
@@ -110,7 +115,7 @@ class WriteAirtable:
             lambda: self._write_receipts(recorded),
             lambda: orders.update(self._order_rows(recorded)),
             lambda: self._write_orders(orders),
-            lambda: self._show_cards(recorded, orders),
+            lambda: self._show_cards(recorded, orders, also=cards),
             lambda: self._write_status(prongs),
         )
         for write in writes:
@@ -151,8 +156,14 @@ class WriteAirtable:
             name = NAMED_BY[ORDERS]
             self._put(ORDERS, {row.name: {name: row.name, **row.cells} for row in orders.values()})
 
-    def _show_cards(self, operations: Sequence[Operation], orders: Mapping[str, OrderRow]) -> None:
-        """Mirror the cards that moved, then link rows to them, and those about orders."""
+    def _show_cards(
+        self,
+        operations: Sequence[Operation],
+        orders: Mapping[str, OrderRow],
+        *,
+        also: Sequence[str],
+    ) -> None:
+        """Mirror the cards that moved, and `also` those; then link the rows to their cards."""
         results = [op.result for op in operations if op.result is not None]
         rows = [result.row for result in results if result.row is not None]
         of_rows = [row.cards for row in rows] + [row.cards for row in orders.values()]
@@ -160,7 +171,7 @@ class WriteAirtable:
         known = self.records.known(GIFT_CARDS, linked)
         to_make = [card_id for card_id in linked if known.get(card_id) is None]
         moved = dict.fromkeys(r.moved_card for r in results if r.moved_card is not None)
-        self._mirror_cards(list(moved), also=to_make)
+        self._mirror_cards(list(moved), also=[*also, *to_make])
         self._link_cards([*rows, *self._rows_about(orders)])
 
     def _rows_about(self, orders: Mapping[str, OrderRow]) -> list[RowWrite]:
@@ -336,18 +347,16 @@ class WriteAirtable:
         self, card: Card, about: About | None, now: datetime, *, is_frozen: bool
     ) -> dict[str, object]:
         cells = _card_cells(card, now, is_frozen=is_frozen)
-        if about is not None:
-            cells |= {
-                name: cell
-                for name, cell in _about_cells(about).items()
-                if self.airtable.has_field(GIFT_CARDS, name)
-            }
-        return cells
+        known = {"Source": MADE_BY_SHOPIFY} if about is None else _about_cells(about)
+        return cells | {
+            name: cell for name, cell in known.items() if self.airtable.has_field(GIFT_CARDS, name)
+        }
 
     def _note_mirrored(self, state: MirrorState, read: Mapping[str, Card]) -> None:
         if state.card_id not in read:
             self.logger.error("Shopify has no such card", extra={"card": state.card_id})
-        self.cards.note_mirrored(state)
+        card = read.get(state.card_id)
+        self.cards.note_mirrored(state, shown=None if card is None else card.balance)
 
     def _link_cards(self, rows: Sequence[RowWrite]) -> None:
         """Link rows to their cards' rows, which are there by now."""

@@ -8,7 +8,14 @@ from typing import Any
 from giftcards.domain.duplicates import RecentRedemption
 from giftcards.domain.money import Money
 from giftcards.store.leases import Lease
-from giftcards.store.table import Item, Table, pack_moment, unpack_moment
+from giftcards.store.table import (
+    Item,
+    Table,
+    pack_moment,
+    pack_money,
+    unpack_moment,
+    unpack_money,
+)
 
 CARD_PREFIX = "card#"
 CODE_PREFIX = "code#"
@@ -21,11 +28,16 @@ def lock_key(card_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MirrorState:
-    """How often a card's balance moved (`wanted`), and up to which move it was mirrored."""
+    """How often a card's balance moved (`wanted`), and up to which move it was mirrored.
+
+    `is_shown`: it has a row in Airtable, which shows the balance `shown` as far as that was noted.
+    """
 
     card_id: str
     wanted: int
     synced: int
+    is_shown: bool = False
+    shown: Money | None = None
 
     @property
     def is_behind(self) -> bool:
@@ -249,18 +261,28 @@ class Cards:
                 card_id=key.removeprefix(CARD_PREFIX),
                 wanted=int(item.get("wanted", 0)),
                 synced=int(item.get("synced", 0)),
+                is_shown="synced" in item,
+                shown=unpack_money(item.get("shown")),
             )
             for key, item in items.items()
         ]
 
-    def note_mirrored(self, state: MirrorState) -> None:
-        """The balance read after noting `state.wanted` was written. Condition: `synced` grows."""
+    def note_mirrored(self, state: MirrorState, *, shown: Money | None) -> None:
+        """The balance `shown`, read after noting `state.wanted`, was written.
+
+        Condition: `synced` does not fall. `None` where Shopify has no such card.
+        """
         self._table.update(
             CARD_PREFIX + state.card_id,
-            "SET #synced = :seen",
-            condition="attribute_not_exists(#synced) OR #synced < :seen",
-            values={"seen": state.wanted},
+            "SET #synced = :seen, #shown = :shown",
+            condition="attribute_not_exists(#synced) OR #synced <= :seen",
+            values={"seen": state.wanted, "shown": pack_money(shown)},
         )
+
+    def recent_operations(self, card_id: str) -> list[str]:
+        """The keys of what stores asked of this card lately."""
+        item = self._table.get(CARD_PREFIX + card_id) or {}
+        return [str(one["operation"]) for one in item.get("recent", [])]
 
 
 def _is_frozen(item: Mapping[str, Any]) -> bool:

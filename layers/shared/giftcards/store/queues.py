@@ -139,6 +139,10 @@ class Queues:
         """Have Airtable show what else follows from operations: receipts, cards, links."""
         self._write_airtable({"records": list(operation_keys)}, group=RECORDS_GROUP)
 
+    def write_cards(self, *card_ids: str) -> None:
+        """Have Airtable show cards as they are now, whatever moved them."""
+        self._write_airtable({"cards": list(card_ids)}, group=RECORDS_GROUP)
+
     def write_status(self, prong: str) -> None:
         """Have Airtable show how a prong fares."""
         self._write_airtable({"prong": prong}, group=RECORDS_GROUP)

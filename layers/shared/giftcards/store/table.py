@@ -30,11 +30,15 @@
     watermark#<search>           how far the orders it finds were read       the prong
     ledger#<Shopify's id>        what moved on the card, a line each, and    flows, through Ledgers
                                  how it looked when it was last read
+    payments                     up to which change orders were read         shopify_redemptions
+    paid#<order>                 the change of an order up to which its      shopify_redemptions
+                                 payments were noted
+    looks                        up to which change cards were looked at     shopify_redemptions
     record#<table>#<our name>    the Airtable record we made for it          write_airtable
 
-    index `due`: queue = "open", "parked", "digest" or "orders", due_at = epoch seconds. Only
-    unfinished and parked items, undigested days and orders that wait carry the two attributes, so
-    the index holds just what is left to do.
+    index `due`: queue = "open", "parked", "digest", "orders" or "look", due_at = epoch seconds.
+    Only unfinished and parked items, undigested days, orders that wait, and cards of whose balance
+    something is unexplained carry the two attributes, so the index holds just what is left to do.
 
 Every write is conditional, or harmless when it happens twice. boto3 retries a write whose reply was
 lost, so a condition that fails may have been met by our own first try: whoever gets "no" looks at
@@ -74,6 +78,7 @@ OPEN_QUEUE = "open"
 PARKED_QUEUE = "parked"
 DIGEST_QUEUE = "digest"
 ORDERS_QUEUE = "orders"
+LOOK_QUEUE = "look"
 
 Item = dict[str, Any]
 

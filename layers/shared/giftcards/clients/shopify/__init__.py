@@ -3,6 +3,7 @@
 from giftcards.clients.shopify.client import Shopify
 from giftcards.clients.shopify.graphql import API_VERSION
 from giftcards.clients.shopify.points import MOST_WAIT_SECONDS, Room
+from giftcards.clients.shopify.searching import card_payments
 from giftcards.clients.shopify.tokens import ClientCredentials, StaticToken
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "Room",
     "Shopify",
     "StaticToken",
+    "card_payments",
 ]

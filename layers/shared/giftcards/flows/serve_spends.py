@@ -1,0 +1,128 @@
+"""Serve what the web shop charged: first what orders say of cards, then what cards say themselves.
+
+Orders paid by card that changed are searched for, the oldest change first, in a window that reaches
+back behind what was read before: the search shows some of them late. What was read is skipped. How
+far was read is counted in Shopify's times alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aws_lambda_powertools import Logger
+
+from giftcards.clients.shopify import Shopify, card_payments
+from giftcards.domain.orders import OrderSight
+from giftcards.errors import AccessRefused, ConfigurationError, TryAgain
+from giftcards.flows.look_at_cards import LookAtCards
+from giftcards.flows.note_payments import NotePayments
+from giftcards.flows.tally import Tally
+from giftcards.store.progress import Progress, ReadOrder
+
+# Ten thousand orders: a run's time ends long before, and the next run goes on.
+MOST_PAGES = 200
+
+# Shopify's times are whole seconds. An order that was read in the second of its change is read once
+# more after it; our workers' clocks differ by less than the rest of this.
+SAME_SECOND = timedelta(seconds=5)
+
+# Of a run's time, what the orders may take when they are many: the cards get the rest.
+ORDERS_SHARE = 0.6
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSpends:
+    """One run of the prong of what the web shop charged."""
+
+    shopify: Shopify
+    progress: Progress
+    payments: NotePayments
+    looks: LookAtCards
+    logger: Logger
+    clock: Callable[[], datetime]
+    live_from: datetime
+    overlap_seconds: int
+    http_timeout_seconds: int
+
+    def run(self, deadline: datetime) -> Tally:
+        """Note what orders did to cards, then look at the cards, until `deadline` nears.
+
+        One order's or card's trouble leaves the others alone; a vendor that is away ends the run.
+        """
+        tally = Tally()
+        now = self.clock()
+        try:
+            self._read_orders(tally, now + (deadline - now) * ORDERS_SHARE)
+            self.looks.run(tally, deadline)
+        except TryAgain as error:
+            self.logger.warning("the run ends early", extra={"reason": str(error)})
+            tally.note_failure(error)
+        return tally
+
+    def _read_orders(self, tally: Tally, deadline: datetime) -> None:
+        """Read the orders that changed since they were last read.
+
+        How far was read moves to the newest change seen, once all are read. Where time does not
+        suffice for that, it moves to the oldest change on the last page that was: pages come by
+        what the search knew of the orders, which may be older than what they show.
+        """
+        until = self.progress.payments_until() or self.live_from
+        since = max(self.live_from, until - timedelta(seconds=self.overlap_seconds))
+        newest = reached = until
+        pages = self.shopify.find_orders(card_payments(since=since), most_pages=MOST_PAGES)
+        for number, page in enumerate(pages, start=1):
+            is_read = self._read_page(tally, page, deadline)
+            if is_read:
+                newest = max([newest, *(sight.updated_at for sight in page)])
+                reached = min((sight.updated_at for sight in page), default=reached)
+            if not is_read or number == MOST_PAGES or not self._has_time(deadline):
+                self._move_on(until, reached)
+                return
+        self._move_on(until, newest)
+
+    def _move_on(self, until: datetime, read: datetime) -> None:
+        if read > until:
+            self.progress.note_payments_until(read)
+
+    def _read_page(self, tally: Tally, page: list[OrderSight], deadline: datetime) -> bool:
+        """Read the orders of a page that need it; False where time did not suffice."""
+        before = self.progress.read_orders(sight.id for sight in page)
+        for sight in page:
+            read = before.get(sight.id)
+            if read is not None and not self._is_due(sight, read):
+                continue
+            if not self._has_time(deadline):
+                return False
+            self._read_order(tally, sight, read)
+        return True
+
+    def _is_due(self, sight: OrderSight, read: ReadOrder) -> bool:
+        """Whether an order has to be read again."""
+        if sight.updated_at > read.updated_at:
+            return True
+        return not read.is_sure and self.clock() - read.read_at >= SAME_SECOND
+
+    def _read_order(self, tally: Tally, sight: OrderSight, before: ReadOrder | None) -> None:
+        """Note an order's payments; what cannot be noted is left to the sweep, and never lost."""
+        read_at = self.clock()
+        updated_at = sight.updated_at
+        is_sure = True
+        try:
+            order = self.shopify.read_payments(sight.id)
+            if order is not None:
+                tally.answered += self.payments.note(order) > 0
+                updated_at = order.updated_at
+                is_sure = before is not None and before.updated_at == updated_at
+        except (TryAgain, AccessRefused, ConfigurationError):
+            raise  # all other orders would fare alike
+        except Exception as error:  # the outer loop: other orders go on
+            self.logger.exception("an order's payments cannot be read", extra={"order": sight.id})
+            tally.note_failure(error)
+            self.payments.read_later(sight.id, updated_at=sight.updated_at)
+        self.progress.note_read_order(
+            sight.id, ReadOrder(updated_at=updated_at, read_at=read_at, is_sure=is_sure)
+        )
+
+    def _has_time(self, deadline: datetime) -> bool:
+        """Whether a call of Shopify's may begin: cut off in the middle it would harm nobody."""
+        return self.clock() + timedelta(seconds=self.http_timeout_seconds) < deadline
