@@ -14,7 +14,7 @@ from sandbox.shopify.shop import GiftCard
 from tests.world import START, World
 
 CODE = "wxyz2345abcd6789"
-OTHER = "mnpq2345mnpq6789"
+OTHER = "mnpq2345mnpq7788"
 
 # Ticks of the prong come this far apart.
 TICK_SECONDS = 30

@@ -259,9 +259,9 @@ class LookAtCards:
         """Look at one card; return whether anything was found."""
         card, ledger = seen.card, seen.ledger
         known = ledger.look
-        if known is not None and known.open is None and is_as_seen(known, card, seen.updated_at):
-            if seen.updated_at is None:
-                self._note_look(seen, known)  # it was queued, and all is well
+        is_queued = seen.updated_at is None
+        is_known = known is not None and is_as_seen(known, card, seen.updated_at)
+        if known is not None and is_known and known.open is None and not is_queued:
             return False
         if not self.accept_historical and card.created_at < self.live_from:
             return self._follow_historical(seen)

@@ -75,6 +75,7 @@ class NotePayments:
             if card is not None and self._is_ours(card):
                 amount = step.amount if step.kind is PaymentKind.AUTHORIZATION else -step.amount
                 self.ledgers.note_reserved(card.id, payment=number_of(step.id), amount=amount)
+        self._have_looked_at([cards[one] for one in _cards_of(fresh) if one in cards])
         noted = [self._note(order, step, cards) for step in fresh]
         self._hand_over([one for one in noted if one.state is State.COMMITTED])
         return sum(one.result is not None and one.result.moved is not None for one in noted)
@@ -149,6 +150,19 @@ class NotePayments:
             if step.card_id not in ledgers
             or number_of(step.id) not in ledgers[step.card_id].reserved
         ]
+
+    def _have_looked_at(self, cards: Sequence[Card]) -> None:
+        """Have cards looked at again whose balance had been accounted for without these steps.
+
+        So it is with an order that turns up late: what it took was entered as a change that nobody
+        explains, and that has to be evened out now.
+        """
+        soon = self.clock() + timedelta(seconds=LOOK_AGAIN_SECONDS)
+        ledgers = self.ledgers.of(card.id for card in cards)
+        for card in cards:
+            look = ledgers[card.id].look if card.id in ledgers else None
+            if look is not None and look.open is None and look.balance == card.balance:
+                self.ledgers.look_again(card.id, at=soon)
 
     def _note(self, order: PaidOrder, step: CardPayment, cards: Mapping[str, Card]) -> Operation:
         """Note one step, or leave it to a person; return the operation that stands."""
