@@ -87,6 +87,9 @@ LIST_LAG = timedelta(minutes=10)
 # What is unexplained is mostly on its way; each look at it costs Shopify a point.
 LOOK_AGAIN_SECONDS = 60
 
+# What cannot be looked at will hardly be mended within the hour; until then each try rings.
+TROUBLE_AGAIN_SECONDS = 3600
+
 # So many of them are looked at in one run, in one question to Shopify.
 CARDS_PER_RUN = 50
 
@@ -232,12 +235,15 @@ class LookAtCards:
             )
             try:
                 tally.answered += self._look(seen)
-            except (TryAgain, AccessRefused, ConfigurationError):
+            except TryAgain:
+                self._later(card.id)  # behind the others: it may be this one that takes too much
+                raise
+            except (AccessRefused, ConfigurationError):
                 raise  # all other cards would fare alike
             except Exception as error:  # the outer loop: other cards go on
                 self.logger.exception("a card cannot be looked at", extra={"card": card.id})
                 tally.note_failure(error)
-                self._later(card.id)
+                self._later(card.id, seconds=TROUBLE_AGAIN_SECONDS)
         return True
 
     def _sold_by_us(self, notes: Mapping[str, str | None]) -> set[str]:
@@ -260,9 +266,8 @@ class LookAtCards:
         card, ledger = seen.card, seen.ledger
         known = ledger.look
         is_queued = seen.updated_at is None
-        is_known = known is not None and is_as_seen(known, card, seen.updated_at)
-        if known is not None and is_known and known.open is None and not is_queued:
-            return False
+        if known is not None and not is_queued and is_as_seen(known, card, seen.updated_at):
+            return False  # what may be unexplained of it has its time in the queue
         if not self.accept_historical and card.created_at < self.live_from:
             return self._follow_historical(seen)
         self._show_balance(seen)
@@ -285,8 +290,6 @@ class LookAtCards:
     def _note_look(self, seen: Seen, look: Look, *, is_current: bool = True) -> None:
         """Keep the look, and whether it is to be taken again soon."""
         waits = look.open is not None or not is_current
-        if waits and look == seen.ledger.look and seen.updated_at is not None:
-            return  # it is queued, and nothing is new
         again = self.clock() + timedelta(seconds=LOOK_AGAIN_SECONDS) if waits else None
         if not self.ledgers.note_look(seen.ledger, look, look_again_at=again):
             self._later(seen.card.id)  # somebody else looked at it at this moment
@@ -589,8 +592,8 @@ class LookAtCards:
             ),
         )
 
-    def _later(self, card_id: str) -> None:
-        later = self.clock() + timedelta(seconds=LOOK_AGAIN_SECONDS)
+    def _later(self, card_id: str, *, seconds: int = LOOK_AGAIN_SECONDS) -> None:
+        later = self.clock() + timedelta(seconds=seconds)
         self.ledgers.look_again(card_id, at=later)
 
     def _hand_over_again_at(self) -> datetime:

@@ -1,0 +1,452 @@
+"""What nobody told us of is found by looking at the cards, and entered once it stays unexplained."""
+
+import argparse
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from giftcards.domain.outcomes import Outcome
+from giftcards.flows.look_at_cards import CARDS_PER_PAGE, MOST_PAGES
+from giftcards.receipts import Action
+from giftcards.store.journal import State
+from giftcards.store.table import LOOK_QUEUE
+from giftcards.wiring import now
+from ops.command_line import park_decide
+from sandbox.faults import Fault
+from sandbox.shopify.order_desk import CartLine
+from sandbox.shopify.payments import Pay
+from sandbox.shopify.shop import GiftCard, Transaction
+from tests.web_spending import (
+    CODE,
+    OTHER,
+    check_in_step,
+    load,
+    look,
+    operations,
+    order,
+    receipts,
+    rest,
+)
+from tests.world import OFFICE, START, World, running_world
+
+PATIENCE_TICKS = 25  # longer than our patience of ten minutes, at two ticks a minute
+
+WRITES = ("PutItem", "UpdateItem", "TransactWriteItems", "SendMessage")
+
+
+def native_sku(world: World) -> str:
+    return next(
+        variant.id
+        for product in world.shop.orders.products
+        for variant in product.variants
+        if product.is_gift_card
+    )
+
+
+def known_card(world: World, amount: int = 50, *, code: str = CODE) -> GiftCard:
+    """A card that was looked at, so that only what comes now is news."""
+    card = load(world, amount, code=code)
+    look(world)
+    return card
+
+
+def decide(world: World, key: str, decision: str) -> int:
+    return park_decide(world.app, argparse.Namespace(key=key, decision=decision))
+
+
+# ------------------------------------------------------------------------------ cards of Shopify's
+
+
+def test_a_card_sold_as_shopifys_own_product_is_good_in_stores(world: World) -> None:
+    world.shop.orders.place([CartLine(native_sku(world))], Pay())
+    (card,) = world.shop.cards
+    look(world)
+    (mirror,) = world.cells("Gift Cards")
+    assert mirror["Shopify ID"] == card.id
+    assert mirror["Card"] == f"•••• {card.last_characters}"
+    assert mirror["Source"] == "Shopify"
+    (made,) = receipts(world, Action.MADE_AT_SHOPIFY)
+    assert made["Amount"] == card.initial_value
+    assert made["Balance After"] == card.balance
+    row_id = world.ask(Gift_Card_Code=card.code, Amount=10)
+    world.serve()
+    assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+    look(world, 3)
+    rest(world)
+    check_in_step(world, card)
+    assert len(receipts(world)) == 2
+
+
+def test_a_card_of_shopifys_that_a_store_redeemed_first_is_shown_as_such(world: World) -> None:
+    card = load(world)
+    world.ask(Gift_Card_Code=CODE, Amount=10)
+    world.serve()
+    look(world)
+    rest(world)
+    (made,) = receipts(world, Action.MADE_AT_SHOPIFY)
+    assert (made["Amount"], made["Balance After"]) == (50, 40)
+    check_in_step(world, card)
+
+
+def test_a_card_that_a_store_sold_is_not_taken_for_shopifys(world: World) -> None:
+    world.sell()
+    world.serve()
+    look(world, 3)
+    rest(world)
+    (mirror,) = world.cells("Gift Cards")
+    assert mirror["Source"] == "Store"
+    assert not operations(world, "mirrored")
+
+
+def test_nor_is_one_that_was_made_a_moment_ago(world: World) -> None:
+    world.sell()
+    world.tick()
+    world.effects.kill_on = {"CreateCard": "after"}  # it is made, and nothing of it is written
+    world.drain()
+    (card,) = world.shop.cards
+    assert card.note is not None
+    look(world)
+    assert not operations(world, "mirrored")
+    world.shop.issue_card(code=OTHER, amount=5, note="issue#recNobody#1")  # whoever wrote that
+    look(world)
+    assert len(operations(world, "mirrored")) == 1
+    rest(world)
+    assert world.cells("Creation Requests")[0]["Outcome"] == "ISSUED"
+
+
+# ------------------------------------------------------------------------------ what staff and tills do
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_what_staff_put_onto_a_card_is_entered_once(world: World, *, shown: bool) -> None:
+    world.shop.checkout_in_transactions = shown
+    card = known_card(world)
+    order(world, (CODE, 20))
+    world.shop.credit(card.id, amount=Decimal(5), note=f"sorry for {CODE.upper()}")
+    look(world)
+    (mirror,) = world.cells("Gift Cards")
+    assert mirror["Balance"] == 35  # at once, whatever it was
+    assert not receipts(world, Action.RAISED_AT_SHOPIFY)
+    look(world, PATIENCE_TICKS)
+    (raised,) = receipts(world, Action.RAISED_AT_SHOPIFY)
+    assert (raised["Amount"], raised["Balance After"]) == (5, 35)
+    assert raised["Actor"] == "Shopify"
+    assert "a credit of 5.00 USD (note: sorry for •••• 6789)" in raised["Details"]
+    assert "no order and no store explains it" in raised["Details"]
+    look(world, PATIENCE_TICKS)
+    rest(world)
+    check_in_step(world, card)
+    assert len(operations(world, "adjusted")) == 1
+
+
+def test_a_cash_out_at_a_till_is_called_so(world: World) -> None:
+    card = known_card(world)
+    world.shop.cash_out(card.id, Decimal("12.34"))
+    rest(world)
+    (lowered,) = receipts(world, Action.LOWERED_AT_SHOPIFY)
+    assert lowered["Amount"] == 12.34
+    assert "a cash-out at a till of 12.34 USD" in lowered["Details"]
+    check_in_step(world, card)
+
+
+def test_several_changes_are_entered_as_they_come(world: World) -> None:
+    card = known_card(world)
+    world.shop.debit(card.id, amount=Decimal(5), note="spilled coffee")
+    rest(world)
+    world.shop.debit(card.id, amount=Decimal(5), note="once more")
+    rest(world)
+    world.shop.credit(card.id, amount=Decimal(2))
+    world.shop.credit(card.id, amount=Decimal(3))
+    rest(world)
+    told = [row["Details"] for row in receipts(world) if row["Operation"].startswith("adjusted")]
+    assert ["spilled coffee" in details for details in told] == [True, False, False]
+    assert ["once more" in details for details in told] == [False, True, False]
+    assert "a credit of 3.00 USD, a credit of 2.00 USD" in told[2]
+    check_in_step(world, card)
+
+
+def test_where_shopify_does_not_tell_what_it_was_neither_do_we(world: World) -> None:
+    card = known_card(world)
+    world.shop.return_to_card(card.id, Decimal(4))  # leaves no movement
+    rest(world)
+    (raised,) = receipts(world, Action.RAISED_AT_SHOPIFY)
+    assert "Shopify does not tell what it was." in raised["Details"]
+    check_in_step(world, card)
+
+
+def test_what_is_explained_in_time_is_never_entered(world: World) -> None:
+    card = known_card(world)
+    world.shop.set_search_lag(400)
+    order(world, (CODE, 20))
+    look(world)
+    (mirror,) = world.cells("Gift Cards")
+    assert mirror["Balance"] == 30  # it follows, although nobody knows of the order yet
+    look(world, PATIENCE_TICKS)
+    rest(world)
+    assert not operations(world, "adjusted")
+    assert len(receipts(world, Action.SPEND_ON_WEB)) == 1
+    check_in_step(world, card)
+
+
+def test_a_change_that_is_taken_back_leaves_nothing(world: World) -> None:
+    card = known_card(world)
+    world.shop.credit(card.id, amount=Decimal(5))
+    look(world, 4)
+    world.shop.debit(card.id, amount=Decimal(5))
+    rest(world)
+    assert not operations(world, "adjusted")
+    check_in_step(world, card)
+
+
+# ------------------------------------------------------------------------------ a card's state
+
+
+def test_a_card_that_lives_longer_and_one_that_is_dead_are_told_of(world: World) -> None:
+    card = known_card(world)
+    world.shop.update(card.id, expires_on=date(2030, 12, 31))
+    look(world)
+    world.shop.update(card.id, expires_on=date(2031, 12, 31))
+    look(world)
+    world.shop.deactivate(card.id)
+    look(world, 2)
+    told = [row["Details"] for row in receipts(world, Action.CHANGED_AT_SHOPIFY)]
+    assert [one.removeprefix("CHANGED_AT_SHOPIFY: ") for one in told] == [
+        "Its last day is 2030-12-31; it was none.",
+        "Its last day is 2031-12-31; it was 2030-12-31.",
+        "The card was deactivated.",
+    ]
+    (mirror,) = world.cells("Gift Cards")
+    assert (mirror["Status"], mirror["Expires On"]) == ("Disabled", "2031-12-31")
+    assert all("Amount" not in row for row in receipts(world, Action.CHANGED_AT_SHOPIFY))
+    rest(world)
+    check_in_step(world, card)
+
+
+def test_what_we_deactivate_ourselves_is_no_news(world: World) -> None:
+    card = known_card(world)
+    world.app.ledgers.note_deactivated_by_us(card.id)
+    world.shop.deactivate(card.id)
+    look(world, 3)
+    rest(world)
+    assert not receipts(world, Action.CHANGED_AT_SHOPIFY)
+    world.shop.update(card.id, expires_on=date(2030, 12, 31))
+    rest(world)
+    (changed,) = receipts(world, Action.CHANGED_AT_SHOPIFY)
+    assert "deactivated" not in changed["Details"]
+
+
+def test_a_card_of_ours_that_was_dead_before_the_first_look_is_told_of(world: World) -> None:
+    world.sell()
+    world.serve()
+    (card,) = world.shop.cards
+    world.shop.deactivate(card.id)
+    look(world, 2)
+    assert len(receipts(world, Action.CHANGED_AT_SHOPIFY)) == 1
+
+
+def test_another_note_or_theme_is_no_news(world: World) -> None:
+    card = known_card(world)
+    world.shop.update(card.id, note="for the window")
+    rest(world)
+    assert len(receipts(world)) == 1
+
+
+# ------------------------------------------------------------------------------ our own movements
+
+
+def test_a_store_debit_in_flight_is_never_taken_for_a_change_at_shopify(world: World) -> None:
+    """Its reply is lost, and nobody asks what became of it for longer than our patience."""
+    card = known_card(world)
+    world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardDebit")
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.tick()
+    look(world, 2 * PATIENCE_TICKS)
+    operation = world.journal.load(f"redemption#{row_id}")
+    assert operation is not None
+    assert operation.state is State.SENT
+    assert world.cells("Gift Cards")[0]["Balance"] == 40
+    assert not operations(world, "adjusted")
+    rest(world)
+    assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+    assert not operations(world, "adjusted")
+    assert not operations(world, "late")
+    check_in_step(world, card)
+
+
+def test_nor_is_one_whose_movement_shopify_does_not_show_yet(world: World) -> None:
+    card = known_card(world)
+    world.shop.set_transaction_lag(7200)
+    world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardDebit")
+    world.ask(Gift_Card_Code=CODE)
+    world.tick()
+    look(world, 2 * PATIENCE_TICKS)
+    assert not operations(world, "adjusted")
+    assert world.shop.card(card.id).balance == 40
+
+
+def give_up_and_apply_late(world: World) -> tuple[GiftCard, str]:
+    """A redemption answered "not charged", and then Shopify applies its debit all the same."""
+    card = known_card(world)
+    world.shop.faults.add(Fault.APPLY_LATE, operation="giftCardDebit", seconds=1000)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    for _ in range(10):
+        world.advance(60)
+        world.tick()
+        world.drain()
+    assert world.row(row_id)["Outcome"] == Outcome.NOT_CHARGED
+    world.advance(600)
+    rest(world)
+    return card, f"redemption#{row_id}"
+
+
+def test_a_debit_that_turns_up_after_all_is_left_to_a_person(world: World) -> None:
+    card, reference = give_up_and_apply_late(world)
+    (parked,) = world.journal.parked(now=now(), limit=10)
+    assert parked.key == f"owed#{reference}"
+    assert not operations(world, "adjusted")
+    (late,) = receipts(world, Action.LOWERED_AT_SHOPIFY)
+    assert (late["Operation"], late["Amount"]) == (f"late#{reference}", 10)
+    assert "although its outcome is NOT_CHARGED" in late["Details"]
+    to_office = [mail for mail in world.mails() if OFFICE in mail.destinations["ToAddresses"]]
+    assert [mail.subject for mail in to_office] == [
+        "Money moved on a card although we had given that up"
+    ]
+    check_in_step(world, card)
+    world.shop.credit(card.id, amount=Decimal(10), note="given back by hand")
+    rest(world)
+    assert decide(world, parked.key, "dismiss") == 0
+    rest(world)
+    assert world.journal.parked(now=now(), limit=10) == []
+    assert world.shop.card(card.id).balance == 50
+    check_in_step(world, card)
+    assert len([mail for mail in world.mails() if OFFICE in mail.destinations["ToAddresses"]]) == 1
+
+
+def test_a_debit_applied_twice_with_one_reference_is_left_to_a_person(world: World) -> None:
+    card = known_card(world)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    world.shop.debit(card.id, amount=Decimal(10), note=f"redemption#{row_id}")
+    rest(world)
+    (parked,) = world.journal.parked(now=now(), limit=10)
+    assert parked.key == f"owed#redemption#{row_id}"
+    check_in_step(world, card)
+
+
+# ------------------------------------------------------------------------------ web, store and staff
+
+
+def test_web_store_and_staff_on_one_card_at_once(world: World) -> None:
+    card = known_card(world, 100)
+    placed = order(world, (CODE, 20))
+    row_id = world.ask(Gift_Card_Code=CODE, Amount=15)
+    world.shop.credit(card.id, amount=Decimal("7.77"), note="sorry")
+    world.tick()
+    world.shop.orders.refund(placed.id, amount=Decimal("3.33"), units={})
+    world.shop.cash_out(card.id, Decimal(1))
+    world.spend_tick()
+    world.drain()
+    rest(world)
+    assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+    assert world.shop.card(card.id).balance == Decimal("75.10")
+    check_in_step(world, card)
+    (raised,) = receipts(world, Action.RAISED_AT_SHOPIFY)
+    assert raised["Amount"] == 6.77
+    assert (
+        "a cash-out at a till of 1.00 USD, a credit of 7.77 USD (note: sorry)" in raised["Details"]
+    )
+
+
+# ------------------------------------------------------------------------------ old cards
+
+
+def test_an_old_card_is_none_of_ours_but_what_airtable_shows_of_it_is_right(world: World) -> None:
+    card = load(world, at=START - timedelta(days=3))
+    hidden = load(world, code=OTHER, at=START - timedelta(days=3))
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    assert world.row(row_id)["Outcome"] == Outcome.CARD_ONLINE_ONLY
+    world.shop.credit(card.id, amount=Decimal(5))
+    world.shop.credit(hidden.id, amount=Decimal(5))
+    look(world, 2)
+    (mirror,) = world.cells("Gift Cards")
+    assert mirror["Balance"] == 55
+    look(world, PATIENCE_TICKS)
+    rest(world)
+    assert not operations(world, "adjusted")
+    assert not operations(world, "mirrored")
+
+
+def test_an_old_card_that_is_accepted_begins_with_what_it_holds() -> None:
+    with running_world(accept_historical=True) as world:
+        card = load(world, 80, at=START - timedelta(days=3))
+        world.shop.debit(card.id, amount=Decimal(30))  # whatever happened to it before
+        world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardDebit")
+        row_id = world.ask(Gift_Card_Code=CODE)  # in flight at the first look
+        world.tick()
+        look(world, 2)
+        rest(world)
+        assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+        assert not operations(world, "adjusted")
+        world.shop.credit(card.id, amount=Decimal(5))
+        rest(world)
+        (raised,) = receipts(world, Action.RAISED_AT_SHOPIFY)
+        assert (raised["Amount"], raised["Balance After"]) == (5, 45)
+
+
+# ------------------------------------------------------------------------------ many, and none
+
+
+def test_a_look_at_what_is_known_writes_nothing(world: World) -> None:
+    known_card(world)
+    known_card(world, code=OTHER)
+    rest(world)
+    world.effects.forget()
+    world.app.serve_spends().run(now() + timedelta(seconds=20))
+    assert world.effects.seen
+    assert not [name for name in world.effects.seen if any(word in name for word in WRITES)]
+
+
+def test_more_changes_than_a_page_are_all_looked_at(world: World) -> None:
+    known_card(world)
+    for number in range(3 * CARDS_PER_PAGE):
+        load(world, code=f"wxyz2345abcd{number:04}")
+        world.advance(1)
+    look(world, 2)
+    assert len(operations(world, "mirrored")) == 3 * CARDS_PER_PAGE + 1
+
+
+@pytest.mark.slow
+def test_more_changes_than_one_look_reads_are_looked_at_by_the_next(world: World) -> None:
+    known_card(world)
+    many = (MOST_PAGES + 10) * CARDS_PER_PAGE
+    for number in range(many):
+        load(world, code=f"wxyz2345abcd{number:04}")
+        if number % 10 == 0:
+            world.advance(1)
+    for _ in range(40):
+        world.advance(30)
+        world.spend_tick()
+    assert len(operations(world, "mirrored")) == many + 1
+
+
+def test_one_cards_trouble_leaves_the_others_alone(world: World) -> None:
+    bad, good = known_card(world), known_card(world, code=OTHER)
+    one = world.shop.credit(bad.id, amount=Decimal(1))
+    # More movements than anybody reads, as a card that a script plays with would have.
+    filler = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    bad.transactions += [Transaction(**(filler | {"id": f"{one.id}{n}"})) for n in range(5001)]
+    world.shop.credit(good.id, amount=Decimal(2))
+    look(world, PATIENCE_TICKS)
+    assert [row["Amount"] for row in receipts(world, Action.RAISED_AT_SHOPIFY)] == [2]
+    queued = [item["key"] for item in world.items() if item.get("queue") == LOOK_QUEUE]
+    assert queued == [f"ledger#{bad.id}"]
+
+
+def test_a_paused_system_looks_at_nothing(world: World) -> None:
+    load(world)
+    world.app.control.throw_switch(run=False, by="tests", now=now())
+    look(world, 3)
+    assert not operations(world, "mirrored")
