@@ -341,7 +341,7 @@ class World:
 
     def ticks(self) -> list[Callable[[], object]]:
         """What EventBridge's minute starts: each prong's tick, the stores' first."""
-        return [self.tick, self.buy_tick]
+        return [self.tick, self.buy_tick, self.spend_tick]
 
     def serve(self) -> None:
         """One minute of a healthy shop: a tick, and all that follows from it."""
