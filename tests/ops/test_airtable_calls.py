@@ -10,6 +10,7 @@ from ops.airtable_calls import (
     MINUTES_A_MONTH,
     REDEMPTIONS,
     RESENDS,
+    REVERSALS,
     SALES,
     calls_a_month,
 )
@@ -40,6 +41,7 @@ def by_default() -> dict[str, int]:
         tick_offsets_seconds=default("TickOffsetsSeconds"),
         sale_offsets_seconds=default("SaleOffsetsSeconds"),
         check_offsets_seconds=default("CheckOffsetsSeconds"),
+        reversal_offsets_seconds=default("ReversalOffsetsSeconds"),
     ) as world:
         return calls(world)
 
@@ -50,6 +52,7 @@ def by_default() -> dict[str, int]:
         {},
         {"tick_offsets_seconds": (), "sale_offsets_seconds": (0,)},
         {"sale_offsets_seconds": (0, 15, 30, 45), "check_offsets_seconds": (15, 45)},
+        {"reversal_offsets_seconds": (15, 30)},
     ],
 )
 def test_a_quiet_minute_takes_the_calls_that_are_told(settings: dict[str, Any]) -> None:
@@ -66,6 +69,7 @@ def test_a_table_that_is_absent_takes_no_calls() -> None:
     with running_world(resumed=False) as world:
         world.base.delete_table("Creation Requests")
         world.base.delete_table("Balance Checks")
+        world.base.table("Redemptions").delete_field("Reverse Amount")
         world.resume()
         assert calls(world) == {REDEMPTIONS: 4 * MINUTES_A_MONTH}
 
@@ -76,7 +80,8 @@ def test_the_readme_says_what_the_defaults_come_to() -> None:
         f"about {about(sum(counts.values()))} calls of Airtable a month:"
         f" {about(counts[REDEMPTIONS])} for redemptions,"
         f" {about(counts[SALES] + counts[RESENDS])} for sales and for cards to be sent again,"
-        f" {about(counts[CHECKS])} for balance checks"
+        f" {about(counts[CHECKS])} for balance checks,"
+        f" {about(counts[REVERSALS])} for what is to be given back"
     )
     assert told in " ".join(README.read_text(encoding="utf-8").split())
 
@@ -96,6 +101,7 @@ def test_each_parameter_says_what_its_default_costs() -> None:
         ("TickOffsetsSeconds", counts[REDEMPTIONS]),
         ("SaleOffsetsSeconds", counts[SALES] + counts[RESENDS]),
         ("CheckOffsetsSeconds", counts[CHECKS]),
+        ("ReversalOffsetsSeconds", counts[REVERSALS]),
     ):
         description = load_template()["Parameters"][parameter]["Description"]
         assert f"the default makes about {about(count)} a month" in description
