@@ -87,3 +87,28 @@ def test_a_select_without_our_word_holds_up_nobody(world: World, field: str) -> 
     assert other in world.row(typo)
     assert field not in world.row(typo)
     assert not [body for body in world.queued_bodies() if '"operation"' in body]
+
+
+def test_a_frozen_card_says_so_until_it_is_released_or_out_of_use(world: World) -> None:
+    card = world.shop.issue_card(code=CODE, amount=50)
+    world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    for frozen, expected in ((True, "Frozen"), (False, "Active"), (True, "Frozen")):
+        assert _status_when(world, card.id, frozen=frozen) == expected
+    world.shop.deactivate(card.id)
+    assert _status_when(world, card.id, frozen=True) == "Disabled"
+
+
+def _status_when(world: World, card_id: str, *, frozen: bool) -> str:
+    """What the card's row reads once it is mirrored anew."""
+    world.app.table.update(f"card#{card_id}", "SET #frozen = :frozen", values={"frozen": frozen})
+    world.app.cards.note_move(card_id)
+    (redemption,) = (
+        str(item["key"]).removeprefix("op#")
+        for item in world.items()
+        if str(item["key"]).startswith("op#redemption#")
+    )
+    world.app.queues.write_records(redemption)
+    world.drain()
+    (row,) = world.cells("Gift Cards")
+    return str(row["Status"])
