@@ -52,6 +52,7 @@ ORDER: dict[str, Any] = {
     "updatedAt": "2026-11-23T17:00:02Z",
     "cancelledAt": None,
     "displayFinancialStatus": "PAID",
+    "fullyPaid": True,
     "tags": ["vip"],
     "risk": {"recommendation": "ACCEPT", "assessments": [{"riskLevel": "LOW"}]},
     "disputes": [],
@@ -108,6 +109,19 @@ def test_pages_are_asked_for_when_they_are_reached_and_no_more_than_wanted(
     assert [len(page) for page in pages] == [50]
     assert len(counter.adapter.sent) == 2
     assert list(counter.client.find_orders(search, most_pages=0)) == []
+
+
+def test_a_page_leads_to_the_next_even_for_another_client(counter: Counter) -> None:
+    placed = [counter.shop.orders.place([FIFTY], Pay()).id for _ in range(51)]
+    search = searching.changed_sales(["GIFT-CARD-50"], since=START)
+    first = counter.client.order_page(search)
+    assert [sight.id for sight in first.orders] == placed[:50]
+    assert first.end_cursor is not None
+    last = counter.client.order_page(search, after=first.end_cursor)
+    assert [sight.id for sight in last.orders] == placed[50:]
+    assert last.end_cursor is None
+    with pytest.raises(VendorSurprise, match="invalid_field"):
+        counter.client.order_page("gatewey:gift_card")
 
 
 def test_nothing_found_is_one_empty_page(counter: Counter) -> None:
@@ -307,6 +321,16 @@ def test_many_payments_are_read_to_the_last(counter: Counter, failed: int) -> No
     assert read(counter, order.id).last_paid_at == counter.now
 
 
+def test_a_unit_that_was_added_and_not_paid_shows(counter: Counter) -> None:
+    desk = counter.shop.orders
+    order = desk.place([FIFTY], Pay())
+    assert read(counter, order.id).is_fully_paid
+    desk.edit(order.id, add=[FIFTY])
+    assert not read(counter, order.id).is_fully_paid
+    desk.pay(order.id, Pay())
+    assert read(counter, order.id).is_fully_paid
+
+
 def test_more_payments_than_shopify_shows_are_for_a_person(counter: Counter) -> None:
     counter.card("9")
     order = counter.shop.orders.place([FIFTY])
@@ -417,8 +441,8 @@ def test_a_customer_may_leave_everything_out(counter: Counter) -> None:
 @pytest.mark.parametrize(
     "field",
     [
-        "id", "name", "test", "createdAt", "processedAt", "updatedAt", "tags", "risk", "disputes",
-        "transactions", "lineItems",
+        "id", "name", "test", "createdAt", "processedAt", "updatedAt", "fullyPaid", "tags", "risk",
+        "disputes", "transactions", "lineItems",
     ],
 )  # fmt: skip
 def test_what_must_not_be_missing(counter: Counter, field: str) -> None:
