@@ -22,7 +22,7 @@ REVERSALS: Final = "what is to be given back"
 def calls_a_month(config: Config, layout: Layout) -> dict[str, int]:
     """The calls a month by what is looked for; nothing is looked for in a table that is absent.
 
-    An order of the web shop that is held costs a call at each look for orders, until it is released.
+    An order that is held costs a call at each look for orders, until it is released.
     """
     ticks = {0, *config.tick_offsets_seconds}
     sale_looks = len(ticks & set(config.sale_offsets_seconds))

@@ -53,7 +53,7 @@ from tests.template_resources import (
     function_seconds,
 )
 
-__all__ = ["Effects", "When", "WorkerKilled", "World", "running_world"]
+__all__ = ["WORKERS", "Effects", "When", "WorkerKilled", "World", "running_world"]
 
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 SHOP_URL = "https://shop.test"
@@ -73,6 +73,20 @@ WORKER_SECONDS = 20
 
 # The same for the functions that make cards and send customers' mail.
 BULK_WORKER_SECONDS = 60
+
+# Which function of the template each of the world's workers is.
+WORKERS = {
+    "take_tick": "StoreTransactions",
+    "take_buy_tick": "ShopifyPurchases",
+    "_spend_tick": "ShopifyRedemptions",
+    "_answer": "AnswerStore",
+    "_write": "WriteAirtable",
+    "_issue": "IssueCards",
+    "_adjust": "AdjustBalance",
+    "_deliver": "DeliverToCustomer",
+    "_tag": "TagOrder",
+    "_sweep": "Sweep",
+}
 
 # After this many rounds a shop that is not quiet never will be.
 ROUNDS_TO_QUIET = 100

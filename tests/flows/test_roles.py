@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.shopify import CartLine, Pay
+from sandbox.shopify import CartLine, OrderPlan, Pay
 from tests.cloudformation import load_template
 from tests.flows.stories import CODE, STORIES, begun
-from tests.flows.test_tag import claim as claim_tag
-from tests.template.reading import ROLE, as_list, attribute_of, of_type, statements
-from tests.world import KeptMoment, World, running_world
+from tests.template.reading import ROLE, as_list, attribute_of, of_type, reference_to, statements
+from tests.world import WORKERS, KeptMoment, World, running_world
 
 # The names IAM has for calls that it names otherwise (Service Authorization Reference).
 IAM_NAMES = {
@@ -22,16 +21,9 @@ IAM_NAMES = {
     "sesv2:SendEmail": {"ses:SendEmail"},
 }
 
-# Whose work each of the world's workers does.
-WORKERS = {
-    "take_tick": "StoreTransactions",
-    "_answer": "AnswerStore",
-    "_write": "WriteAirtable",
-    "_issue": "IssueCards",
-    "_deliver": "DeliverToCustomer",
-    "_tag": "TagOrder",
-    "_sweep": "Sweep",
-}
+
+# Where the world's settings send every prong's ticks.
+TICKS = "StoreTicksQueue"
 
 
 @dataclass
@@ -53,6 +45,14 @@ def test_every_role_allows_what_its_function_calls() -> None:
         assert calls.queues <= may_send, f"{function} has no {sorted(calls.queues - may_send)}"
 
 
+def ticks_of(function: str) -> str:
+    """The queue that the template gives a function for its ticks; in the world all have one."""
+    template = load_template()
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    own = template["Resources"][function]["Properties"]["Environment"]["Variables"]
+    return reference_to((shared | own)["TICK_QUEUE_URL"])
+
+
 def queues_it_may_send_to(role: dict[str, Any]) -> set[str]:
     return {
         attribute_of(resource)
@@ -71,18 +71,26 @@ def calls_of_all_stories() -> dict[str, Called]:
             begin_at(world, start, called)
             story.tell(world)
             world.come_to_rest()
-    for begin in (file_all_kinds, place_an_order):
+    for begin in (file_all_kinds, shop_on_the_web, give_back):
         with running_world() as world:
             begin(world)
             start = world.keep()
             watch(world, called)
             begin_at(world, start, called)
-            world.serve()
+            live(world)
+            effects = len(world.effects.seen)
             world.come_to_rest()
-            for place in range(len(world.effects.seen)):
+            for place in range(effects):
                 begin_at(world, start, called)
                 die_and_be_swept(world, place)
     return called
+
+
+def live(world: World) -> None:
+    """A minute: every prong has its tick, and all that follows from it."""
+    for tick in world.ticks():
+        tick()
+    world.drain()
 
 
 def file_all_kinds(world: World) -> None:
@@ -93,24 +101,45 @@ def file_all_kinds(world: World) -> None:
     world.sell(Is_Gift=True, Purchaser_Name="Tom", Purchaser_Email="tom@example.com")
 
 
-def place_an_order(world: World) -> None:
-    """An order whose cards are ordered, so that it is to be tagged."""
+def shop_on_the_web(world: World) -> None:
+    """A card is bought, another one pays, an order waits, and a balance changes by itself."""
+    card = world.shop.issue_card(code=CODE, amount=50)
+    world.shop.orders.place([CartLine("GIFT-CARD-50")], Pay())
+    world.shop.orders.place([CartLine("GIFT-CARD-25")], Pay(), plan=OrderPlan(email=None))
+    world.shop.orders.place([CartLine("LANTERN-S")], Pay([CODE]))
+    world.shop.orders.place([CartLine(native_variant(world))], Pay())
+    world.shop.cash_out(card.id, 5)
+
+
+def native_variant(world: World) -> str:
+    """Shopify's own gift card, by its id: it has no SKU."""
+    (native,) = [one for one in world.shop.orders.products if one.is_gift_card]
+    return native.variants[0].id
+
+
+def give_back(world: World) -> None:
+    """The office gives back what a store took, and a card that was bought is given back."""
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE, Amount=10)
     order = world.shop.orders.place([CartLine("GIFT-CARD-50")], Pay())
-    world.app.queues.tag_order(claim_tag(world, order.id))
+    world.come_to_rest()
+    world.base.table("Redemptions").update(row_id, {"Reverse Amount": 10})
+    world.shop.orders.refund(order.id, units={order.lines[0].id: 1})
 
 
 def begin_at(world: World, start: KeptMoment, called: dict[str, Called]) -> None:
-    """Go back, and from there on see which queue each message is sent to."""
+    """Go back, and from there on, until the world goes back again, see where messages are sent."""
     world.go_back(start)
     names = {url: name for name, url in world.queue_urls.items()}
     send = world.sqs.send_message
 
     def sending(**parameters: Any) -> Any:
         if at_work:
-            called[at_work[-1]].queues.add(names[parameters["QueueUrl"]])
+            function, queue = at_work[-1], names[parameters["QueueUrl"]]
+            called[function].queues.add(ticks_of(function) if queue == TICKS else queue)
         return send(**parameters)
 
-    world.sqs.send_message = sending  # type: ignore[method-assign]  # until the world goes back
+    world.sqs.send_message = sending  # type: ignore[method-assign]
 
 
 # The functions at work, the last one now.
@@ -120,7 +149,7 @@ at_work: list[str] = []
 def die_and_be_swept(world: World, place: int) -> None:
     """A worker dies, and the sweep is there before the prong: so late that rows are held."""
     world.effects.kill_at = {place: "before"}
-    world.serve()
+    live(world)
     world.advance(world.config.patience_seconds + 60)
     world.sweep()
     world.drain()
