@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from ops.command_line import main
+from ops.workers import describe_workers
 from sandbox.demo import OFFICE_EMAIL
-from sandbox.embedded_aws import PROJECT
+from sandbox.embedded_aws import PROJECT, WORKERS_OF_A_NEW_ACCOUNT
 from tests.deployed.stack import Stack, wait_until
 
 pytestmark = [pytest.mark.deployed, pytest.mark.sockets]
@@ -122,6 +123,15 @@ def test_ops_reads_the_deployed_stack(
     assert "Running since" in said
     for _, prong in PRONGS:
         assert f"{prong}: well since" in said
+
+
+def test_ops_reads_how_many_workers_the_account_may_run(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stack.sandbox.aws.url)
+    first, *advice = describe_workers(stack.sandbox.aws.session())
+    assert f"may run {WORKERS_OF_A_NEW_ACCOUNT} workers at once" in first
+    assert advice, "a new account has too few"
 
 
 def test_ops_names_a_stack_that_does_not_exist(
