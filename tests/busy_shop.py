@@ -43,6 +43,9 @@ WORKERS_A_QUEUE = 2
 MINUTE_SECONDS = 60
 SWEEP_SECONDS = 120
 
+# As the template's default has it.
+ORDER_SECONDS = 30
+
 # The sweep's rule is not aligned with the minute's.
 SWEEP_OFFSET_SECONDS = 7
 
@@ -76,8 +79,10 @@ class Redemption:
 class BusyShop:
     """Lets stores ask, and the functions serve them, until all is done."""
 
-    def __init__(self, world: World, *, seed: int) -> None:
+    def __init__(self, world: World, *, seed: int, sells_on_the_web: bool = False) -> None:
         self.world = world
+        self._sells_on_the_web = sells_on_the_web
+        self.buy_runs: list[tuple[TickEnd, float]] = []
         self.redemptions: dict[str, Redemption] = {}
         self.tick_ends: list[TickEnd] = []
         self._chance = Random(seed)  # noqa: S311 - latencies, no secrets
@@ -110,6 +115,8 @@ class BusyShop:
         self._timeline.start(look)
         self._timeline.start(self._minutes)
         self._timeline.start(self._sweeps)
+        if self._sells_on_the_web:
+            self._timeline.start(self._looks_at_orders)
         sources: list[tuple[str, Take]] = [("StoreTicksQueue", self._tick), *self.world.one_offs()]
         for queue, take in sources:
             for _ in range(WORKERS_A_QUEUE):
@@ -138,6 +145,17 @@ class BusyShop:
 
     def _minute(self) -> None:
         self._invoke("ticks", lambda app: self._tick(app, {"source": "aws.events"}))
+
+    def _looks_at_orders(self) -> None:
+        """The ticks of the web shop's prong; one that finds a run under way goes home."""
+        while not self._closed:
+            self._timeline.start(partial(self._invoke, "orders", self._look_at_orders))
+            self.sleep(ORDER_SECONDS)
+
+    def _look_at_orders(self, app: Application) -> None:
+        began = now()
+        end = self.world.take_buy_tick(app)
+        self.buy_runs.append((end, (now() - began).total_seconds()))
 
     def _sweeps(self) -> None:
         self.sleep(SWEEP_OFFSET_SECONDS)

@@ -406,6 +406,9 @@ STORIES = {
 
 # ------------------------------------------------------------------------------------ the picture
 
+# The tables that people look at.
+TABLES = ("Creation Requests", "Balance Checks", "Gift Cards", "Processed Orders")
+
 TIMES = {"Processed At", "Last Synced", "At", "Issued At"}
 
 # What a crash may change: how long something took, and which of several clocks read it.
@@ -417,7 +420,7 @@ def picture(world: World) -> Picture:
     names = {card.id: card.note or card.code for card in world.shop.cards}
     shown = {
         table: sorted(_row(world, row, names) for row in world.cells(table))
-        for table in ("Creation Requests", "Balance Checks", "Gift Cards", "Receipts")
+        for table in (*TABLES, "Receipts")
     }
     items = {str(item["key"]): item for item in world.items()}
     return {
@@ -425,6 +428,7 @@ def picture(world: World) -> Picture:
             (card.note or "", card.code, str(card.balance), str(card.expires_on))
             for card in world.shop.cards
         ),
+        "tags": sorted((order.name, tuple(order.tags)) for order in world.shop.orders.all),
         "events": sorted(
             (event.metric, event.profile, event.unique_id, sorted(codes_in(event)))
             for event in world.klaviyo.events

@@ -4,6 +4,7 @@ import re
 
 from giftcards.store import table
 from sandbox.faults import Fault
+from sandbox.shopify import CartLine, Pay
 from tests.world import World
 
 CODE = "wxyz2345abcd6789"
@@ -19,7 +20,8 @@ def drawn() -> set[str]:
 
 
 def live_a_day(world: World) -> None:
-    """A sale, a redemption, a lost reply, a miss and a question."""
+    """A sale, a redemption, a lost reply, a miss, a question and an order of the web shop."""
+    world.shop.orders.place([CartLine("GIFT-CARD-50")], Pay())
     world.shop.issue_card(code=CODE, amount=50)
     world.sell()
     world.ask(Gift_Card_Code=CODE)
