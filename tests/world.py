@@ -358,7 +358,7 @@ class World:
     def ticks(self) -> list[Callable[[], object]]:
         """What EventBridge's minute starts: each prong's tick, the stores' first.
 
-        That of orders that sell cards only where there are orders: else it finds nothing, at length.
+        That of orders that sell cards only where there are orders: else it just finds nothing.
         """
         buys = [self.buy_tick] if self.shop.orders.all else []
         return [self.tick, *buys, self.spend_tick]

@@ -100,6 +100,11 @@ def add_a_unit(world: World, order: Order) -> None:
     world.shop.orders.pay(order.id, Pay())
 
 
+def give_one_back(world: World, order: Order) -> None:
+    """The office refunds one unit."""
+    world.shop.orders.refund(order.id, units={order.lines[0].id: 1})
+
+
 def charge_back(world: World, order: Order) -> None:
     """The customer's bank disputes the payment."""
     world.shop.orders.charge_back(order.id)
@@ -159,6 +164,13 @@ STORIES = {
     ),
     "a unit added": PurchaseStory(
         begin=taken(add_a_unit), steps=[minute], units=2, sent={CASEY: 2}
+    ),
+    "a unit given back": PurchaseStory(
+        begin=taken(give_one_back, CartLine("GIFT-CARD-50", 2)),
+        steps=[minute],
+        units=2,
+        sent={CASEY: 1},
+        mails=[(OFFICE, "A gift card was given back")],
     ),
     "a chargeback": PurchaseStory(
         begin=taken(charge_back),

@@ -20,9 +20,10 @@ def drawn() -> set[str]:
 
 
 def live_a_day(world: World) -> None:
-    """A sale, a redemption, a lost reply, a miss, a question and an order of the web shop."""
-    world.shop.orders.place([CartLine("GIFT-CARD-50")], Pay())
+    """A sale, a redemption, a lost reply, a miss, a question, and a card bought and one spent."""
     world.shop.issue_card(code=CODE, amount=50)
+    world.shop.orders.place([CartLine("GIFT-CARD-50")], Pay())
+    world.shop.orders.place([CartLine("LANTERN-S")], Pay([CODE]))
     world.sell()
     world.ask(Gift_Card_Code=CODE)
     world.ask(Gift_Card_Code="qqqq2345qqqq7777")
