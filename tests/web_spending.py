@@ -11,7 +11,7 @@ from sandbox.shopify.order_desk import CartLine, OrderPlan
 from sandbox.shopify.orders import Order
 from sandbox.shopify.payments import Pay
 from sandbox.shopify.shop import GiftCard
-from tests.world import START, World
+from tests.world import World
 
 CODE = "wxyz2345abcd6789"
 OTHER = "mnpq2345mnpq7788"
@@ -29,19 +29,20 @@ SIGNS = {
     Action.REFUND_ON_WEB: 1,
     Action.RAISED_AT_SHOPIFY: 1,
     Action.LOWERED_AT_SHOPIFY: -1,
+    Action.REVERSE: 1,
+    Action.RETURN_CARD: -1,
 }
 
 
 def goods(world: World) -> str:
     """A SKU of the shop that is no card, of some price."""
-    return next(
+    skus = (
         variant.sku
         for product in world.shop.orders.products
         for variant in product.variants
-        if variant.sku is not None
-        and not product.is_gift_card
-        and variant.sku not in world.config.gift_card_skus
+        if not product.is_gift_card
     )
+    return next(sku for sku in skus if sku and sku not in world.config.gift_card_skus)
 
 
 def load(world: World, amount: int = 50, *, code: str = CODE, **about: Any) -> GiftCard:
@@ -69,6 +70,23 @@ def look(world: World, times: int = 1) -> None:
         world.drain()
 
 
+def native_sku(world: World) -> str:
+    """What Shopify's own gift card is bought by."""
+    return next(
+        variant.id
+        for product in world.shop.orders.products
+        for variant in product.variants
+        if product.is_gift_card
+    )
+
+
+def known_card(world: World, amount: int = 50, *, code: str = CODE) -> GiftCard:
+    """A card that was looked at, so that only what comes now is news."""
+    card = load(world, amount, code=code)
+    look(world)
+    return card
+
+
 def rest(world: World) -> None:
     """Let time pass until nothing is left to look at, whatever may be parked."""
     for _ in range(MINUTES_TO_REST):
@@ -85,7 +103,8 @@ def rest(world: World) -> None:
 
 def _left(world: World) -> list[str]:
     left = {OPEN_QUEUE, LOOK_QUEUE}
-    return [str(item["key"]) for item in world.items() if item.get("queue") in left]
+    items = [str(item["key"]) for item in world.items() if item.get("queue") in left]
+    return items + [body for queue, _ in world.one_offs() for body in world.queued_in(queue)]
 
 
 def operations(world: World, kind: str) -> list[Mapping[str, Any]]:
@@ -123,6 +142,3 @@ def check_in_step(world: World, *cards: GiftCard) -> None:
         assert Decimal(str(mirrors[card.id]["Balance"])) == now_there.balance
         moved = Money.parse(now_there.balance - now_there.initial_value, world.shop.currency)
         assert moved_by_receipts(world, card) == moved
-
-
-__all__ = ["START"]

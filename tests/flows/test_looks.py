@@ -1,6 +1,7 @@
-"""What nobody told us of is found by looking at the cards, and entered once it stays unexplained."""
+"""What nobody told us of is found by looking at the cards, and entered if it stays unexplained."""
 
 import argparse
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -17,13 +18,15 @@ from ops.command_line import park_decide
 from sandbox.faults import Fault
 from sandbox.shopify.order_desk import CartLine
 from sandbox.shopify.payments import Pay
-from sandbox.shopify.shop import GiftCard, Transaction
+from sandbox.shopify.shop import GiftCard
 from tests.web_spending import (
     CODE,
     OTHER,
     check_in_step,
+    known_card,
     load,
     look,
+    native_sku,
     operations,
     order,
     receipts,
@@ -34,22 +37,6 @@ from tests.world import OFFICE, START, World, running_world
 PATIENCE_TICKS = 25  # longer than our patience of ten minutes, at two ticks a minute
 
 WRITES = ("PutItem", "UpdateItem", "TransactWriteItems", "SendMessage")
-
-
-def native_sku(world: World) -> str:
-    return next(
-        variant.id
-        for product in world.shop.orders.products
-        for variant in product.variants
-        if product.is_gift_card
-    )
-
-
-def known_card(world: World, amount: int = 50, *, code: str = CODE) -> GiftCard:
-    """A card that was looked at, so that only what comes now is news."""
-    card = load(world, amount, code=code)
-    look(world)
-    return card
 
 
 def decide(world: World, key: str, decision: str) -> int:
@@ -116,7 +103,7 @@ def test_nor_is_one_that_was_made_a_moment_ago(world: World) -> None:
     assert world.cells("Creation Requests")[0]["Outcome"] == "ISSUED"
 
 
-# ------------------------------------------------------------------------------ what staff and tills do
+# ----------------------------------------------------------------------- what staff and tills do
 
 
 @pytest.mark.parametrize("shown", [True, False])
@@ -336,7 +323,7 @@ def test_a_debit_applied_twice_with_one_reference_is_left_to_a_person(world: Wor
     check_in_step(world, card)
 
 
-# ------------------------------------------------------------------------------ web, store and staff
+# --------------------------------------------------------------------------- web, store and staff
 
 
 def test_web_store_and_staff_on_one_card_at_once(world: World) -> None:
@@ -437,8 +424,7 @@ def test_one_cards_trouble_leaves_the_others_alone(world: World) -> None:
     bad, good = known_card(world), known_card(world, code=OTHER)
     one = world.shop.credit(bad.id, amount=Decimal(1))
     # More movements than anybody reads, as a card that a script plays with would have.
-    filler = {name: getattr(one, name) for name in one.__dataclass_fields__}
-    bad.transactions += [Transaction(**(filler | {"id": f"{one.id}{n}"})) for n in range(5001)]
+    bad.transactions += [replace(one, id=f"{one.id}{number}") for number in range(5001)]
     world.shop.credit(good.id, amount=Decimal(2))
     rung = 0
     for _ in range(PATIENCE_TICKS):
