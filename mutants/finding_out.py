@@ -5,7 +5,7 @@ from mutants.mutant import Guard, Mutant, named
 JOURNAL = "layers/shared/giftcards/store/journal.py"
 REDEEM = "layers/shared/giftcards/flows/redeem.py"
 MONEY_MOVES = "layers/shared/giftcards/flows/money_moves.py"
-SHOPIFY = "layers/shared/giftcards/clients/shopify/client.py"
+SHOPIFY = "layers/shared/giftcards/clients/shopify/moving.py"
 
 
 LOOK = """\
@@ -99,8 +99,8 @@ MUTANTS = (
         guard=Guard.ALL_PAGES,
         breaks="A card with more pages than we read counts as one without our debit.",
         file=SHOPIFY,
-        old='        raise VendorSurprise(\n            f"{card_id} has more than',
-        new='        VendorSurprise(\n            f"{card_id} has more than',
+        old='    raise VendorSurprise(\n        f"{card_id} has more than',
+        new='    VendorSurprise(\n        f"{card_id} has more than',
         tests=named(
             "clients/shopify/test_debit.py", "test_pages_without_end_are_a_surprise_not_a_no"
         ),
@@ -110,11 +110,11 @@ MUTANTS = (
         guard=Guard.ALL_PAGES,
         breaks="The search ends at the first transaction of before, which may be backdated.",
         file=SHOPIFY,
-        old="            if not is_ours or movement.amount.minor >= 0:",
+        old="            if not is_ours or movement.amount.minor * amount.minor <= 0:",
         new=(
             "            if movement.processed_at < earliest:\n"
             "                return None\n"
-            "            if not is_ours or movement.amount.minor >= 0:"
+            "            if not is_ours or movement.amount.minor * amount.minor <= 0:"
         ),
         tests=named("clients/shopify/test_debit.py", "test_a_backdated_transaction_hides_no_debit"),
     ),
@@ -124,14 +124,14 @@ MUTANTS = (
         breaks="A card that Shopify no longer shows counts as one without our debit.",
         file=SHOPIFY,
         old=(
-            '            card = replies.part(self._graphql.ask("card_movements", variables).data,'
+            '        card = replies.part(graphql.ask("card_movements", variables).data,'
             ' "giftCard")\n'
         ),
         new=(
-            '            data = self._graphql.ask("card_movements", variables).data\n'
-            '            card = replies.part_or_none(data, "giftCard")\n'
-            "            if card is None:\n"
-            "                return\n"
+            '        data = graphql.ask("card_movements", variables).data\n'
+            '        card = replies.part_or_none(data, "giftCard")\n'
+            "        if card is None:\n"
+            "            return\n"
         ),
         tests=named(
             "clients/shopify/test_debit.py", "test_a_card_that_is_gone_is_a_surprise_not_a_no"
@@ -143,7 +143,7 @@ MUTANTS = (
         breaks="Any debit of the same amount is taken for ours.",
         file=SHOPIFY,
         old="is_ours = movement.note == reference and movement.processed_at >= earliest",
-        new="is_ours = movement.amount == -amount and movement.processed_at >= earliest",
+        new="is_ours = movement.amount == amount and movement.processed_at >= earliest",
         tests=(
             *named(
                 "clients/shopify/test_debit.py",
@@ -171,8 +171,8 @@ MUTANTS = (
         guard=Guard.REFERENCE_AND_AMOUNT,
         breaks="A debit with our reference is taken for ours, whatever it took.",
         file=SHOPIFY,
-        old="if movement.amount != -amount:",
-        new="if movement.amount.minor >= 0:",
+        old="if movement.amount != amount:",
+        new="if movement.amount.minor * amount.minor <= 0:",
         tests=(
             *named(
                 "clients/shopify/test_debit.py",
@@ -186,7 +186,7 @@ MUTANTS = (
         guard=Guard.REFERENCE_AND_AMOUNT,
         breaks="A credit with our reference is looked at as if it were the debit.",
         file=SHOPIFY,
-        old="if not is_ours or movement.amount.minor >= 0:",
+        old="if not is_ours or movement.amount.minor * amount.minor <= 0:",
         new="if not is_ours:",
         tests=named(
             "clients/shopify/test_debit.py", "test_other_references_and_credits_are_not_our_debit"

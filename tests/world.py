@@ -26,6 +26,7 @@ from giftcards.flows.messages import keep_while_alive, take_each, take_together
 from giftcards.flows.tick import TickEnd
 from giftcards.flows.write_airtable import FIRST_GROUP
 from giftcards.logs import build_logger
+from giftcards.receipts import Action
 from giftcards.store.journal import Journal
 from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE, Table
 from giftcards.wiring import (
@@ -282,6 +283,10 @@ class World:
     def cells(self, table: str) -> list[dict[str, Any]]:
         """All rows of a table."""
         return [dict(record["fields"]) for record in self.base.table(table).records()]
+
+    def redemption_receipts(self) -> list[dict[str, Any]]:
+        """The receipts of redemptions; cards that a test has Shopify make leave one, too."""
+        return [row for row in self.cells("Receipts") if row["Action"] == Action.REDEEM_IN_STORE]
 
     # ------------------------------------------------------------------------------ the workers
 
@@ -599,7 +604,7 @@ def _config(queue_urls: Mapping[str, str], key_id: str, settings: Mapping[str, A
         "order_overlap_seconds": 7200,
         "explain_seconds": 600,
         "cap_per_reversal": Decimal(200),
-        "reversal_offsets_seconds": (0,),
+        "reversal_offsets_seconds": (15,),
     }
     return Config(**(values | dict(settings)))
 

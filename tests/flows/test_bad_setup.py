@@ -87,7 +87,7 @@ def test_a_receipt_whose_creation_got_no_reply_is_not_written_twice(world: World
     world.base.faults.add("drop-reply", operation="create", times=1)
     world.serve()
     world.come_to_rest()
-    assert len(world.cells("Receipts")) == 1
+    assert len(world.redemption_receipts()) == 1
     assert len(world.cells("Gift Cards")) == 1
 
 

@@ -99,7 +99,7 @@ def test_a_receipt_says_how_long_the_store_waited(redemptions_only: World) -> No
     world.ask(Gift_Card_Code=CODE)
     world.advance(12)
     world.serve()
-    (receipt,) = world.cells("Receipts")
+    (receipt,) = world.redemption_receipts()
     assert re.search(r"Answered after 1[23] s\.", receipt["Details"])
 
 
@@ -110,11 +110,11 @@ def test_ses_refusing_loses_nothing(world: World) -> None:
     world.serve()
     assert world.row(row_id)["Outcome"] == Outcome.REDEEMED  # Airtable waits for no mail
     assert world.mails() == []
-    assert world.cells("Receipts") == []
+    assert world.redemption_receipts() == []
     world.ses.create_email_identity(EmailIdentity="cards@shop.example")
     world.come_to_rest()
     assert [subject[:4] for subject in subjects(world)] == ["Paid"]
-    (receipt,) = world.cells("Receipts")
+    (receipt,) = world.redemption_receipts()
     assert "Answered after" in receipt["Details"]
 
 
@@ -124,7 +124,7 @@ def test_a_worker_that_dies_after_the_mail_leaves_no_receipt_behind(world: World
     row_id = world.ask(Gift_Card_Code=CODE)
     world.tick()
     world.app.write_airtable().write([{"operation": f"redemption#{row_id}"}])
-    assert world.cells("Receipts") == []
+    assert world.redemption_receipts() == []
     world.effects.kill_on = {"sqs SendMessage": "before"}
     with pytest.raises(WorkerKilled):
         world.app.answer_store().answer(f"redemption#{row_id}")
@@ -133,4 +133,4 @@ def test_a_worker_that_dies_after_the_mail_leaves_no_receipt_behind(world: World
     world.advance(60)
     world.drain()
     assert len(world.mails()) == 1
-    assert len(world.cells("Receipts")) == 1
+    assert len(world.redemption_receipts()) == 1

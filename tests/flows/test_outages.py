@@ -36,7 +36,7 @@ def test_airtable_is_away_for_an_hour_after_a_debit(world: World) -> None:
     world.come_to_rest()
     assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
     assert world.cells("Gift Cards")[0]["Balance"] == 40
-    assert len(world.cells("Receipts")) == 1
+    assert len(world.redemption_receipts()) == 1
     assert world.shop.card(card.id).balance == 40
 
 

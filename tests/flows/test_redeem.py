@@ -33,7 +33,7 @@ def test_a_card_is_redeemed_and_everybody_knows(world: World) -> None:
     assert card_record["fields"]["Balance"] == 37.5
     assert card_record["fields"]["Shopify ID"] == card.id
 
-    (receipt,) = world.cells("Receipts")
+    (receipt,) = world.redemption_receipts()
     assert receipt["Outcome"] == "Done"
     assert receipt["Amount"] == 12.5
     assert receipt["Balance After"] == 37.5
@@ -52,7 +52,7 @@ def test_a_second_look_changes_nothing(world: World) -> None:
     world.come_to_rest()
     assert world.shop.card(card.id).balance == 40
     assert len(world.mails()) == 1
-    assert len(world.cells("Receipts")) == 1
+    assert len(world.redemption_receipts()) == 1
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_refused_redemption_says_why_and_moves_nothing(
     row = world.row(row_id)
     assert (row["Status"], row["Outcome"]) == ("Processed", outcome)
     assert "Balance After" not in row
-    (receipt,) = world.cells("Receipts")
+    (receipt,) = world.redemption_receipts()
     assert receipt["Outcome"] == "Failed"
     assert outcome in receipt["Details"]
     (mail,) = world.mails()
@@ -263,7 +263,7 @@ def test_a_row_edited_after_its_claim_keeps_its_first_contents(world: World) -> 
     world.come_to_rest()
     assert world.shop.card(card.id).balance == 40
     assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
-    assert world.cells("Receipts")[0]["Amount"] == 10
+    assert world.redemption_receipts()[0]["Amount"] == 10
 
 
 def test_a_row_deleted_after_its_claim_is_still_answered(world: World) -> None:
@@ -277,7 +277,7 @@ def test_a_row_deleted_after_its_claim_is_still_answered(world: World) -> None:
     world.come_to_rest()
     assert world.shop.card(card.id).balance == 29
     assert len(world.mails()) == 2
-    assert len(world.cells("Receipts")) == 2
+    assert len(world.redemption_receipts()) == 2
     assert world.row(other)["Outcome"] == Outcome.REDEEMED
 
 
