@@ -89,8 +89,10 @@ def order(*lines: OrderLine, **more: Any) -> WebOrder:
     return WebOrder(**(values | more))
 
 
+PARTLY_PAID: Mapping[str, Any] = {"status": "PARTIALLY_PAID"}
 TAKEN = Past([Change(added=(Batch("1", 1, 1, PRICE),))])
-TWO_TAKEN = Past([Change(added=(Batch("1", 1, 2, PRICE),))])
+TWO_PARTLY_PAID: Mapping[str, Any] = {"status": "PARTIALLY_PAID"}
+TAKEN = Past([Change(added=(Batch("1", 1, 2, PRICE),))])
 
 
 def decide(order: WebOrder, past: Past | None = None, **more: Any) -> object:
@@ -122,6 +124,7 @@ def test_lines_that_are_not_ours_are_no_matter() -> None:
         ({"status": "PARTIALLY_PAID"}, Waits),
         ({"status": "PARTIALLY_REFUNDED", "is_fully_paid": False}, Waits),
         ({"status": "PARTIALLY_REFUNDED"}, Take),
+        ({"is_fully_paid": False}, Take),
         ({"status": "REFUNDED"}, NoCard),
         ({"status": "VOIDED", "last_paid_at": None, "first_paid_at": None}, Waits),
         ({"cancelled_at": NOW}, NoCard),
@@ -204,9 +207,10 @@ def test_afterwards() -> None:
     assert decide(order(line(2)), TAKEN) == GiveBack({"1": 1})
     assert decide(order(one, has_chargeback=True), TAKEN) == Tell(Event.CHARGEBACK)
     assert decide(order(one, cancelled_at=NOW), TAKEN) == Tell(Event.CANCELLED)
-    assert decide(order(two, is_fully_paid=False), TAKEN) == Waits(
-        "it is not fully paid yet", looks_again=False
-    )
+    for unpaid in ({"status": "PARTIALLY_REFUNDED", "is_fully_paid": False}, PARTLY_PAID):
+        assert decide(order(two, **unpaid), TAKEN) == Waits(
+            "it is not fully paid yet", looks_again=False
+        )
     told = Past([*TAKEN.changes, Change(events=tuple(Event))])
     assert decide(order(one, has_chargeback=True, cancelled_at=NOW), told) == Settled()
     assert decide(order(two, cancelled_at=NOW), told) == Settled()
@@ -269,7 +273,7 @@ class Story:
     def order(self) -> WebOrder:
         return order(
             *(line(n, max(1, q), current_quantity=q) for n, q in self.quantities.items()),
-            is_fully_paid=self.is_paid,
+            status="PAID" if self.is_paid else "PARTIALLY_PAID",
         )
 
     def catch_up(self) -> None:

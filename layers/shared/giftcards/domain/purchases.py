@@ -29,7 +29,8 @@ from giftcards.domain.orders import Advice, OrderLine, WebOrder, number_of
 from giftcards.domain.typed_text import clean_line, clean_lines
 
 # Shopify's words (`displayFinancialStatus`). A partly refunded order was paid: what is left counts.
-PAID_STATUSES: Final = frozenset({"PAID", "PARTIALLY_REFUNDED"})
+PAID: Final = "PAID"
+PAID_STATUSES: Final = frozenset({PAID, "PARTIALLY_REFUNDED"})
 REFUNDED: Final = "REFUNDED"
 
 # How Shopify names a sale at a till, whose risk it never assesses: the customer stood there.
@@ -318,7 +319,8 @@ def _afterwards(order: WebOrder, past: Past) -> GiveBack | Tell | None:
 
 def _waits(order: WebOrder, rules: PurchaseRules, now: datetime) -> Waits | None:
     """Why units that are there cannot be taken yet."""
-    if order.status not in PAID_STATUSES or not order.is_fully_paid:
+    # Of a partly refunded order the status does not say whether a unit added later is paid.
+    if order.status != PAID and not (order.status in PAID_STATUSES and order.is_fully_paid):
         return Waits("it is not fully paid yet", looks_again=False)
     if not _is_assessed(order) and now < _paid_at(order) + rules.risk_patience:
         return Waits("Shopify has not assessed its risk yet", looks_again=True)
