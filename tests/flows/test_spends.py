@@ -405,6 +405,33 @@ def test_a_redemption_cannot_be_dismissed(world: World, capsys: pytest.CaptureFi
 # ------------------------------------------------------------------------------------- outages
 
 
+def test_an_order_that_shopify_does_not_show_now_stands_in_nobodys_way(world: World) -> None:
+    card, other = load(world), load(world, code=OTHER)
+    order(world, (CODE, 20))
+    world.advance(1)
+    order(world, (OTHER, 5))
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="ReadPayments")
+    look(world)
+    assert [row["Amount"] for row in receipts(world, Action.SPEND_ON_WEB)] == [5]
+    rest(world)
+    check_in_step(world, card, other)
+    assert len(receipts(world, Action.SPEND_ON_WEB)) == 2
+
+
+def test_two_such_orders_in_a_row_end_the_run(world: World) -> None:
+    cards = [load(world, code=f"wxyz2345abcd{number:04}") for number in range(5)]
+    for card in cards:
+        order(world, (card.code, 5))
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="ReadPayments", times=None)
+    world.advance(30)
+    world.effects.forget()
+    world.spend_tick()
+    assert sum("ReadPayments" in name for name in world.effects.seen) == 2
+    world.shop.faults.clear()
+    rest(world)
+    check_in_step(world, *cards)
+
+
 def test_shopify_away_for_an_hour_loses_nothing(world: World) -> None:
     card = load(world)
     order(world, (CODE, 20))

@@ -695,7 +695,7 @@ class Application:
         return ServeSpends(
             shopify=self.shopify_for_orders,
             progress=Progress(self.table),
-            payments=self.note_payments(),
+            payments=self.note_payments(self.shopify_for_orders),
             looks=self.look_at_cards(),
             logger=self.logger,
             clock=self.clock,
@@ -704,10 +704,10 @@ class Application:
             http_timeout_seconds=self.config.http_timeout_seconds,
         )
 
-    def note_payments(self) -> NotePayments:
+    def note_payments(self, shopify: Shopify) -> NotePayments:
         """What notes what orders did to cards."""
         return NotePayments(
-            shopify=self.shopify_for_orders,
+            shopify=shopify,
             journal=self.journal,
             ledgers=self.ledgers,
             follow_up=self.follow_up,
@@ -828,7 +828,7 @@ class Application:
             control=self.control,
             follow_up=self.follow_up,
             redeem=self.redeem,
-            payments=self.note_payments,
+            payments=lambda: self.note_payments(self.shopify_for_bulk_work),
             looks=self.look_at_cards,
             park=self.park(),
             queues=self.queues,

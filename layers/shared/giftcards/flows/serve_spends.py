@@ -87,13 +87,25 @@ class ServeSpends:
     def _read_page(self, tally: Tally, page: list[OrderSight], deadline: datetime) -> bool:
         """Read the orders of a page that need it; False where time did not suffice."""
         before = self.progress.read_orders(sight.id for sight in page)
+        was_delayed = False
         for sight in page:
             read = before.get(sight.id)
             if read is not None and not self._is_due(sight, read):
                 continue
             if not self._has_time(deadline):
                 return False
-            self._read_order(tally, sight, read)
+            try:
+                self._read_order(tally, sight, read)
+            except TryAgain as error:
+                if was_delayed:
+                    raise  # two in a row: Shopify is away, or has no points left for us
+                # It may be this one alone, for a long order costs many points: the sweep waits
+                # longer for them, and the other orders go on.
+                was_delayed = True
+                tally.note_failure(error)
+                self._leave_to_the_sweep(sight)
+            else:
+                was_delayed = False
         return True
 
     def _is_due(self, sight: OrderSight, read: ReadOrder) -> bool:
@@ -103,10 +115,12 @@ class ServeSpends:
         return not read.is_sure and self.clock() - read.read_at >= SAME_SECOND
 
     def _read_order(self, tally: Tally, sight: OrderSight, before: ReadOrder | None) -> None:
-        """Note an order's payments; what cannot be noted is left to the sweep, and never lost."""
+        """Note an order's payments; what cannot be noted is left to the sweep, and never lost.
+
+        Raises `TryAgain` where nothing was read.
+        """
         read_at = self.clock()
-        updated_at = sight.updated_at
-        is_sure = True
+        updated_at, is_sure = sight.updated_at, True
         try:
             order = self.shopify.read_payments(sight.id)
             if order is not None:
@@ -118,10 +132,17 @@ class ServeSpends:
         except Exception as error:  # the outer loop: other orders go on
             self.logger.exception("an order's payments cannot be read", extra={"order": sight.id})
             tally.note_failure(error)
-            self.payments.read_later(sight.id, updated_at=sight.updated_at)
+            self._leave_to_the_sweep(sight)
+            return
         self.progress.note_read_order(
             sight.id, ReadOrder(updated_at=updated_at, read_at=read_at, is_sure=is_sure)
         )
+
+    def _leave_to_the_sweep(self, sight: OrderSight) -> None:
+        """An order stands in nobody's way, and is not lost either."""
+        self.payments.read_later(sight.id, updated_at=sight.updated_at)
+        read = ReadOrder(updated_at=sight.updated_at, read_at=self.clock(), is_sure=True)
+        self.progress.note_read_order(sight.id, read)
 
     def _has_time(self, deadline: datetime) -> bool:
         """Whether a call of Shopify's may begin: cut off in the middle it would harm nobody."""
