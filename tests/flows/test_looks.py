@@ -347,6 +347,20 @@ def test_web_store_and_staff_on_one_card_at_once(world: World) -> None:
     )
 
 
+def test_what_the_office_gives_back_is_explained_at_once(world: World) -> None:
+    card = known_card(world)
+    row_id = world.ask(Gift_Card_Code=CODE, Amount=15)
+    world.serve()
+    world.base.table("Redemptions").update(row_id, {"Reverse Amount": 4.5})
+    world.serve()
+    look(world, PATIENCE_TICKS)
+    rest(world)
+    assert world.shop.card(card.id).balance == Decimal("39.50")
+    assert [row["Amount"] for row in receipts(world, Action.REVERSE)] == [4.5]
+    assert not operations(world, "adjusted")
+    check_in_step(world, card)
+
+
 # ------------------------------------------------------------------------------ old cards
 
 
