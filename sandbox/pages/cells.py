@@ -37,7 +37,7 @@ TONES = {
     **dict.fromkeys(("INSUFFICIENT_BALANCE", "NOT_CHARGED", "HELD", "POSSIBLE_DUPLICATE"), "warn"),
     **dict.fromkeys(("CODE_FORMAT_INCORRECT", "CODE_NOT_FOUND", "AMOUNT_INVALID"), "warn"),
     **dict.fromkeys(("CARD_EXPIRED", "CARD_DISABLED", "CARD_ONLINE_ONLY"), "warn"),
-    **dict.fromkeys(("REFUSED", "Held"), "warn"),
+    **dict.fromkeys(("REFUSED", "Held", "Waiting", "Frozen"), "warn"),
     **dict.fromkeys(("Failed", "Offline", "Disabled"), "bad"),
 }
 

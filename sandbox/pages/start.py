@@ -8,9 +8,9 @@ from flask import Blueprint, render_template, url_for
 
 from sandbox.pages.cells import CellView, pill
 from sandbox.pages.forms import CODE_FIELD
-from sandbox.pages.inbox import boxes_of
+from sandbox.pages.inbox import Box, boxes_of
 from sandbox.pages.shopify import CardView, look_at_card
-from sandbox.pages.tables import has_table
+from sandbox.pages.tables import has_table, stores_of
 from sandbox.pages.vendors import Vendors
 from sandbox.pages.wording import symbol_of, write_amount
 
@@ -48,7 +48,7 @@ def start_pages(vendors: Vendors) -> Blueprint:
             tiles=list(_tiles(vendors)),
             cards=_cards_to_try(vendors),
             code_field=CODE_FIELD,
-            boxes=boxes_of(vendors),
+            **_boxes(vendors),
             problem=vendors.inbox.problem,
             prongs=_prongs(vendors),
         )
@@ -64,6 +64,8 @@ def _tiles(vendors: Vendors) -> Iterator[Tile]:
     yield Tile(str(waiting), "redemptions waiting", redemptions)
     yield Tile(str(len(rows) - waiting), "redemptions served", redemptions)
     yield Tile(str(len(vendors.inbox.mails())), "mails sent", url_for("inbox.show_all"))
+    orders = str(len(vendors.shop.orders.all))
+    yield Tile(orders, "orders in the web shop", url_for("orders.show"))
     amount = write_amount(loaded, symbol_of(vendors.shop.currency))
     yield Tile(amount, "on all gift cards", url_for("shopify.show"))
 
@@ -71,6 +73,14 @@ def _tiles(vendors: Vendors) -> Iterator[Tile]:
 def _cards_to_try(vendors: Vendors) -> list[CardView]:
     """The oldest cards, in the order in which they were issued."""
     return [look_at_card(vendors.shop, card) for card in vendors.shop.cards[:CARDS_SHOWN]]
+
+
+def _boxes(vendors: Vendors) -> dict[str, object]:
+    """The stores' boxes one by one. Customers come by the dozen: `others` counts their mails."""
+    boxes = boxes_of(vendors)
+    stores = len([store for store in stores_of(vendors.base) if store.email])
+    others: list[Box] = boxes[stores:]
+    return {"boxes": boxes[:stores], "others": sum(box.count for box in others)}
 
 
 def _prongs(vendors: Vendors) -> list[ProngView]:

@@ -43,6 +43,8 @@ ABOUT = {
     "Balance Checks": "What customers ask on the web site; the answers go by mail.",
     "Gift Cards": "A copy of what Shopify knows, refreshed whenever a card moves. Resend, the"
     " office's tick, mails a card again, to Resend To if that is filled in.",
+    "Processed Orders": "What the web shop's orders came to: cards they bought, what they took off"
+    " cards, and what they gave back. Release, the office's tick, lets a held order through.",
     "Receipts": "The paper trail: one line for everything that was done, never changed.",
     "Status": "How each part of the application fares.",
     "Stores": "Who may redeem, and where the answers go.",
@@ -54,6 +56,7 @@ FIRST_TABLES = (
     "Creation Requests",
     "Balance Checks",
     "Gift Cards",
+    "Processed Orders",
     "Receipts",
     "Status",
     "Stores",
@@ -79,6 +82,7 @@ FIRST_COLUMNS: Mapping[str, tuple[str, ...]] = {
         "Message",
         "Gift Cards",
     ),
+    "Processed Orders": ("Kind", "Status", "Amount", "Gift Cards", "Message", "Release"),
 }
 
 # Columns that only a person fills in, and rarely: they stand behind the others.

@@ -287,6 +287,17 @@ def test_the_office_sees_what_became_of_a_request_without_scrolling(
     assert set(head) == asked | {"Created"}
 
 
+def test_the_office_sees_what_became_of_an_order_without_scrolling(little_shop: LittleShop) -> None:
+    shown = little_shop.page("/tables/Processed Orders")
+    little_shop.base.table("Processed Orders").create({"Order": "#1010", "Status": "Held"})
+    held = little_shop.page("/tables/Processed Orders")
+
+    assert "Release, the office&#39;s tick, lets a held order through" in shown
+    assert '<span class="pill warn">Held</span>' in held
+    head = re.findall(r'aria-hidden="true">.</span>([^<]+)</th>', held)
+    assert head[:7] == ["Order", "Kind", "Status", "Amount", "Gift Cards", "Message", "Release"]
+
+
 @pytest.mark.parametrize(
     ("table", "form"),
     [
@@ -425,6 +436,37 @@ def test_the_start_page_offers_cards_of_every_state(little_shop: LittleShop) -> 
     shown = little_shop.page("/")
     for state in ("Not spent yet", "Partly spent", "Empty", "Expired", "Deactivated"):
         assert state in shown
+
+
+def test_the_start_page_lists_the_stores_boxes_and_counts_the_mails_of_all_others(
+    little_shop: LittleShop,
+) -> None:
+    for customer in ("mia@example.com", "noah@example.com"):
+        little_shop.customer_mail(customer, subject="A gift for you", text="From Rosa")
+    little_shop.mail(little_shop.day.stores[0].email)
+    others = json.loads(little_shop.page("/inbox.json"))
+    stores = {store.email for store in little_shop.day.stores}
+    count = len([mail for mail in others if mail["to"] not in stores])
+
+    shown = little_shop.page("/")
+
+    for store in little_shop.day.stores:
+        assert f"/inbox/{store.email}" in shown
+    assert "mia@example.com" not in shown
+    assert count >= 2
+    row = shown.partition("Everybody else</a>")[2].partition("</li>")[0]
+    assert f">{count} mails<" in row
+
+
+def test_the_start_page_leads_into_the_web_shop_and_to_its_orders(little_shop: LittleShop) -> None:
+    shown = little_shop.page("/")
+
+    assert 'href="/storefront">Buy in the web shop' in shown
+    count = len(little_shop.shop.orders.all)
+    assert (
+        '<a class="tile" href="/orders" data-row="orders in the web shop">'
+        f"<b>{count}</b><span>orders in the web shop</span></a>" in shown
+    )
 
 
 def test_a_customer_pays_in_the_web_shop(little_shop: LittleShop) -> None:
