@@ -119,8 +119,8 @@ class Cell:
     balances: tuple[Decimal, ...]
     bought: tuple[tuple[Decimal, str], ...]
     rows: tuple[tuple[str, str, Decimal | None], ...]
-    receipts: Mapping[str, int]
-    mails: Mapping[tuple[str, str], int]
+    receipts: Counter[str]
+    mails: Counter[tuple[str, str]]
     differences: tuple[str, ...]
 
 
