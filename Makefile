@@ -71,7 +71,11 @@ templates: setup ## Make Klaviyo's templates anew from klaviyo/layouts and klavi
 screenshots: setup _needs-chromium ## Take the pictures of the README anew
 	$(call phase,screenshots,$(BIN)/python -m sandbox.screenshots)
 
-docs: setup ## Write the parts of the documents that the code itself tells
+docs: setup ## Write the parts of docs/*.md that the code itself tells
+	$(call phase,docs/redeem.md,$(BIN)/python -m tests.documents.redeem)
+	$(call phase,docs/sell.md,$(BIN)/python -m tests.documents.sell)
+	$(call phase,docs/costs.md,$(BIN)/python -m tests.documents.costs)
+	$(call phase,docs/refunds.md,$(BIN)/python -m tests.documents.refunds)
 
 clean: ## Remove what builds and runs leave behind (environments stay)
 	rm -rf .aws-sam .sandbox test-results .mypy_cache .ruff_cache .pytest_cache .hypothesis \
