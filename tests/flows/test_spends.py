@@ -326,14 +326,14 @@ def test_steps_from_before_our_time_are_none_of_ours() -> None:
         assert not receipts(world)
 
 
-def test_a_test_order_is_noted_and_nothing_follows(world: World) -> None:
-    load(world)
+def test_a_test_order_moves_a_cards_money_like_any_other(world: World) -> None:
+    card = load(world)
     order(world, (CODE, 20), plan=OrderPlan(is_test=True))
-    look(world, 2)
-    (noted,) = operations(world, "order-spend")
-    assert noted["result"]["outcome"] == "TEST"
-    assert not receipts(world, Action.SPEND_ON_WEB)
-    assert not world.cells("Processed Orders")
+    rest(world)
+    (receipt,) = receipts(world, Action.SPEND_ON_WEB)
+    assert receipt["Amount"] == 20
+    assert "Test order #1001" in receipt["Details"]
+    check_in_step(world, card)
 
 
 # ----------------------------------------------------------------------------- what nobody can tell

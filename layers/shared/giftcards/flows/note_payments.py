@@ -5,9 +5,10 @@
                        AUTHORIZATION ─► money is kept back, until a CAPTURE or a VOID
 
 Shopify moves the money at the checkout; nothing is sent here. A step has a number of its own for
-ever, so an order that is edited, cancelled or tagged afterwards brings nothing twice. Steps of test
-orders, and of cards from before our time, are noted and nothing follows from them. Where nobody
-tells which card it was, a person has to look.
+ever, so an order that is edited, cancelled or tagged afterwards brings nothing twice. A test order
+moves a card's money like any other, and its rows say that it was one. Steps of cards from before
+our time are noted and nothing follows from them. Where nobody tells which card it was, a person has
+to look.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,6 @@ from giftcards.store.table import pack_moment, pack_money
 SPENT = "SPENT"
 RETURNED = "GIVEN_BACK"
 HISTORICAL = "HISTORICAL"
-TEST = "TEST"
 
 # How it ended with an order that could not be read at first.
 READ = "READ"
@@ -135,9 +135,7 @@ class NotePayments:
         changing = [
             step
             for step in steps
-            if not step.is_test
-            and not order.is_test
-            and step.card_id is not None
+            if step.card_id is not None
             and (
                 step.kind in {PaymentKind.AUTHORIZATION, PaymentKind.VOID}
                 or (step.kind is PaymentKind.CAPTURE and step.parent_id in kept)
@@ -190,9 +188,6 @@ class NotePayments:
     ) -> Result | str:
         """What follows from a step, or why only a person can tell."""
         now = self.clock()
-        if step.is_test or order.is_test:
-            self.logger.info("a test order's payment is noted", extra={"payment": step.id})
-            return Result(outcome=TEST, decided_at=now)
         what = f"{_what(step)} of {step.amount} in order {order.name}"
         if step.card_id is None:
             return f"Shopify does not tell which card the {what} is about"
@@ -210,12 +205,15 @@ class NotePayments:
     def _result(self, order: PaidOrder, step: CardPayment, card: Card, now: datetime) -> Result:
         key, is_refund = _key(step), _gives_back(step)
         masked = mask(card.last4)
+        name = (
+            f"Test order {order.name}" if step.is_test or order.is_test else f"Order {order.name}"
+        )
         if is_refund:
             outcome, action = RETURNED, Action.REFUND_ON_WEB
-            message = f"Order {order.name} gave {step.amount} back to the card {masked}."
+            message = f"{name} gave {step.amount} back to the card {masked}."
         else:
             outcome, action = SPENT, Action.SPEND_ON_WEB
-            message = f"Order {order.name} was paid with {step.amount} of the card {masked}."
+            message = f"{name} was paid with {step.amount} of the card {masked}."
         receipt = Receipt(
             id=f"{key}#1",
             at=now,
