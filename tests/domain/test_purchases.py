@@ -91,8 +91,7 @@ def order(*lines: OrderLine, **more: Any) -> WebOrder:
 
 PARTLY_PAID: Mapping[str, Any] = {"status": "PARTIALLY_PAID"}
 TAKEN = Past([Change(added=(Batch("1", 1, 1, PRICE),))])
-TWO_PARTLY_PAID: Mapping[str, Any] = {"status": "PARTIALLY_PAID"}
-TAKEN = Past([Change(added=(Batch("1", 1, 2, PRICE),))])
+TWO_TAKEN = Past([Change(added=(Batch("1", 1, 2, PRICE),))])
 
 
 def decide(order: WebOrder, past: Past | None = None, **more: Any) -> object:

@@ -415,3 +415,14 @@ def test_a_web_card_that_was_given_back_is_not_sent_again(world: World) -> None:
     world.drain()
     assert "new@example.com" not in delivered(world)
     assert [mail for mail in office_mails(world) if "the card was given back" in mail]
+
+
+def test_a_card_that_was_released_long_before_is_frozen_by_a_chargeback(world: World) -> None:
+    order = buy(world)
+    minutes(world, 2)
+    (card,) = world.shop.cards
+    world.app.freeze().freeze(card.id, by="the office", because="lost")
+    world.app.freeze().release(card.id, by="the office", because="found again")
+    world.shop.orders.charge_back(order.id)
+    minutes(world, 2)
+    assert world.app.cards.frozen([card.id])

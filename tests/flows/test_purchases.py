@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from giftcards.flows.serve_purchases import CHANGED, DEATHS_TO_BE_PARKED, UNPROCESSED
+from giftcards.store.orders import Orders, Watermark
+from giftcards.store.table import Table
 from giftcards.wiring import PURCHASES_PRONG, now
 from sandbox.faults import Fault
 from sandbox.shopify import CartLine, Order, OrderPlan, Pay
@@ -16,6 +19,7 @@ from sandbox.shopify.orders import (
     Recommendation,
     SourceName,
 )
+from tests.template_resources import TABLE_NAME, function_seconds
 from tests.world import OFFICE, World, running_world
 
 CASEY = "customer@customers.example.com"
@@ -569,3 +573,78 @@ def test_shopify_being_away_fails_the_run_and_the_next_one_goes_on(world: World)
     world.shop.faults.clear()
     minutes(world, 3)
     assert all(len(cards_of(world, order)) == 1 for order in orders)
+
+
+# ---------------------------------------------------------------------- how the searches are read
+
+
+def watermarks(world: World) -> Orders:
+    """What the prong remembers of orders; looking has no effect."""
+    return Orders(Table(world.dynamodb, name=TABLE_NAME))
+
+
+def test_a_change_that_shows_up_behind_a_newer_one_is_found_within_the_overlap(
+    world: World,
+) -> None:
+    order = buy(world)
+    minutes(world, 2)
+    newest = now() + timedelta(seconds=world.config.order_overlap_seconds - 60)
+    watermarks(world).keep_watermark(CHANGED, Watermark(newest=newest))
+    world.shop.orders.refund(order.id)
+    world.buy_tick()
+    assert operations(world, f"return#{order.lines[0].number}#1")
+
+
+def test_an_order_that_could_not_be_read_is_looked_at_again_whatever_a_search_says(
+    world: World,
+) -> None:
+    order = buy(world)
+    minutes(world, 2)
+    world.shop.orders.refund(order.id)
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="order", times=1)
+    world.buy_tick()
+    later = now() + timedelta(days=1)
+    watermarks(world).keep_watermark(CHANGED, Watermark(newest=later))
+    minutes(world, 2)
+    assert operations(world, f"return#{order.lines[0].number}#1")
+
+
+def test_a_cursor_that_shopify_takes_no_more_begins_the_pass_anew(world: World) -> None:
+    order = buy(world)
+    stale = Watermark(since=world.config.live_from, cursor="nonsense")
+    watermarks(world).keep_watermark(UNPROCESSED, stale)
+    watermarks(world).keep_watermark(CHANGED, stale)
+    assert str(world.buy_tick()) == "ran"
+    assert watermarks(world).watermark(UNPROCESSED).cursor is None
+    minutes(world, 2)
+    assert len(cards_of(world, order)) == 1
+
+
+def test_a_pass_that_a_run_does_not_finish_is_gone_on_with(world: World) -> None:
+    orders = [buy(world, risk=Recommendation.CANCEL, minutes_ago=30) for _ in range(150)]
+    world.effects.watch = lambda _: world.advance(0.02)  # what a call takes
+    cursors = []
+    for _ in range(20):
+        began = now()
+        world.buy_tick()
+        assert now() - began < timedelta(seconds=function_seconds("ShopifyPurchases"))
+        cursors.append(watermarks(world).watermark(UNPROCESSED).cursor)
+        world.advance(5)
+    assert any(cursors)
+    assert cursors[-1] is None
+    assert len(operations(world, "held-order#")) == len(orders)
+
+
+def test_an_order_that_kills_its_worker_is_parked_and_the_others_go_on(world: World) -> None:
+    poison, other = buy(world, minutes_ago=5), buy(world, minutes_ago=4)
+    for _ in range(DEATHS_TO_BE_PARKED):
+        world.effects.kill_on = {"query ReadOrder": "after"}
+        assert world.buy_tick() is None
+        world.advance(world.config.lease_seconds + 1)
+    minutes(world, 2)
+    assert not cards_of(world, poison)
+    assert len(cards_of(world, other)) == 1
+    assert world.app.attempts.parked(now=now(), limit=5) == [f"order-{poison.number}"]
+    world.app.attempts.unpark(f"order-{poison.number}")
+    minutes(world, 2)
+    assert len(cards_of(world, poison)) == 1
