@@ -354,9 +354,9 @@ class World:
         return [
             ("AnswerStoreQueue", self._answer),
             ("WriteAirtableQueue", self._write),
+            ("AdjustBalanceQueue", self._adjust),
             ("DeliverToCustomerQueue", self._deliver),
             ("IssueCardsQueue", self._issue),
-            ("AdjustBalanceQueue", self._adjust),
             ("TagOrderQueue", self._tag),
         ]
 

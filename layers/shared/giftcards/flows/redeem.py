@@ -415,11 +415,12 @@ class Redeem:
         return earlier_filing(charged, now=self.clock(), window=window)
 
     def _may_be_charged(self, earlier: RecentRedemption) -> bool:
-        """Whether an earlier redemption went through, or nobody knows yet that it did not."""
+        """Whether an earlier redemption stands, or nobody knows yet that it did not go through."""
         operation = self.journal.load(earlier.operation)
         if operation is None or operation.result is None:
             return True
-        return operation.result.outcome == Outcome.REDEEMED
+        is_given_back = operation.given_back >= earlier.amount.minor  # all of it, by the office
+        return operation.result.outcome == Outcome.REDEEMED and not is_given_back
 
     def _refuse_duplicate(
         self,

@@ -30,8 +30,10 @@ from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import Card
 from giftcards.domain.codes import mask
 from giftcards.errors import GiftCardError, NeedsAPerson
+from giftcards.flows.kinds import HELD_REVERSAL, REFUSED_REVERSAL, REVERSAL
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key as redemption_key
+from giftcards.flows.reversal import Reversal
 from giftcards.flows.sale import (
     CHECK,
     CONFIRMATION,
@@ -50,6 +52,16 @@ from giftcards.store.journal import Journal, Operation, OrderRow, RowWrite
 from giftcards.store.queues import OUTCOMES_GROUP
 from giftcards.store.records import Records
 from giftcards.store.table import pack_moment, unpack_moment
+
+# What of a row is a later operation's word: of a sale whose cards were delivered, and of a
+# redemption that was given back.
+LATER_CELLS = {SALE: {"Message"}, REDEMPTION: {"Message", "Balance After"}}
+
+# What these say of a row, nobody says better later.
+LAST_WORDS = {DELIVERY, CONFIRMATION, CHECK, HELD_REVERSAL, REFUSED_REVERSAL}
+
+# What a row of a shop's base may lack.
+MAY_LACK = {"Reversed"}
 
 # Where both groups come in one batch, what rows should read is written first.
 FIRST_GROUP = OUTCOMES_GROUP
@@ -208,13 +220,11 @@ class WriteAirtable:
                 continue
             row = operation.result.row
             known = [later[key] for key in _later_keys(operation) if key in later]
-            is_overtaken = any(one.result is not None or one.kind == SALE for one in known)
-            if not is_overtaken:
+            if not _is_overtaken(operation, known):
                 rows.append(row)
-            elif (
-                operation.kind == SALE
-            ):  # its cards were delivered: only the message is a later one
-                cells = {name: cell for name, cell in row.cells.items() if name != "Message"}
+            elif operation.kind in LATER_CELLS:
+                of_later = LATER_CELLS[operation.kind]
+                cells = {name: cell for name, cell in row.cells.items() if name not in of_later}
                 rows.append(replace(row, cells=cells))
         return rows
 
@@ -223,7 +233,12 @@ class WriteAirtable:
         by_table: dict[str, dict[str, Mapping[str, object]]] = {}
         for row in rows:
             changes = by_table.setdefault(row.table, {})
-            changes[row.record_id] = dict(changes.get(row.record_id, {})) | dict(row.cells)
+            cells = {
+                name: cell
+                for name, cell in row.cells.items()
+                if name not in MAY_LACK or self.outcomes.has_field(row.table, name)
+            }
+            changes[row.record_id] = dict(changes.get(row.record_id, {})) | cells
         for table, changes in by_table.items():
             self._update(table, changes, through=self.outcomes)
 
@@ -380,15 +395,27 @@ class WriteAirtable:
 def _later_keys(operation: Operation) -> list[str]:
     """The operations whose word about the same row is a later one than this operation's."""
     row_id = operation.snapshot.get("row_id")
-    if row_id is None or operation.kind == REDEMPTION:
+    if row_id is None or operation.kind in LAST_WORDS:
         return []
+    if operation.kind == REDEMPTION:
+        return [] if operation.reversal is None else [operation.reversal]
+    if operation.kind == REVERSAL:
+        return [redemption_key(row_id)]
     if operation.kind == SALE:
         return [delivery_key(row_id)]
     if operation.kind == GIVEN_UP_KIND:  # a person had it tried again, and then it worked
         return [operation.snapshot["operation"]]
-    if operation.kind in {DELIVERY, CONFIRMATION, CHECK}:
-        return []
     return [redemption_key(row_id), sale_key(row_id)]
+
+
+def _is_overtaken(operation: Operation, known: Sequence[Operation]) -> bool:
+    """Whether one of those that may have a later word has it."""
+    if operation.kind == REVERSAL:  # more of the redemption was given back since
+        total = Reversal.of(operation).total
+        return any(redemption.given_back > total.minor for redemption in known)
+    if operation.kind == REDEMPTION and operation.given_back:
+        return True
+    return any(one.result is not None or one.kind == SALE for one in known)
 
 
 def _progress(operation: Operation) -> RowWrite:
