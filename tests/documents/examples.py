@@ -22,6 +22,7 @@ UNKNOWN = "qqqq2345qqqq7777"
 REDEMPTIONS_ONLY: Final[dict[str, Any]] = {
     "sale_offsets_seconds": (59,),
     "check_offsets_seconds": (59,),
+    "reversal_offsets_seconds": (59,),
 }
 
 # Names of the two mails that are no outcome.

@@ -115,7 +115,10 @@ def test_status_is_written_when_it_changes_and_every_ten_minutes(world: World) -
 @pytest.mark.parametrize("offsets", [(5,), (10, 20, 30, 40, 50)])
 def test_how_often_is_configuration(offsets: tuple[int, ...]) -> None:
     with running_world(
-        tick_offsets_seconds=offsets, sale_offsets_seconds=(59,), check_offsets_seconds=(59,)
+        tick_offsets_seconds=offsets,
+        sale_offsets_seconds=(59,),
+        check_offsets_seconds=(59,),
+        reversal_offsets_seconds=(59,),
     ) as world:
         world.tick()
         assert tuple(delay for delay, _ in world.delayed_ticks()) == offsets
