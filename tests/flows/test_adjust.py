@@ -1,0 +1,436 @@
+"""A credit moves once, whatever Shopify, the clock and other workers do meanwhile."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from giftcards.domain.outcomes import Outcome
+from giftcards.errors import NeedsAPerson, NotSent
+from giftcards.flows.reversal import NOT_REVERSED, REVERSED
+from giftcards.store.cards import lock_key
+from giftcards.store.journal import Operation, State
+from giftcards.wiring import BULK_RESERVE_POINTS, Application, now
+from ops.command_line import pause
+from sandbox.faults import Fault
+from tests.flows.adjust_stories import (
+    CODE,
+    STORIES,
+    TAKEN,
+    Told,
+    begun,
+    check,
+    decide_parked,
+    operation_of,
+    redeem,
+    rest,
+    tell,
+    undo,
+    wish,
+)
+from tests.flows.test_crash_and_faults import can_suffer, order_at
+from tests.world import WORKER_SECONDS, World, running_world
+
+# Longer than the settling time and all that follows it.
+MINUTES_TO_PARK = 10
+
+
+def credits_of(world: World) -> list[Decimal]:
+    (card,) = world.shop.cards
+    return [one.amount for one in card.transactions if one.amount > 0]
+
+
+def sent(world: World) -> int:
+    """How often a credit was sent to Shopify."""
+    return sum("CreditCard" in name for name in world.effects.seen)
+
+
+def claim(world: World) -> Told:
+    """An undo that is claimed, and whose message nobody has taken."""
+    told = undo(world)
+    world.tick()
+    assert operation_of(world, told.key).state is State.CLAIMED
+    world.effects.seen.clear()
+    return told
+
+
+def adjust(app: Application, key: str, *, seconds: float = WORKER_SECONDS) -> None:
+    app.adjust_balance().adjust(key, deadline=now() + timedelta(seconds=seconds))
+
+
+def at(world: World, word: str, do: Callable[[], object]) -> None:
+    """Have something happen before the next call whose name holds `word`."""
+
+    def watch(name: str) -> None:
+        if word in name:
+            world.effects.watch = None
+            do()
+
+    world.effects.watch = watch
+
+
+def some_minutes(world: World, minutes: int = MINUTES_TO_PARK) -> None:
+    for _ in range(minutes):
+        world.advance(60)
+        world.tick()
+        world.sweep()
+        world.drain()
+
+
+def park(world: World) -> Told:
+    """A credit that failed without a word, looked for in vain."""
+    told = claim(world)
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardCredit")
+    some_minutes(world)
+    assert operation_of(world, told.key).state is State.PARKED
+    return told
+
+
+def outcome(world: World, told: Told) -> str | None:
+    result = operation_of(world, told.key).result
+    return None if result is None else result.outcome
+
+
+# ------------------------------------------------------------------------------- lost replies
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP_REPLY, Fault.BREAK_CONNECTION, Fault.FAIL_AFTER])
+def test_a_credit_that_was_applied_is_found_and_not_sent_again(world: World, fault: Fault) -> None:
+    told = claim(world)
+    world.shop.faults.add(fault, operation="giftCardCredit")
+    world.drain()
+    assert operation_of(world, told.key).state is State.SENT
+    assert rest(world) == 0
+    assert sent(world) == 1
+    check(world, STORIES["undone"], told)
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.THROTTLE, Fault.THROTTLE_429, Fault.REFUSE_TOKEN, Fault.REFUSE_CONNECTION]
+)
+def test_a_credit_that_shopify_did_not_run_is_sent_again(world: World, fault: Fault) -> None:
+    told = claim(world)
+    world.shop.faults.add(fault, operation="giftCardCredit", times=2)
+    assert rest(world) == 0
+    check(world, STORIES["undone"], told)
+
+
+def test_a_credit_that_is_applied_late_is_found_within_the_settling_time(world: World) -> None:
+    told = claim(world)
+    world.shop.faults.add(Fault.APPLY_LATE, operation="giftCardCredit", seconds=90)
+    assert rest(world) == 0
+    assert sent(world) == 1
+    check(world, STORIES["undone"], told)
+
+
+def test_a_look_that_began_within_the_settling_time_decides_nothing(world: World) -> None:
+    told = claim(world)
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardCredit")
+    world.drain()
+    world.advance(world.config.settling_seconds - 5)
+    adjust(world.app, told.key)
+    assert operation_of(world, told.key).state is State.SENT
+
+
+# --------------------------------------------------------------------------- a person has to look
+
+
+def test_a_credit_that_is_not_found_waits_for_a_person_and_is_not_sent_again(world: World) -> None:
+    """A second one would be a gift, and nobody stands at a till."""
+    told = park(world)
+    some_minutes(world)
+    assert sent(world) == 1
+    assert credits_of(world) == []
+    assert "Message" in world.row(str(told.row_id))
+    assert "Reversed" not in world.row(str(told.row_id))
+    parked = operation_of(world, told.key)
+    assert "look for a transaction with this reference" in str(parked.parked_because)
+
+
+def test_a_raised_total_waits_for_that_person_too(world: World) -> None:
+    told = park(world)
+    wish(world, str(told.row_id), 29)
+    some_minutes(world)
+    assert world.journal.load(f"reverse#{told.row_id}#2900") is None
+
+
+def test_retry_looks_once_more_and_sends_it_once(world: World) -> None:
+    told = park(world)
+    assert decide_parked(world, "retry") == 1
+    assert rest(world) == 0
+    assert sent(world) == 2
+    check(world, STORIES["undone"], told)
+
+
+def test_retry_finds_what_was_applied_after_the_settling_time(world: World) -> None:
+    told = claim(world)
+    world.shop.faults.add(Fault.APPLY_LATE, operation="giftCardCredit", seconds=1200)
+    some_minutes(world)
+    assert operation_of(world, told.key).state is State.PARKED
+    world.advance(1200)
+    assert decide_parked(world, "retry") == 1
+    assert rest(world) == 0
+    assert sent(world) == 1
+    check(world, STORIES["undone"], told)
+
+
+def test_each_retry_is_good_for_one_sending(world: World) -> None:
+    told = park(world)
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardCredit")
+    decide_parked(world, "retry")
+    some_minutes(world)
+    assert operation_of(world, told.key).state is State.PARKED
+    assert sent(world) == 2
+    some_minutes(world)
+    assert sent(world) == 2
+    decide_parked(world, "retry")
+    rest(world)
+    assert sent(world) == 3
+    check(world, STORIES["undone"], told)
+
+
+def test_a_retry_of_what_was_never_sent_allows_no_second_sending(world: World) -> None:
+    """It was parked before its call: a person has decided nothing about what comes after."""
+    told = claim(world)
+    operation = operation_of(world, told.key)
+    world.app.park().park_operation(operation, because="somebody's test")
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardCredit")
+    decide_parked(world, "retry")
+    some_minutes(world)
+    assert operation_of(world, told.key).state is State.PARKED
+    assert sent(world) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "ends", "given_back"),
+    [("credited", REVERSED, 3000), ("not-credited", NOT_REVERSED, 0)],
+)
+def test_a_persons_decision_is_the_end(world: World, word: str, ends: str, given_back: int) -> None:
+    told = park(world)
+    assert decide_parked(world, word) == 1
+    world.drain()
+    assert outcome(world, told) == ends
+    assert operation_of(world, f"redemption#{told.row_id}").given_back == given_back
+    assert "decided by" in world.row(str(told.row_id))["Message"]
+    assert sent(world) == 1
+    if given_back == 0:
+        return
+    wish(world, str(told.row_id), TAKEN + 1)
+    some_minutes(world)
+    assert credits_of(world) == []  # what the person counted as given back is
+
+
+def test_what_was_never_sent_cannot_be_decided_as_credited(world: World) -> None:
+    told = claim(world)
+    world.app.park().park_operation(operation_of(world, told.key), because="somebody's test")
+    with pytest.raises(NeedsAPerson, match="never sent"):
+        world.app.adjust_balance().decide(operation_of(world, told.key), moved=True, by="Ana")
+    assert outcome(world, told) is None
+
+
+def test_a_reference_on_another_amount_is_left_to_a_person(world: World) -> None:
+    told = claim(world)
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardCredit")
+    world.drain()
+    world.shop.credit(str(told.card_id), amount=Decimal(7), note=told.key)
+    some_minutes(world, 30)
+    parked = operation_of(world, told.key)
+    assert parked.state is State.PARKED
+    assert "compare it with the receipt" in str(parked.parked_because)
+    assert world.queued_in("AdjustBalanceQueue") == []  # nobody else waits for it
+
+
+# ------------------------------------------------------------------------- lock, fence and clock
+
+
+def test_a_card_on_which_another_worker_moves_money_waits(world: World) -> None:
+    told = claim(world)
+    lock = world.app.leases.acquire(lock_key(str(told.card_id)), now=now())
+    assert lock is not None
+    with pytest.raises(NotSent, match="money moves on its card"):
+        adjust(world.app, told.key)
+    assert not [name for name in world.effects.seen if "ReadCard" in name]
+    world.app.leases.release(lock)
+    adjust(world.app, told.key)
+    assert credits_of(world) == [TAKEN]
+
+
+def test_the_lock_is_given_back(world: World) -> None:
+    told = claim(world)
+    adjust(world.app, told.key)
+    assert world.app.leases.acquire(lock_key(str(told.card_id)), now=now()) is not None
+
+
+@pytest.mark.parametrize(
+    ("word", "seconds", "worker"), [("ReadCard", 15, 20), ("ReadCard", 25, 3600)]
+)
+def test_what_is_too_late_is_not_even_marked(
+    world: World, word: str, seconds: int, worker: int
+) -> None:
+    """The reply has to come while the worker lives, and while the lock is its own."""
+    told = claim(world)
+    at(world, word, lambda: world.advance(seconds))
+    with pytest.raises(NotSent):
+        adjust(world.app, told.key, seconds=worker)
+    assert sent(world) == 0
+    assert operation_of(world, told.key).state is State.CLAIMED
+    assert rest(world) == 0
+    check(world, STORIES["undone"], told)
+
+
+def test_a_mark_that_took_long_is_taken_back(world: World) -> None:
+    told = claim(world)
+    at(world, "TransactWriteItems", lambda: world.advance(15))
+    with pytest.raises(NotSent):
+        adjust(world.app, told.key)
+    assert sent(world) == 0
+    standing = operation_of(world, told.key)
+    assert (standing.state, standing.sent_by) == (State.CLAIMED, None)
+    assert rest(world) == 0
+    check(world, STORIES["undone"], told)
+
+
+def test_a_worker_that_thaws_does_not_send_what_another_sent(world: World) -> None:
+    told = claim(world)
+    world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardCredit")
+
+    def inherit() -> None:
+        frozen = world.app
+        world.advance(world.config.lease_seconds + 1)
+        adjust(world.new_worker(), told.key)
+        world.app = frozen
+
+    at(world, "TransactWriteItems", inherit)
+    adjust(world.app, told.key)
+    assert sent(world) == 1
+    assert rest(world) == 0
+    check(world, STORIES["undone"], told)
+
+
+def test_the_card_remembers_what_stores_filed(world: World) -> None:
+    """The mark is written together with the card's recent redemptions: they stay."""
+    told = undo(world)
+    world.base.table("Redemptions").update(str(told.row_id), {"Reverse Amount": 10})
+    world.serve()
+    assert credits_of(world) == [10]
+    again = world.ask(Gift_Card_Code=CODE, Amount=TAKEN)
+    world.serve()
+    assert world.row(again)["Outcome"] == Outcome.POSSIBLE_DUPLICATE
+
+
+def test_while_the_system_is_paused_nothing_is_sent_and_what_was_is_found_out(
+    world: World,
+) -> None:
+    told = claim(world)
+    pause(world.app, None)  # type: ignore[arg-type]
+    world.drain()
+    assert sent(world) == 0
+    world.app.control.throw_switch(run=True, by="tests", now=now())
+    world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardCredit")
+    some_minutes(world, 1)
+    while operation_of(world, told.key).state is State.CLAIMED:
+        some_minutes(world, 1)
+    pause(world.app, None)  # type: ignore[arg-type]
+    some_minutes(world)
+    assert outcome(world, told) == REVERSED
+
+
+def test_it_leaves_shopifys_points_to_the_stores(world: World) -> None:
+    told = claim(world)
+    assert world.shop.spend_points(1_000)
+    begun_at = now()
+    with pytest.raises(NotSent):
+        adjust(world.app, told.key)
+    assert (now() - begun_at).total_seconds() < 5  # the card's next customer waits no longer
+    assert world.shop.throttle_status().currently_available >= 1_000 - 1  # asked how many there are
+    world.advance(10)
+    adjust(world.app, told.key)
+    assert credits_of(world) == [TAKEN]
+    assert world.shop.throttle_status().currently_available >= BULK_RESERVE_POINTS - 30
+
+
+def test_what_is_no_adjustment_is_refused(world: World) -> None:
+    row_id = redeem(world)
+    with pytest.raises(NeedsAPerson, match="not in the journal"):
+        adjust(world.app, "reverse#nobody#1")
+    world.app.journal.claim(
+        "tag#1", kind="tag", snapshot={"row_id": row_id}, now=now(), due_at=now()
+    )
+    with pytest.raises(NeedsAPerson, match="adjusts no balance"):
+        adjust(world.app, "tag#1")
+
+
+# ----------------------------------------------------------------------------- all at the same time
+
+
+@pytest.mark.slow
+def test_an_undo_a_redemption_and_the_web_shop_meet_on_one_card_to_the_cent() -> None:
+    """At each effect of the undo, another worker redeems, and the web shop takes money."""
+    with running_world() as world:
+        told = claim(world)
+        start = world.keep()
+        world.drain()
+        places = len(world.effects.seen)
+        for place in range(places):
+            world.go_back(start)
+            met: list[str] = []
+
+            def meet(_: str, place: int = place, met: list[str] = met) -> None:
+                if len(world.effects.seen) != place + 1:
+                    return
+                world.effects.watch = None
+                frozen = world.app
+                app = world.new_worker()
+                met.append(world.ask(Gift_Card_Code=CODE, Amount=11.11))
+                world.take_tick(app, {"source": "aws.events"})
+                world.shop.debit(str(told.card_id), amount=Decimal("5.55"), note="checkout")
+                world.app = frozen
+
+            world.effects.watch = meet
+            world.drain()
+            rest(world)
+            (row_id,) = met
+            assert world.row(row_id)["Outcome"] == Outcome.REDEEMED, place
+            assert world.shop.cards[0].balance == Decimal("33.34"), place  # 50 - 11.11 - 5.55
+            assert credits_of(world) == [TAKEN], place
+            (mirror,) = world.cells("Gift Cards")
+            assert mirror["Balance"] == 33.34, place
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("name", STORIES)
+def test_shopify_has_an_accident_at_any_call(name: str, fault: Fault) -> None:
+    """Only a credit or a debit that failed without a word needs a person."""
+    story = STORIES[name]
+    with begun(story) as (world, told, start):
+        world.go_back(start)
+        tell(world, story)
+        calls = [
+            (place, effect.split()[-1])
+            for place, effect in enumerate(world.effects.seen)
+            if effect.startswith(("POST query", "POST mutation"))
+        ]
+        assert calls
+        for place, call in calls:
+            moves = call in {"CreditCard", "DebitCard"}
+            if not (can_suffer(call, fault) or (moves and fault is Fault.APPLY_LATE)):
+                continue
+            world.go_back(start)
+            order_at(world, place, call, fault, times=1)
+            decisions = tell(world, story)
+            assert world.shop.faults.waiting() == [], f"{fault} never happened to {call}"
+            try:
+                check(world, story, told)
+                assert decisions == (moves and fault is Fault.FAIL_BEFORE)
+            except AssertionError as error:
+                raise AssertionError(f"at {place} {call}: {error}") from error
+
+
+def test_operations_of_before_have_none_of_the_new_marks(world: World) -> None:
+    """What an earlier version has written is read as nothing given back."""
+    row_id = redeem(world)
+    operation: Operation = operation_of(world, f"redemption#{row_id}")
+    assert (operation.reversal, operation.given_back) == (None, 0)
+    assert operation.may_send_again is False
