@@ -2,6 +2,7 @@
 
 from mutants.before_the_debit import MUTANTS as BEFORE_THE_DEBIT
 from mutants.finding_out import MUTANTS as FINDING_OUT
+from mutants.giving_back import MUTANTS as GIVING_BACK
 from mutants.lock_and_fence import MUTANTS as LOCK_AND_FENCE
 from mutants.mutant import Mutant
 from mutants.sending import MUTANTS as SENDING
@@ -13,4 +14,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *SENDING,
     *FINDING_OUT,
     *TELLING,
+    *GIVING_BACK,
 )

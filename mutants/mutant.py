@@ -8,7 +8,7 @@ PROJECT = Path(__file__).parent.parent
 
 
 class Guard(StrEnum):
-    """The guards of a redemption, in the order in which it meets them."""
+    """The guards of a redemption, in the order in which it meets them, and of what undoes it."""
 
     SEARCH = "strict search rule"
     CLAIM = "claim"
@@ -25,6 +25,9 @@ class Guard(StrEnum):
     SETTLING = "settling time"
     OUTBOX = "follow-ups in the commit"
     INTERIM = "interim check"
+    GIVING_BACK = "given back once, and never more than was taken"
+    RETURNING = "returned cards"
+    FREEZING = "frozen cards"
 
 
 def named(file: str, *tests: str) -> tuple[str, ...]:
