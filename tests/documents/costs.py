@@ -139,7 +139,7 @@ def _live_a_minute(world: World, minute: int) -> None:
 
 def _tick(world: World, offset: int) -> None:
     # Each prong has a worker of its own: on AWS they run side by side, here one after the other.
-    stores, *web = world.ticks()
+    stores, web = world.tick, (world.buy_tick, world.spend_tick)
     if offset == 0:
         stores()
     elif offset in _offsets("TickOffsetsSeconds"):
