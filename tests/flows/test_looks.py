@@ -163,6 +163,22 @@ def test_where_shopify_does_not_tell_what_it_was_neither_do_we(world: World) -> 
     check_in_step(world, card)
 
 
+def test_a_movement_is_told_of_once_and_an_orders_not_at_all(world: World) -> None:
+    world.shop.checkout_in_transactions = True
+    card = known_card(world)
+    order(world, (CODE, 20))
+    world.shop.debit(card.id, amount=Decimal(5), note="spilled coffee")
+    rest(world)
+    world.shop.checkout_in_transactions = False  # what comes now leaves no movement
+    for cost in (5, 20):
+        world.shop.spend_on_web(card.id, Decimal(cost))
+        rest(world)
+    told = [row["Details"] for row in receipts(world, Action.LOWERED_AT_SHOPIFY)]
+    assert ["spilled coffee" in details for details in told] == [True, False, False]
+    assert ["does not tell" in details for details in told] == [False, True, True]
+    check_in_step(world, card)
+
+
 def test_what_is_explained_in_time_is_never_entered(world: World) -> None:
     card = known_card(world)
     world.shop.set_search_lag(400)
@@ -182,6 +198,30 @@ def test_a_change_that_is_taken_back_leaves_nothing(world: World) -> None:
     world.shop.credit(card.id, amount=Decimal(5))
     look(world, 4)
     world.shop.debit(card.id, amount=Decimal(5))
+    rest(world)
+    assert not operations(world, "adjusted")
+    check_in_step(world, card)
+
+
+def test_what_is_over_at_the_last_moment_is_not_entered(world: World) -> None:
+    """The card is read, and before it is judged staff take back what they did."""
+    card = known_card(world)
+    world.shop.debit(card.id, amount=Decimal(5))
+    look(world)
+    world.advance(world.config.explain_seconds)
+    read: list[str] = []
+
+    def take_back(name: str) -> None:
+        if "ReadCards" in name:
+            read.append(name)
+        elif read == ["POST query ReadCards"] and "BatchGetItem" in name:
+            read.append(name)
+            world.shop.credit(card.id, amount=Decimal(5))
+
+    world.effects.watch = take_back
+    world.spend_tick()
+    assert len(read) == 2
+    world.effects.watch = None
     rest(world)
     assert not operations(world, "adjusted")
     check_in_step(world, card)
@@ -352,7 +392,8 @@ def test_what_the_office_gives_back_is_explained_at_once(world: World) -> None:
     row_id = world.ask(Gift_Card_Code=CODE, Amount=15)
     world.serve()
     world.base.table("Redemptions").update(row_id, {"Reverse Amount": 4.5})
-    world.serve()
+    world.delayed_tick(late_by_seconds=0, offset_seconds=30)
+    world.drain()
     look(world, PATIENCE_TICKS)
     rest(world)
     assert world.shop.card(card.id).balance == Decimal("39.50")

@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -28,7 +29,7 @@ from tests.web_spending import (
     receipts,
     rest,
 )
-from tests.world import START, World, running_world
+from tests.world import START, WORKER_SECONDS, World, running_world
 
 # Parking takes six failures, which the sweep spaces out.
 MINUTES_TO_PARK = 25
@@ -232,6 +233,35 @@ def test_more_orders_than_a_page_are_noted_once_each(world: World) -> None:
     rest(world)
     check_in_step(world, *cards)
     assert len(receipts(world, Action.SPEND_ON_WEB)) == 120
+
+
+def test_a_backlog_that_no_run_can_read_is_worked_off(world_of_slow_calls: World) -> None:
+    """A run lists three pages at most, and there are five: the next runs come to the others."""
+    world = world_of_slow_calls
+    cards = [load(world, code=f"wxyz2345abcd{number:04}") for number in range(220)]
+    for card in cards:
+        order(world, (card.code, 5))
+        world.advance(60)
+    for _ in range(40):
+        began = now()
+        world.spend_tick()
+        assert (now() - began).total_seconds() < WORKER_SECONDS
+        world.advance(30)
+    spent = operations(world, "order-spend")
+    assert len(spent) == len(cards)
+    assert all(one["result"]["outcome"] == "SPENT" for one in spent)
+
+
+@pytest.fixture
+def world_of_slow_calls() -> Iterator[World]:
+    """A world in which a page of orders takes Shopify two seconds, and an order a tenth."""
+    with running_world(order_overlap_seconds=600) as world:
+
+        def take_time(name: str) -> None:
+            world.advance(2 if "FindOrders" in name else 0.1 if "ReadPayments" in name else 0)
+
+        world.effects.watch = take_time
+        yield world
 
 
 def test_an_order_of_a_hundred_steps_is_read_to_its_end(world: World) -> None:

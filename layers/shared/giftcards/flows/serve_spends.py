@@ -62,27 +62,28 @@ class ServeSpends:
     def _read_orders(self, tally: Tally, deadline: datetime) -> None:
         """Read the orders that changed since they were last read.
 
-        How far was read moves to the newest change seen, once all are read. Where time does not
-        suffice for that, it moves to the oldest change on the last page that was: pages come by
-        what the search knew of the orders, which may be older than what they show.
+        How far was read moves to the newest change seen, once all are read. Where that is not
+        reached, it moves to the oldest change on the last page that was read: pages come by what
+        the search knew of the orders, which may be older than what they show.
         """
         until = self.progress.payments_until() or self.live_from
         since = max(self.live_from, until - timedelta(seconds=self.overlap_seconds))
         newest = reached = until
-        pages = self.shopify.find_orders(card_payments(since=since), most_pages=MOST_PAGES)
-        for number, page in enumerate(pages, start=1):
-            is_read = self._read_page(tally, page, deadline)
-            if is_read:
+        is_all = False
+        try:
+            pages = self.shopify.find_orders(card_payments(since=since), most_pages=MOST_PAGES)
+            for number, page in enumerate(pages, start=1):
+                if not self._read_page(tally, page, deadline):
+                    return
                 newest = max([newest, *(sight.updated_at for sight in page)])
                 reached = min((sight.updated_at for sight in page), default=reached)
-            if not is_read or number == MOST_PAGES or not self._has_time(deadline):
-                self._move_on(until, reached)
-                return
-        self._move_on(until, newest)
-
-    def _move_on(self, until: datetime, read: datetime) -> None:
-        if read > until:
-            self.progress.note_payments_until(read)
+                if number == MOST_PAGES or not self._has_time(deadline):
+                    return
+            is_all = True
+        finally:
+            read = newest if is_all else reached
+            if read > until:
+                self.progress.note_payments_until(read)
 
     def _read_page(self, tally: Tally, page: list[OrderSight], deadline: datetime) -> bool:
         """Read the orders of a page that need it; False where time did not suffice."""
