@@ -604,7 +604,7 @@ def _config(queue_urls: Mapping[str, str], key_id: str, settings: Mapping[str, A
         "order_overlap_seconds": 7200,
         "explain_seconds": 600,
         "cap_per_reversal": Decimal(200),
-        "reversal_offsets_seconds": (30,),
+        "reversal_offsets_seconds": (0,),
     }
     return Config(**(values | dict(settings)))
 
