@@ -68,6 +68,7 @@ def test_a_worker_dies_at_any_moment_of_an_undo_and_so_does_the_next(part: int) 
     """All pairs of deaths: the second worker's wherever the first one left off."""
     story, pairs = STORIES["undone"], 0
     with begun(story) as (world, told, start):
+        world.go_back(start)  # what happens from here on counts
         tell(world, story)
         for first in moments_that_differ(world)[part::PARTS]:
             left_behind = die(world, start, first)
