@@ -20,7 +20,8 @@ BETWEEN_ORDERS = timedelta(seconds=15)
 # Before the go-live.
 OLD_ORDER_AGE = timedelta(days=30)
 
-# Longer than any demo lasts, so the order waits for as long as somebody looks.
+# Longer than any demo lasts: the order stays unassessed, and once it has waited for as long as the
+# shop has patience, the office is asked.
 NEVER_ASSESSED_SECONDS = 30 * 24 * 3600.0
 
 
