@@ -224,7 +224,7 @@ def kill(sandbox: Sandbox, ambush: Ambush, app: Application, committing: str) ->
     workers = {process_at(port) for port in ambush.ports}
     assert len(workers) == 1, "one run serves all rows"
     (worker,) = workers
-    check_worker(worker, sandbox)
+    check_worker(worker, sandbox, "store-transactions")
     os.kill(worker, signal.SIGSTOP)
     os.setpriority(os.PRIO_PROCESS, worker, LOWEST_PRIORITY)  # on a busy machine, we come first
     try:
@@ -266,11 +266,11 @@ def process_at(port: int) -> int:
     raise AssertionError(f"nobody is at port {port}")
 
 
-def check_worker(process: int, sandbox: Sandbox) -> None:
-    """Make sure that the process is a worker of this sandbox's prong: nothing else is killed."""
+def check_worker(process: int, sandbox: Sandbox, function: str) -> None:
+    """Make sure that the process is a worker of this sandbox's function: nothing else is killed."""
     command = Path(f"/proc/{process}/cmdline").read_text()
     assert str(sandbox.aws.folder) in command, command
-    assert "store-transactions" in command, command
+    assert function in command, command
 
 
 def let_the_settling_time_pass(killed: Killed) -> None:
