@@ -1,11 +1,13 @@
 """The pages in a real browser, on vendors in memory: they update by themselves and fit a phone."""
 
 import re
+from decimal import Decimal
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from sandbox.shopify import CartLine, OrderPlan, Pay
 from tests.sandbox.pages.little_shop import LittleShop
 
 pytestmark = [pytest.mark.browser, pytest.mark.sockets]
@@ -270,6 +272,18 @@ def test_the_office_deletes_a_row_after_being_asked(
     assert row.id not in [each["id"] for each in table.records()]
 
 
+def test_what_moved_on_a_card_is_seen_whole_with_its_reference(
+    page: Page, little_shop: LittleShop, address: str
+) -> None:
+    card = little_shop.day.cards["fresh"]
+    little_shop.shop.debit(card.id, amount=Decimal("12.50"), note="redemption#recAbcdefghijklmn")
+    page.set_viewport_size({"width": 1180, "height": 900})
+    page.goto(f"{address}/shopify/{card.number}")
+    moves = page.get_by_role("region", name="Movements, scrolls sideways")
+    expect(moves.get_by_text("redemption#recAbcdefghijklmn")).to_be_visible()
+    assert moves.evaluate("element => element.scrollWidth <= element.clientWidth")
+
+
 @pytest.mark.parametrize("width", [PHONE_WIDTH, 1180])
 def test_a_mail_box_with_a_long_address_can_be_read_whole(
     browser: Browser, little_shop: LittleShop, address: str, width: int
@@ -301,13 +315,19 @@ def test_no_page_scrolls_sideways_on_a_phone_or_complains(
         little_shop.mail(reader, subject="W" * 80, text="w" * 200, html=mail)
     little_shop.base.table("Receipts").create({"Receipt": "r" * 90, "Details": "d" * 400})
     little_shop.shop.faults.add("throttle", operation="o" * 60)
+    gift = {"Recipient email": customer, "Message": "m" * 90}
+    order = little_shop.shop.orders.place(
+        [CartLine("GIFT-CARD-50", 1, gift)], Pay(), plan=OrderPlan(email=customer)
+    )
+    bought = (f"/storefront/orders/{order.number}", f"/orders/{order.number}")
     context = browser.new_context(
         viewport={"width": PHONE_WIDTH, "height": PHONE_HEIGHT}, color_scheme=scheme
     )
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    for path in (*pages_of(little_shop), f"/inbox/{customer}", f"/inbox/{customer}?mail=m1-0"):
+    mailed = (f"/inbox/{customer}", f"/inbox/{customer}?mail=m1-0")
+    for path in (*pages_of(little_shop), *mailed, *bought):
         page.goto(f"{address}{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE_WIDTH, path
         assert page.evaluate(CUT_OFF) == [], path
