@@ -137,7 +137,8 @@ def app(sandbox: Sandbox) -> Application:
 
 
 def place(sandbox: Sandbox, customer: str) -> Order:
-    plan = OrderPlan(email=f"{customer}@customers.example.com", customer_name=customer)
+    email = f"{customer.lower().replace(' ', '.')}@customers.example.com"
+    plan = OrderPlan(email=email, customer_name=customer)
     return sandbox.shop.orders.place([CartLine("GIFT-CARD-25", UNITS)], Pay(), plan=plan)
 
 
