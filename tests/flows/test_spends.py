@@ -11,6 +11,7 @@ import pytest
 
 from giftcards.receipts import Action
 from giftcards.store.journal import State
+from giftcards.store.progress import Progress
 from giftcards.wiring import now
 from ops.command_line import park_decide, park_list
 from sandbox.faults import Fault
@@ -250,6 +251,40 @@ def test_a_backlog_that_no_run_can_read_is_worked_off(world_of_slow_calls: World
     spent = operations(world, "order-spend")
     assert len(spent) == len(cards)
     assert all(one["result"]["outcome"] == "SPENT" for one in spent)
+
+
+def test_more_orders_at_once_than_a_run_can_list_hide_nothing(world_of_slow_calls: World) -> None:
+    """All changed within the overlap, as when an app tags them: no run comes to the end of it."""
+    world = world_of_slow_calls
+    load(world, 400)
+    for _ in range(240):
+        order(world, (CODE, 1))
+    for _ in range(40):
+        world.spend_tick()
+        world.advance(30)
+    assert len(operations(world, "order-spend")) == 240
+    order(world, (CODE, 1))
+    for _ in range(10):
+        world.spend_tick()
+        world.advance(30)
+    assert len(operations(world, "order-spend")) == 241
+
+
+def test_a_pass_that_shopify_does_not_go_on_with_begins_anew(world_of_slow_calls: World) -> None:
+    world = world_of_slow_calls
+    load(world, 400)
+    for _ in range(120):
+        order(world, (CODE, 1))
+    world.spend_tick()
+    progress = Progress(world.app.table)
+    place = progress.orders_place()
+    assert place is not None
+    progress.note_orders_place(replace(place, cursor="nowhere"))
+    for _ in range(20):
+        world.advance(30)
+        world.spend_tick()
+    assert len(operations(world, "order-spend")) == 120
+    assert progress.orders_place() is None
 
 
 @pytest.fixture

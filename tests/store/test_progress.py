@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from giftcards.store.progress import CardsPlace, Progress, ReadOrder
+from giftcards.store.progress import CardsPlace, OrdersPlace, Progress, ReadOrder
 from giftcards.store.table import Table
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -29,6 +29,16 @@ def test_what_was_read_of_an_order_gives_way_to_a_later_change_only(table: Table
     item = table.get("paid#5001")
     assert item is not None
     assert item["forget_at"] > LATER.timestamp()  # it may be forgotten: then it is read once more
+
+
+def test_the_place_among_the_orders_is_kept_until_the_pass_is_over(table: Table) -> None:
+    progress = Progress(table)
+    assert progress.orders_place() is None
+    place = OrdersPlace(since=NOON, began_at=LATER, cursor="abc", seen=LATER)
+    progress.note_orders_place(place)
+    assert progress.orders_place() == place
+    progress.note_orders_place(None)
+    assert progress.orders_place() is None
 
 
 def test_the_place_among_the_cards_is_kept_as_it_is(table: Table) -> None:

@@ -2,22 +2,22 @@
 
 Orders paid by card that changed are searched for, the oldest change first, in a window that reaches
 back behind what was read before: the search shows some of them late. What was read is skipped. How
-far was read is counted in Shopify's times alone.
+far was read is counted in Shopify's times; our clock can only have more read.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aws_lambda_powertools import Logger
 
 from giftcards.clients.shopify import Shopify, card_payments
-from giftcards.domain.orders import OrderSight
-from giftcards.errors import AccessRefused, ConfigurationError, TryAgain
+from giftcards.domain.orders import OrderPage, OrderSight
+from giftcards.errors import AccessRefused, ConfigurationError, TryAgain, VendorSurprise
 from giftcards.flows.look_at_cards import LookAtCards
 from giftcards.flows.note_payments import NotePayments
 from giftcards.flows.tally import Tally
-from giftcards.store.progress import Progress, ReadOrder
+from giftcards.store.progress import OrdersPlace, Progress, ReadOrder
 
 # Ten thousand orders: a run's time ends long before, and the next run goes on.
 MOST_PAGES = 200
@@ -28,6 +28,10 @@ SAME_SECOND = timedelta(seconds=5)
 
 # Of a run's time, what the orders may take when they are many: the cards get the rest.
 ORDERS_SHARE = 0.6
+
+
+class _StaleCursor(Exception):
+    """Shopify does not go on from where a pass got."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,30 +66,47 @@ class ServeSpends:
     def _read_orders(self, tally: Tally, deadline: datetime) -> None:
         """Read the orders that changed since they were last read.
 
-        How far was read moves to the newest change seen, once all are read. Where that is not
-        reached, it moves to the oldest change on the last page that was read: pages come by what
-        the search knew of the orders, which may be older than what they show.
+        A pass that a run does not finish is gone on with by the next one, from the page it got to:
+        were it begun anew, more orders within the overlap than a run can list would hide all that
+        changed after them. How far was read moves once the pass is finished.
         """
         until = self.progress.payments_until() or self.live_from
         since = max(self.live_from, until - timedelta(seconds=self.overlap_seconds))
-        newest = reached = until
-        is_all = False
+        loaded = self.progress.orders_place()
+        place = loaded or OrdersPlace(since=since, began_at=self.clock())
         try:
-            pages = self.shopify.find_orders(card_payments(since=since), most_pages=MOST_PAGES)
-            for number, page in enumerate(pages, start=1):
-                if not self._read_page(tally, page, deadline):
+            for _ in range(MOST_PAGES):
+                page = self._page(place)
+                if not self._read_page(tally, page.orders, deadline):
                     return
-                newest = max([newest, *(sight.updated_at for sight in page)])
-                reached = min((sight.updated_at for sight in page), default=reached)
-                if number == MOST_PAGES or not self._has_time(deadline):
+                place = replace(place, cursor=page.end_cursor, seen=_newest(place, page, until))
+                if page.end_cursor is None:
+                    self._move_on(until, place)
                     return
-            is_all = True
+                if not self._has_time(deadline):
+                    return
+        except _StaleCursor:
+            place = replace(place, cursor=None)
         finally:
-            read = newest if is_all else reached
-            if read > until:
-                self.progress.note_payments_until(read)
+            after = None if place.cursor is None else place
+            if after != loaded:
+                self.progress.note_orders_place(after)
 
-    def _read_page(self, tally: Tally, page: list[OrderSight], deadline: datetime) -> bool:
+    def _page(self, place: OrdersPlace) -> OrderPage:
+        try:
+            return self.shopify.order_page(card_payments(since=place.since), after=place.cursor)
+        except VendorSurprise as surprise:
+            if place.cursor is None:
+                raise
+            self.logger.warning("a pass begins anew", extra={"reason": str(surprise)})
+            raise _StaleCursor from surprise
+
+    def _move_on(self, until: datetime, place: OrdersPlace) -> None:
+        """Not further than when the pass began: what the search hid then shows behind it."""
+        if place.seen is not None and (read := min(place.seen, place.began_at)) > until:
+            self.progress.note_payments_until(read)
+
+    def _read_page(self, tally: Tally, page: Sequence[OrderSight], deadline: datetime) -> bool:
         """Read the orders of a page that need it; False where time did not suffice."""
         before = self.progress.read_orders(sight.id for sight in page)
         was_delayed = False
@@ -148,3 +169,8 @@ class ServeSpends:
     def _has_time(self, deadline: datetime) -> bool:
         """Whether a call of Shopify's may begin: cut off in the middle it would harm nobody."""
         return self.clock() + timedelta(seconds=self.http_timeout_seconds) < deadline
+
+
+def _newest(place: OrdersPlace, page: OrderPage, until: datetime) -> datetime:
+    """The newest change a pass came to."""
+    return max([place.seen or until, *(sight.updated_at for sight in page.orders)])

@@ -1,7 +1,7 @@
 """How far what the web shop did was read: its orders, and the list of its cards.
 
-Both are read by when they were last changed at Shopify, and only Shopify's times are kept here: no
-clock of ours decides what is read. Losing these items means reading more, never doing twice.
+Both are read by when they were last changed at Shopify, and by Shopify's times: where a clock of
+ours is kept, it can only have more read. Losing these items means reading more, never doing twice.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from giftcards.domain.orders import number_of
-from giftcards.store.table import Table, pack_moment, unpack_moment
+from giftcards.store.table import Item, Table, pack_moment, unpack_moment
 
 PAYMENTS_KEY = "payments"
+ORDERS_PLACE_KEY = "payments-place"
 LOOKS_KEY = "looks"
 ORDER_PREFIX = "paid#"
 
@@ -31,6 +32,20 @@ class ReadOrder:
     updated_at: datetime
     read_at: datetime
     is_sure: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersPlace:
+    """Where a pass through the orders stands that no run has finished yet.
+
+    It reads what changed since `since`, and goes on behind `cursor`. `seen` is the newest change it
+    came to. What an order that was hidden from it changed before `began_at` is not seen by it.
+    """
+
+    since: datetime
+    began_at: datetime
+    cursor: str | None = None
+    seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +80,30 @@ class Progress:
             condition="attribute_not_exists(#until) OR #until < :until",
             values={"until": pack_moment(until)},
         )
+
+    def orders_place(self) -> OrdersPlace | None:
+        """Where the pass through the orders stands; `None` where the last one is finished."""
+        item = self._table.get(ORDERS_PLACE_KEY)
+        if item is None or item["cursor"] is None:
+            return None
+        return OrdersPlace(
+            since=unpack_moment(item["since"]),
+            began_at=unpack_moment(item["began_at"]),
+            cursor=item["cursor"],
+            seen=unpack_moment(item["seen"]),
+        )
+
+    def note_orders_place(self, place: OrdersPlace | None) -> None:
+        """Keep where the pass stands. Only the prong's one run does this."""
+        item: Item = {"key": ORDERS_PLACE_KEY, "cursor": None}
+        if place is not None and place.cursor is not None and place.seen is not None:
+            item |= {
+                "since": pack_moment(place.since),
+                "began_at": pack_moment(place.began_at),
+                "cursor": place.cursor,
+                "seen": pack_moment(place.seen),
+            }
+        self._table.put(item)
 
     def read_orders(self, order_ids: Iterable[str]) -> Mapping[str, ReadOrder]:
         """What was read of these orders, by their global ids."""
