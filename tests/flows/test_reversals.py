@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from giftcards.clients.airtable import MOST_REVERSALS
 from giftcards.domain.outcomes import Outcome
+from giftcards.errors import BaseMismatch
 from giftcards.flows.reversal import NOT_REVERSED, REVERSED
+from giftcards.flows.take_reversals import STEPS_A_RUN
 from giftcards.store.cards import lock_key
 from giftcards.store.journal import Operation, State
 from giftcards.wiring import Application, now
@@ -384,6 +387,48 @@ def test_a_larger_total_is_tried_after_one_that_failed(world: World) -> None:
     minute(world)
     assert credits_of(world) == [(f"reverse#{row_id}#2500", Decimal(25))]
     assert operation(world, f"redemption#{row_id}").given_back == 2500
+
+
+def test_a_total_that_failed_and_is_typed_again_after_another_is_refused_aloud(
+    world: World,
+) -> None:
+    row_id = redeem(world)
+    (card,) = world.shop.cards
+    world.shop.update(card.id, expires_on=now().date() - timedelta(days=2))
+    wish(world, row_id, 30)
+    minute(world)
+    assert outcome(world, row_id, 3000) == NOT_REVERSED
+    minute(world)
+    assert len(to_office(world)) == 1  # as long as it stands there, nothing more is said of it
+    world.shop.update(card.id, expires_on=None)
+    wish(world, row_id, 10)
+    minute(world)
+    wish(world, row_id, 30)
+    for _ in range(3):
+        minute(world)
+    assert "was tried before and failed" in world.row(row_id)["Message"]
+    assert to_office(world)[1:] == ["Nothing was given back"]
+    wish(world, row_id, 29.99)
+    minute(world)
+    assert operation(world, f"redemption#{row_id}").given_back == 2999
+
+
+def test_more_refused_rows_than_are_read_hide_no_new_one_without_a_word(world: World) -> None:
+    table = world.base.table("Redemptions")
+    refused = [
+        table.create({"Store": [world.store_id], "Status": "Processed", "Reverse Amount": 5})["id"]
+        for _ in range(MOST_REVERSALS)
+    ]
+    for _ in range(MOST_REVERSALS // STEPS_A_RUN - 1):
+        minute(world)
+    row_id = redeem(world)  # beside the last of them that are refused
+    wish(world, row_id, 20)
+    with pytest.raises(BaseMismatch, match="empty that cell"):
+        minute(world)
+    assert credits_of(world) == []
+    table.update(refused[0], {"Reverse Amount": None})
+    minute(world)
+    assert [amount for _, amount in credits_of(world)] == [20]
 
 
 # -------------------------------------------------------------------------------- two at a time

@@ -18,12 +18,12 @@ from hashlib import sha256
 
 from aws_lambda_powertools import Logger
 
-from giftcards.clients.airtable import Airtable
+from giftcards.clients.airtable import MOST_REVERSALS, Airtable
 from giftcards.domain.codes import mask
 from giftcards.domain.money import Money, MoneyError, read_amount
 from giftcards.domain.outcomes import Outcome
 from giftcards.domain.reversals import ReversalRow
-from giftcards.errors import GiftCardError, JournalConflict
+from giftcards.errors import BaseMismatch, GiftCardError, JournalConflict
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.kinds import (
     HELD_REVERSAL,
@@ -203,7 +203,9 @@ class TakeReversals:
         keys = [key for row, judgement in judged if (key := _key(row, judgement)) is not None]
         known = self.journal.load_many(keys)
         steps = 0
-        for row, judgement in judged:
+        for row, judged_first in judged:
+            redemption = redemptions.get(operation_key(row.id))
+            judgement = self._judge_again(row, judged_first, redemption, known)
             key = _key(row, judgement)
             if key is None:
                 tally.waiting += 1
@@ -211,9 +213,15 @@ class TakeReversals:
                 self._show_again(known[key], judgement)
             elif steps < STEPS_A_RUN and self.clock() < deadline:
                 steps += 1
-                self._try(row, judgement, key, redemptions.get(operation_key(row.id)), tally)
+                self._try(row, judgement, key, redemption, tally)
             else:
                 tally.waiting += 1
+        if not steps and len(rows) >= MOST_REVERSALS:
+            raise BaseMismatch(
+                f"The Airtable table “Redemptions” has {len(rows)} rows or more whose “Reverse"
+                " Amount” was refused or waits, and no more are read: empty that cell where"
+                " nothing is to be given back any more"
+            )
         return tally
 
     def _judge(
@@ -227,6 +235,33 @@ class TakeReversals:
         if redemption is not None and redemption.reversal is not None:
             last = lasts.get(redemption.reversal)
         return judge(row, redemption, last, currency=self.currency, cap=self.cap)
+
+    def _judge_again(
+        self,
+        row: ReversalRow,
+        judgement: Judgement,
+        redemption: Operation | None,
+        known: dict[str, Operation],
+    ) -> Judgement:
+        """Refuse a total that failed, and is typed anew after another one: it has no second try.
+
+        As long as it is the last one, the row says what became of it. `known` learns of the
+        refusal.
+        """
+        if not isinstance(judgement, Begin) or redemption is None:
+            return judgement
+        before = known.get(reversal_key(row.id, judgement.reversal.total.minor))
+        if before is None or before.result is None or redemption.reversal == before.key:
+            return judgement
+        refuse = Refuse(
+            "failed-before",
+            f"to give back {judgement.reversal.total} in all was tried before and failed, and each"
+            " total is tried once; type another one, or give it back another way",
+            judgement.reversal.total,
+        )
+        key = refused_reversal_key(row.id, judgement.reversal.total.minor, refuse.name)
+        known |= self.journal.load_many([key])
+        return refuse
 
     def _show_again(self, operation: Operation, judgement: Judgement) -> None:
         """What was given back is still listed: after a while, have its row written once more.

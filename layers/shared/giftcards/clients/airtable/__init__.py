@@ -1,6 +1,7 @@
 """The shop's Airtable base, as our application reads and writes it."""
 
 from giftcards.clients.airtable.client import (
+    MOST_REVERSALS,
     Airtable,
     ResendRow,
     UpdateReport,
@@ -42,6 +43,7 @@ __all__ = [
     "CARD_IS_ACTIVE",
     "CARD_IS_DISABLED",
     "CARD_IS_FROZEN",
+    "MOST_REVERSALS",
     "ORDER_IS_DONE",
     "ORDER_IS_HELD",
     "ORDER_MAKES_NO_CARD",

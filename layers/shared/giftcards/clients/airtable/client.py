@@ -70,6 +70,9 @@ MOST_PAGES = 10
 # leaves the list, so the next run reads on.
 PAGES_OF_WAITING_ROWS = 3
 
+# So many rows with a total to be given back are read in one run, and no more.
+MOST_REVERSALS = PAGES_OF_WAITING_ROWS * RECORDS_A_PAGE
+
 # A list that lost its place at Airtable is begun once more.
 LIST_ATTEMPTS = 2
 
