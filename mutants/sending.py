@@ -10,7 +10,9 @@ SENDING = "layers/shared/giftcards/clients/sending.py"
 
 
 MARK_AND_CALL = """\
-        sent = self._mark_sent(operation, amount, recent, lock=lock, deadline=deadline)
+        sent = self._mark_sent(
+            operation, amount, recent, lock=lock, deadline=deadline, unless_frozen=unless_frozen
+        )
         if sent.state is not State.SENT or sent.sent_by != lock.owner:
             return sent, None  # too late for this run, or somebody else has moved it
         try:
@@ -20,11 +22,24 @@ CALL_AND_MARK = """\
         sent = operation
         try:
             reply = call()
-            sent = self._mark_sent(operation, amount, recent, lock=lock, deadline=deadline)
+            sent = self._mark_sent(
+                operation, amount, recent, lock=lock, deadline=deadline, unless_frozen=unless_frozen
+            )
             return sent, reply
 """
 
 MUTANTS = (
+    Mutant(
+        name="sent-from-a-card-frozen-meanwhile",
+        guard=Guard.SENT,
+        breaks="A card that is frozen behind the look at its lock is charged all the same.",
+        file=REDEEM,
+        old="            unless_frozen=True,\n",
+        new="            unless_frozen=False,\n",
+        tests=named(
+            "flows/test_freeze.py", "test_a_card_frozen_after_the_look_at_its_lock_is_not_charged"
+        ),
+    ),
     Mutant(
         name="sent-after-the-call",
         guard=Guard.SENT,

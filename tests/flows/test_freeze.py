@@ -70,6 +70,27 @@ def test_it_is_read_from_the_lock_and_shopify_is_not_asked(world: World) -> None
     assert not [name for name in world.effects.seen if "Card" in name]
 
 
+def test_a_card_frozen_after_the_look_at_its_lock_is_not_charged(world: World) -> None:
+    """Between that look and the debit a worker may wait seconds for Shopify's points."""
+    card = world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE, Amount=30)
+
+    def watch(name: str) -> None:
+        if "TransactWriteItems" in name:
+            world.effects.watch = None
+            at_work = world.app
+            world.new_worker().freeze().freeze(card.id, by="tests", because="stolen")
+            world.app = at_work
+
+    world.effects.watch = watch
+    world.serve()
+    assert "Outcome" not in world.row(row_id)
+    world.advance(60)
+    world.serve()
+    assert world.row(row_id)["Outcome"] == Outcome.CARD_DISABLED
+    assert world.shop.card(card.id).balance == 50
+
+
 def test_approval_releases_no_card(world: World) -> None:
     card = world.shop.issue_card(code=CODE, amount=50)
     freeze(world, card.id)

@@ -67,14 +67,18 @@ class MoneyMoves:
         recent: Sequence[Item],
         lock: Lease,
         deadline: datetime,
+        unless_frozen: bool = False,
     ) -> tuple[Operation, Reply | None]:
         """Mark the operation SENT, and call; return it as it stands then, and the reply.
 
         No reply: it was too late for this run, or somebody else has moved the operation, or nobody
-        knows whether the call was applied. `recent` is left on the card with the mark. Raises what
+        knows whether the call was applied. `recent` is left on the card with the mark. With
+        `unless_frozen`, a card that was frozen since its lock was given is not charged. Raises what
         the call raises where it did not run.
         """
-        sent = self._mark_sent(operation, amount, recent, lock=lock, deadline=deadline)
+        sent = self._mark_sent(
+            operation, amount, recent, lock=lock, deadline=deadline, unless_frozen=unless_frozen
+        )
         if sent.state is not State.SENT or sent.sent_by != lock.owner:
             return sent, None  # too late for this run, or somebody else has moved it
         try:
@@ -93,6 +97,7 @@ class MoneyMoves:
         *,
         lock: Lease,
         deadline: datetime,
+        unless_frozen: bool,
     ) -> Operation:
         """Mark the operation SENT if there is time to send; return it as it stands then."""
         latest = self._latest_send(lock, deadline)
@@ -106,6 +111,7 @@ class MoneyMoves:
             recent=recent,
             now=now,
             due_at=self.look_again_at(now),
+            unless_frozen=unless_frozen,
         )
         if sent is None:
             return self.journal.load(operation.key) or operation

@@ -330,6 +330,7 @@ class Redeem:
             recent=pack_recent([*others, remembered]),
             lock=lock,
             deadline=deadline,
+            unless_frozen=True,
         )
         if reply is None:
             return sent  # not sent, or nobody knows: the next look finds out

@@ -279,11 +279,13 @@ class Journal:
         now: datetime,
         due_at: datetime,
         amount: Money | None = None,
+        unless_frozen: bool = False,
     ) -> Operation | None:
         """Note that `amount` may be at Shopify from now on; `None` where we may not send it.
 
         One transaction: the operation is CLAIMED, and the card's lock is ours (owner and fence) and
-        lasts. `None` means that somebody else moved the operation or holds the card: look again.
+        lasts. With `unless_frozen` the card is not frozen either, which somebody may do any moment.
+        `None` means that somebody else moved the operation or has or froze the card: look again.
         The same transaction leaves `recent` on the card: its redemptions, this one included.
         """
         key = OPERATION_PREFIX + operation.key
@@ -305,13 +307,17 @@ class Journal:
             Change(
                 lock.key,
                 "SET #recent = :recent",
-                condition="#lease_owner = :owner AND #lease_fence = :fence AND #lease_until > :now",
+                condition="#lease_owner = :owner AND #lease_fence = :fence AND #lease_until > :now"
+                + (
+                    " AND (attribute_not_exists(#frozen) OR #frozen = :no)" if unless_frozen else ""
+                ),
                 values={
                     "recent": list(recent),
                     "owner": lock.owner,
                     "fence": lock.fence,
                     "now": epoch_milliseconds(now),
-                },
+                }
+                | ({"no": False} if unless_frozen else {}),
             ),
         )
         if marked:
