@@ -3,6 +3,8 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from giftcards.flows.purchase import YOUNG_SECONDS
 from giftcards.flows.sale import DROPPED, ISSUE
 from giftcards.store.journal import Result
@@ -296,6 +298,32 @@ def test_units_added_to_an_order_that_has_become_risky_are_held(world: World) ->
     minutes(world, 2)
     assert len(cards_of(world, order)) == 2
     assert row_of(world, order)["Status"] == "Processed"
+
+
+@pytest.mark.parametrize("was_held", [True, False])
+def test_a_tick_left_from_before_releases_no_unit_that_is_added(
+    world: World, *, was_held: bool
+) -> None:
+    order = buy(world, risk=Recommendation.INVESTIGATE if was_held else Recommendation.ACCEPT)
+    minutes(world, 2)
+    release(world, order)  # and nobody takes the tick away
+    minutes(world, 2)
+    assert len(cards_of(world, order)) == 1
+    world.shop.orders.edit(order.id, units={order.lines[0].id: 2})
+    world.shop.orders.pay(order.id, Pay())
+    world.shop.orders.charge_back(order.id)
+    minutes(world, 10)
+    row = row_of(world, order)
+    assert row["Status"] == "Held"
+    assert "Untick Release" in row["Message"]
+    assert len(cards_of(world, order)) == 1
+    (record,) = world.base.table("Processed Orders").records()
+    world.base.table("Processed Orders").update(record["id"], {"Release": False})
+    minutes(world, 2)
+    assert len(cards_of(world, order)) == 1
+    release(world, order)
+    minutes(world, 2)
+    assert len(cards_of(world, order)) == 2
 
 
 def test_units_held_and_then_taken_off_are_held_no_more(world: World) -> None:

@@ -426,6 +426,24 @@ def test_a_reason_of_which_the_office_was_not_told_is_not_released_by_an_old_tic
     assert len(cards_of(world, order)) == 1
 
 
+def test_a_tick_of_before_counts_for_nothing_new_while_airtable_is_away(world: World) -> None:
+    order = buy(world, email=None, risk=Recommendation.INVESTIGATE)
+    minutes(world, 2)
+    release(world, order)
+    minutes(world, 2)
+    world.shop.orders.charge_back(order.id)
+    world.base.faults.add(Fault.FAIL_BEFORE, times=None)
+    world.buy_tick()  # the second notice is written, and nobody can see the tick
+    world.advance(400)
+    world.buy_tick()  # nor now
+    world.base.faults.clear()
+    order.email = CASEY
+    world.shop.orders.add_tags(order.id, ["touched"])
+    minutes(world, 8)
+    assert "Untick Release" in row_of(world, order)["Message"]
+    assert not cards_of(world, order)
+
+
 def test_airtable_being_away_keeps_no_order_from_its_cards(world: World) -> None:
     buy(world, risk=Recommendation.CANCEL)
     minutes(world, 2)

@@ -61,6 +61,21 @@ FREEZE_LOOK_SECONDS = 60
 YOUNG_SECONDS = 20
 
 
+# After a second notice the office's tick counts only once the row was seen without one: soon, so
+# that whoever ticks it when he has read the mail need not do it twice.
+UNTICKED_LOOK_SECONDS = 30
+
+
+class Office(Protocol):
+    """What the office says of one order in Airtable; both are no where Airtable is away."""
+
+    def has_ticked(self) -> bool:
+        """Whether the order's row reads held, with a tick at `Release`."""
+
+    def has_unticked(self) -> bool:
+        """Whether it reads held, without one."""
+
+
 class Freezer(Protocol):
     """What has stores refuse a card until the office decides."""
 
@@ -119,13 +134,10 @@ class Purchase:
     clock: Callable[[], datetime]
     rules: PurchaseRules
 
-    def look(
-        self, order_id: str, before: Seen | None, *, is_ticked: Callable[[], bool]
-    ) -> Look | None:
+    def look(self, order_id: str, before: Seen | None, *, office: Office) -> Look | None:
         """Do all that an order needs now; None where there is no such order any more.
 
-        `before` is how it looked last time. `is_ticked` says whether the office has ticked its
-        `Release`; it is only asked where that matters.
+        `before` is how it looked last time. The office is only asked where its word matters.
         """
         began_at = self.clock()
         order = self.shopify.read_order(order_id)
@@ -135,24 +147,27 @@ class Purchase:
         look = Look(order, began_at, unticked=0 if before is None else before.unticked)
         for _ in range(MOST_STEPS):
             history = self.log.read(look.number)
-            decision = self._decide(look, history, is_ticked)
-            if not self._do(decision, look, history, is_ticked):
+            decision = self._decide(look, history, office)
+            if not self._do(decision, look, history, office):
                 return look
             look.has_changed = True
         look.again_after = 0
         return look
 
-    def _decide(self, look: Look, history: History, is_ticked: Callable[[], bool]) -> Decision:
-        """What to do next. The office's tick counts for the reasons that it was told of."""
+    def _decide(self, look: Look, history: History, office: Office) -> Decision:
+        """What to do next. The office's tick counts for the reasons that it was told of.
+
+        One that may be older than their notice does not: the row has to be seen without it first.
+        """
         decision = self._judge(look.order, history)
         if not isinstance(decision, Held) or not _was_told(history, decision):
             return decision
-        if not is_ticked():
-            look.unticked = len(history.notices)
+        if _may_have_an_old_tick(history, look):
+            if office.has_unticked():
+                look.unticked = len(history.notices)
             return decision
-        newest = history.notices[-1].snapshot
-        if newest["was_ticked"] and look.unticked < len(history.notices):
-            return decision  # it is the tick of before
+        if not office.has_ticked():
+            return decision
         return self._judge(look.order, history, waved_through=history.told)
 
     def _judge(
@@ -170,9 +185,7 @@ class Purchase:
             waved_through=waved_through,
         )
 
-    def _do(
-        self, decision: Decision, look: Look, history: History, is_ticked: Callable[[], bool]
-    ) -> bool:
+    def _do(self, decision: Decision, look: Look, history: History, office: Office) -> bool:
         """Do what was decided; False where nothing more can be done now."""
         order = look.order
         match decision:
@@ -185,7 +198,7 @@ class Purchase:
             case Tell():
                 self._tell(order, history, decision.event)
             case Held():
-                self._hold(look, history, decision, is_ticked)
+                self._hold(look, history, decision, office)
                 return False
             case Waits():
                 look.waits = True
@@ -199,15 +212,19 @@ class Purchase:
                 assert_never(decision)
         return True
 
-    def _hold(
-        self, look: Look, history: History, decision: Held, is_ticked: Callable[[], bool]
-    ) -> None:
+    def _hold(self, look: Look, history: History, decision: Held, office: Office) -> None:
         """Have the office told, unless it knows all of it."""
         look.is_held = look.waits = True
         look.again_after = HELD_LOOK_SECONDS
         if _was_told(history, decision):
+            if _may_have_an_old_tick(history, look):
+                look.again_after = UNTICKED_LOOK_SECONDS
             return
-        was_ticked = bool(history.notices) and is_ticked()
+        # Of an order that has a row: nobody takes a tick away that has let something through.
+        has_row = bool(history.notices or history.entries)
+        was_ticked = has_row and not office.has_unticked()
+        if was_ticked:
+            look.again_after = UNTICKED_LOOK_SECONDS
         self.entries.hold(look.order, history, decision.reasons, was_ticked=was_ticked)
         look.has_changed = True
 
@@ -292,6 +309,12 @@ class Purchase:
 def _was_told(history: History, decision: Held) -> bool:
     """Whether the office knows that an order waits, and every reason for it."""
     return history.open_notice is not None and history.told.issuperset(decision.reasons)
+
+
+def _may_have_an_old_tick(history: History, look: Look) -> bool:
+    """Whether a tick may stand at the order's row since before the newest notice."""
+    newest = history.notices[-1].snapshot
+    return bool(newest["was_ticked"]) and look.unticked < len(history.notices)
 
 
 def unseen(before: Seen | None, number: str, order_id: str, *, look_at: datetime) -> Seen:

@@ -192,7 +192,7 @@ class PurchaseEntries:
     ) -> bool:
         """The order waits for the office, which is told of all `reasons`, and the alarm rings.
 
-        `was_ticked`: a tick of before stands in Airtable. It was not for these reasons.
+        `was_ticked`: a tick of before may stand in Airtable. It was not for these reasons.
         """
         now, number = self.clock(), number_of(order.id)
         key = held_order_key(number, len(history.notices) + 1)
@@ -202,7 +202,11 @@ class PurchaseEntries:
             if history.past.is_new
             else (f"Units added to order {_name(order)} wait, for them")
         )
-        again = " Untick Release and tick it again if it is to go on." if was_ticked else ""
+        again = (
+            " Untick Release if it is ticked from before, then tick it again if it is to go on."
+            if was_ticked
+            else ""
+        )
         receipt = self._receipt(
             key, order, f"{HELD}: {because}", outcome=ReceiptOutcome.FAILED, at=now
         )

@@ -84,6 +84,14 @@ class _Pass:
     until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Office:
+    """What the office says of one order, asked when it matters."""
+
+    has_ticked: Callable[[], bool]
+    has_unticked: Callable[[], bool]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServePurchases:
     """One run of the purchases' prong. `seconds_for_an_order` is what one look may take."""
@@ -162,6 +170,15 @@ class ServePurchases:
                 self.logger.warning("releases cannot be read", extra={"reason": str(error)})
         return run.released
 
+    def _is_unticked(self, run: _Run, number: str) -> bool:
+        """Whether an order's row reads held and has no tick; no while Airtable is away."""
+        try:
+            return self.airtable().is_held_unticked(number)
+        except GiftCardError as error:
+            run.tally.note_failure(error)
+            self.logger.warning("a release cannot be read", extra={"reason": str(error)})
+            return False
+
     # ------------------------------------------------------------------------ the two searches
 
     def _look_for_unprocessed(self, run: _Run, until: datetime) -> None:
@@ -239,9 +256,11 @@ class ServePurchases:
             return
         try:
             with self.attempts.counted(row):
-                look = self.purchase.look(
-                    order_id, before, is_ticked=lambda: number in self._released(run)
+                office = _Office(
+                    has_ticked=lambda: number in self._released(run),
+                    has_unticked=lambda: self._is_unticked(run, number),
                 )
+                look = self.purchase.look(order_id, before, office=office)
         except Exception as error:  # the outer loop: other orders go on
             self.logger.warning(
                 "an order could not be looked at now",

@@ -310,6 +310,33 @@ class Airtable:
         names = (self._typed(PROCESSED_ORDERS, "Order ID", record).strip() for record in records)
         return sorted({name for name in names if name})
 
+    def is_held_unticked(self, name: str) -> bool:
+        """Whether the order of that `Order ID` reads held, and its `Release` has no tick.
+
+        False where nobody can tick it, and as long as its row reads otherwise.
+        """
+        if not self._layout.has(PROCESSED_ORDERS):
+            return False
+        release = self._layout.field_id(PROCESSED_ORDERS, "Release")
+        if release is None:
+            return False
+        status, order_id = (
+            formula.Field(self._layout.required_field_id(PROCESSED_ORDERS, field))
+            for field in ("Status", "Order ID")
+        )
+        records = self._list(
+            PROCESSED_ORDERS,
+            ("Order ID",),
+            formula.AND(
+                formula.EQ(order_id, name),
+                formula.EQ(status, ORDER_IS_HELD),
+                formula.NOT(formula.Field(release)),
+            ),
+            doing="reading whether an order is released",
+            most_pages=1,
+        )
+        return bool(records)
+
     def reversals(
         self, *, since: datetime, most_pages: int = PAGES_OF_WAITING_ROWS
     ) -> list[ReversalRow]:
