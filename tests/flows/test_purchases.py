@@ -664,5 +664,25 @@ def test_an_order_that_kills_its_worker_is_parked_and_the_others_go_on(world: Wo
     assert len(cards_of(world, other)) == 1
     assert world.app.attempts.parked(now=now(), limit=5) == [f"order-{poison.number}"]
     world.app.attempts.unpark(f"order-{poison.number}")
-    minutes(world, 2)
+    minutes(world, 7)
     assert len(cards_of(world, poison)) == 1
+
+
+def test_what_happened_to_a_parked_order_is_found_however_late_it_is_tried_again(
+    world: World,
+) -> None:
+    order = buy(world)
+    minutes(world, 2)
+    world.shop.orders.refund(order.id)
+    for _ in range(DEATHS_TO_BE_PARKED):
+        world.effects.kill_on = {"query ReadOrder": "after"}
+        assert world.buy_tick() is None
+        world.advance(world.config.lease_seconds + 1)
+    minutes(world, 2)
+    world.advance(24 * 3600)  # the search that shows changes goes on with others'
+    buy(world)
+    minutes(world, 3)
+    assert not operations(world, f"return#{order.lines[0].number}#1")
+    world.app.attempts.unpark(f"order-{order.number}")
+    minutes(world, 7)
+    assert operations(world, f"return#{order.lines[0].number}#1")

@@ -47,6 +47,9 @@ FAILURES_IN_A_ROW = 3
 # An order that could not be looked at is looked at again after this, whatever a search says.
 AFTER_A_FAILURE_SECONDS = 60
 
+# How soon one that is parked is looked at once a person has it tried again, at most.
+AFTER_PARKING_SECONDS = 300
+
 # An order that killed its worker so often is left to a person: each death keeps this prong from its
 # next run until its lease is over.
 DEATHS_TO_BE_PARKED = 3
@@ -252,6 +255,9 @@ class ServePurchases:
         run.looked_at.add(number)
         row = f"order-{number}"
         if self._is_poison(row):
+            # By the time a person has it tried again, no search may show it any more.
+            later = self.clock() + timedelta(seconds=AFTER_PARKING_SECONDS)
+            self.orders.note(unseen(before, number, order_id, look_at=later))
             run.tally.waiting += 1
             return
         try:
@@ -281,10 +287,11 @@ class ServePurchases:
     def _is_poison(self, row: str) -> bool:
         """Whether an order has killed its worker too often; it is parked, once."""
         known = self.attempts.of([row]).get(row, NEVER_BEGUN)
+        if known.is_parked:
+            return True
         if known.unended < DEATHS_TO_BE_PARKED:
             return False
-        if not known.is_parked:
-            self.park.park_row(row)
+        self.park.park_row(row)
         return True
 
     def _note_failure(
