@@ -1,12 +1,16 @@
 """The web shop's prong: paid orders become cards, once; the others wait, are held, or make none."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from giftcards.clients.shopify.orders import MOST_LINE_PAGES
+from giftcards.errors import VendorSurprise
+from giftcards.flows.park import FAILURES_TO_BE_PARKED
 from giftcards.flows.serve_purchases import CHANGED, DEATHS_TO_BE_PARKED, UNPROCESSED
 from giftcards.store.orders import Orders, Watermark
 from giftcards.store.table import Table
@@ -25,6 +29,9 @@ from tests.world import OFFICE, World, running_world
 CASEY = "customer@customers.example.com"
 MINA = "mina@example.com"
 TAG = "gift-cards-processed"
+
+# As `read_order.graphql` and `order_lines.graphql` ask for.
+LINES_A_PAGE = 50
 
 
 def gift(**more: str) -> dict[str, str]:
@@ -666,6 +673,25 @@ def test_an_order_that_kills_its_worker_is_parked_and_the_others_go_on(world: Wo
     world.app.attempts.unpark(f"order-{poison.number}")
     minutes(world, 7)
     assert len(cards_of(world, poison)) == 1
+
+
+def test_an_order_that_nobody_can_read_is_parked_and_tried_again_on_a_persons_word(
+    world: World,
+) -> None:
+    lines = LINES_A_PAGE * MOST_LINE_PAGES  # one more than we read
+    strange = buy(world, CartLine("GIFT-CARD-50"), *[CartLine("LANTERN-S")] * lines)
+    for _ in range(FAILURES_TO_BE_PARKED):
+        assert not world.app.attempts.parked(now=now(), limit=5)
+        with suppress(VendorSurprise):  # a run in which nothing else went well rings, too
+            world.buy_tick()
+        world.advance(70)
+    assert world.app.attempts.parked(now=now(), limit=5) == [f"order-{strange.number}"]
+    del strange.lines[1:]
+    minutes(world, 7)
+    assert not cards_of(world, strange)
+    world.app.attempts.unpark(f"order-{strange.number}")
+    minutes(world, 7)
+    assert len(cards_of(world, strange)) == 1
 
 
 def test_what_happened_to_a_parked_order_is_found_however_late_it_is_tried_again(

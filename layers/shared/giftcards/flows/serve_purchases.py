@@ -21,8 +21,16 @@ from giftcards.clients.airtable import Airtable
 from giftcards.clients.shopify import Shopify
 from giftcards.clients.shopify.searching import changed_sales, unprocessed_orders
 from giftcards.domain.orders import OrderPage, OrderSight, number_of
-from giftcards.errors import GiftCardError, TryAgain, VendorSurprise
-from giftcards.flows.park import Park
+from giftcards.errors import (
+    AccessRefused,
+    BaseMismatch,
+    ConfigurationError,
+    GiftCardError,
+    NeedsAPerson,
+    TryAgain,
+    VendorSurprise,
+)
+from giftcards.flows.park import FAILURES_TO_BE_PARKED, Park
 from giftcards.flows.purchase import Purchase, unseen
 from giftcards.flows.tally import Tally
 from giftcards.store.attempts import NEVER_BEGUN, Attempts
@@ -53,6 +61,9 @@ AFTER_PARKING_SECONDS = 300
 # An order that killed its worker so often is left to a person: each death keeps this prong from its
 # next run until its lease is over.
 DEATHS_TO_BE_PARKED = 3
+
+# What no order is to blame for: every other one fares as it does, so none is set aside for it.
+EVERYBODYS_TROUBLE = (AccessRefused, BaseMismatch, ConfigurationError)
 
 # The two passes, as their watermarks are called.
 UNPROCESSED = "unprocessed"
@@ -253,7 +264,7 @@ class ServePurchases:
     def _look(self, run: _Run, number: str, order_id: str, before: Seen | None) -> None:
         """Look at an order and remember how it looked; whatever goes wrong, look again later."""
         run.looked_at.add(number)
-        row = f"order-{number}"
+        row = _row(number)
         if self._is_poison(row):
             # By the time a person has it tried again, no search may show it any more.
             later = self.clock() + timedelta(seconds=AFTER_PARKING_SECONDS)
@@ -299,12 +310,22 @@ class ServePurchases:
     ) -> None:
         run.tally.note_failure(error)
         later = self.clock() + timedelta(seconds=AFTER_A_FAILURE_SECONDS)
-        self.orders.note(unseen(before, number, order_id, look_at=later))
+        noted = unseen(before, number, order_id, look_at=later)
+        if isinstance(error, NeedsAPerson) and not isinstance(error, EVERYBODYS_TROUBLE):
+            noted = replace(noted, failures=noted.failures + 1)
+            if noted.failures >= FAILURES_TO_BE_PARKED:
+                self.park.park_row(_row(number))
+        self.orders.note(noted)
         run.failures_in_a_row += 1
         if (isinstance(error, TryAgain) or is_away(error)) and (
             run.failures_in_a_row >= FAILURES_IN_A_ROW
         ):
             raise _VendorIsAway from error
+
+
+def _row(number: str) -> str:
+    """What an order is called where attempts are counted, and in `ops park list`."""
+    return f"order-{number}"
 
 
 def _latest(*moments: datetime | None) -> datetime | None:

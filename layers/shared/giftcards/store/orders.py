@@ -27,7 +27,8 @@ class Seen:
 
     `number` is Shopify's number of it, `order_id` its global id. `look_at` is when to look at it
     again although nothing seems to have changed. `unticked` is the number of the last notice to the
-    office behind which its `Release` was seen without a tick.
+    office behind which its `Release` was seen without a tick, `failures` how often in a row it
+    could not be looked at for a reason of its own.
     """
 
     number: str
@@ -36,6 +37,7 @@ class Seen:
     look_at: datetime | None = None
     is_held: bool = False
     unticked: int = 0
+    failures: int = 0
 
     def covers(self, updated_at: datetime) -> bool:
         """Whether a sight of the order with this `updatedAt` has nothing new to say."""
@@ -84,6 +86,7 @@ class Orders:
             "updated_at": pack_moment(seen.updated_at),
             "held": seen.is_held,
             "unticked": seen.unticked,
+            "failures": seen.failures,
         }
         if seen.look_at is not None:
             item |= {"queue": ORDERS_QUEUE, "due_at": int(seen.look_at.timestamp())}
@@ -129,4 +132,5 @@ def _unpack(item: Item) -> Seen:
         look_at=None if look_at is None else datetime.fromtimestamp(int(look_at), UTC),
         is_held=item["held"],
         unticked=int(item["unticked"]),
+        failures=int(item.get("failures", 0)),
     )
