@@ -44,6 +44,7 @@ NOW = PAID_AT + timedelta(minutes=5)
 PRICE = Money(2500, "USD")
 RULES = PurchaseRules(
     skus=sku_set(["CARD"]),
+    tag="done",
     live_from=LIVE_FROM,
     risk_patience=timedelta(minutes=10),
     issues_unassessed=False,
@@ -146,6 +147,7 @@ def test_a_new_order(changes: Mapping[str, Any], decision: type) -> None:
         ({"advice": Advice.INVESTIGATE}, Reason.ADVICE),
         ({"has_chargeback": True}, Reason.CHARGEBACK),
         ({"first_paid_at": LIVE_FROM - timedelta(days=1)}, Reason.PAID_BEFORE),
+        ({"tags": frozenset({"Done"})}, Reason.TAGGED),
         ({"email": None}, Reason.NO_ADDRESS),
         ({"email": "casey"}, Reason.NO_ADDRESS),
     ],

@@ -557,6 +557,19 @@ def test_a_tag_taken_away_makes_no_second_card(
     assert len(cards_of(world, order)) == 1
 
 
+def test_an_order_that_somebody_else_has_tagged_makes_no_card_without_the_offices_word(
+    world: World,
+) -> None:
+    order = buy(world)
+    world.shop.orders.add_tags(order.id, [TAG])
+    minutes(world, 3)
+    assert not cards_of(world, order)
+    assert "has not processed it" in row_of(world, order)["Message"]
+    release(world, order)
+    minutes(world, 3)
+    assert len(cards_of(world, order)) == 1
+
+
 def test_a_run_with_nothing_new_writes_nothing_about_orders(world: World) -> None:
     buy(world)
     minutes(world, 3)

@@ -607,6 +607,7 @@ class Application:
         config = self.config
         rules = PurchaseRules(
             skus=sku_set(config.gift_card_skus),
+            tag=config.processed_tag,
             live_from=config.live_from,
             risk_patience=timedelta(seconds=config.risk_patience_seconds),
             issues_unassessed=config.issues_unassessed,

@@ -62,6 +62,7 @@ class Reason(StrEnum):
     CHARGEBACK = "CHARGEBACK"
     PAID_BEFORE = "PAID_BEFORE"
     NO_ADDRESS = "NO_ADDRESS"
+    TAGGED = "TAGGED"
 
 
 class Event(StrEnum):
@@ -156,10 +157,12 @@ class Past:
 class PurchaseRules:
     """What a shop sells as our cards, since when, and how long an assessment is waited for.
 
-    `property_names` are the storefront's names for what it asks a giver, by ours.
+    `property_names` are the storefront's names for what it asks a giver, by ours. `tag` is what we
+    give to an order that we have dealt with.
     """
 
     skus: frozenset[str]
+    tag: str
     live_from: datetime
     risk_patience: timedelta
     issues_unassessed: bool
@@ -272,7 +275,7 @@ def judge(
         return Settled()
     if (waiting := _waits(order, rules, now)) is not None:
         return waiting
-    reasons = _reasons(order, lines, added, rules)
+    reasons = _reasons(order, lines, added, rules, past)
     lifted = (waved_through | past.let_through) - {Reason.NO_ADDRESS}
     if standing := tuple(reason for reason in reasons if reason not in lifted):
         return Held(standing)
@@ -332,6 +335,7 @@ def _reasons(
     lines: Sequence[OrderLine],
     added: Sequence[Batch],
     rules: PurchaseRules,
+    past: Past,
 ) -> tuple[Reason, ...]:
     """Why the office has to look at an order that is paid."""
     wanted = {batch.line for batch in added}
@@ -346,6 +350,10 @@ def _reasons(
             for line in lines
             if number_of(line.id) in wanted
         ),
+        # We tag what we have taken, and never before: so this was somebody else, or our journal
+        # has lost what we did.
+        Reason.TAGGED: past.is_new
+        and rules.tag.casefold() in {tag.casefold() for tag in order.tags},
     }
     return tuple(reason for reason, is_so in found.items() if is_so)
 

@@ -70,6 +70,11 @@ WHY_HELD = {
         "a part of it was paid before this system went live, so nobody can tell which of its cards"
         " were made by hand: a release makes all of them"
     ),
+    Reason.TAGGED: (
+        "it has the tag of the orders that are processed, but this system has not processed it."
+        " Somebody has tagged it, or what was done is lost: look whether its cards were made, for"
+        " a release makes all of them"
+    ),
     Reason.NO_ADDRESS: (
         "it has no mail address to send a card to: add one to the order in Shopify, it then goes on"
         " by itself"
