@@ -122,13 +122,20 @@ def native_variant(world: World) -> str:
 
 
 def give_back(world: World) -> None:
-    """The office gives back what a store took, and a card that was bought is given back."""
+    """The office gives back what a store took, and cards that were bought are given back.
+
+    One of them before anybody began to make it.
+    """
     world.shop.issue_card(code=CODE, amount=50)
     row_id = world.ask(Gift_Card_Code=CODE, Amount=10)
     order = world.shop.orders.place([CartLine("GIFT-CARD-50")], Pay())
     world.come_to_rest()
     world.base.table("Redemptions").update(row_id, {"Reverse Amount": 10})
     world.shop.orders.refund(order.id, units={order.lines[0].id: 1})
+    early = world.shop.orders.place([CartLine("GIFT-CARD-25", 2)], Pay())
+    world.advance(60)
+    world.buy_tick()
+    world.shop.orders.refund(early.id, units={early.lines[0].id: 1})
 
 
 def begin_at(world: World, start: KeptMoment, called: dict[str, Called]) -> None:
