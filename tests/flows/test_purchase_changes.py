@@ -370,6 +370,20 @@ def test_a_chargeback_freezes_the_cards_and_the_office_is_told_once(world: World
     assert returned(world, order) == []
 
 
+def test_a_card_of_a_disputed_order_is_not_mailed_until_it_is_released(world: World) -> None:
+    order = buy(world, CartLine("GIFT-CARD-50", 1, gift(**LATER)))
+    minutes(world, 2)
+    (card,) = world.shop.cards
+    world.shop.orders.charge_back(order.id)
+    minutes(world, 2)
+    world.advance(10 * 24 * 3600)
+    minutes(world, 5)
+    assert not delivered(world)
+    world.app.freeze().release(card.id, by="the office", because="won")
+    minutes(world, 15)
+    assert delivered(world) == {MINA: ["50.00"]}
+
+
 def test_a_dispute_that_is_won_releases_nothing_and_what_was_released_stays_so(
     world: World,
 ) -> None:

@@ -5,6 +5,9 @@
                          └─► CARD_DEAD         └─► again, after seconds up to hours, for a day;
                                                    then PARKED, a dead letter, an alarm
 
+A frozen card is not mailed: whoever has its code can spend it in the web shop. Its mail waits until
+it is released, or dead.
+
 A card whose unit of a web order was given back meanwhile is not sent: its return takes it out of
 use, sooner or later.
 
@@ -68,8 +71,15 @@ LONGEST_RETRY_AFTER_SECONDS = 3600
 
 PURCHASER_TOLD = "the purchaser was told"
 
+# How soon a mail that waits for a frozen card is looked at again.
+FROZEN_LOOK_SECONDS = 600
+
 # When the sweep looks after a delivery whose worker died.
 LOOK_AGAIN_SECONDS = 60
+
+
+class _CardIsFrozen(Exception):
+    """A card of a delivery is frozen, and so nothing of it is sent yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +145,12 @@ class Deliver:
             result = self._send(operation, parcel)
         except TryAgain as error:
             self._try_later(operation, parcel, error)
+        except _CardIsFrozen:
+            later = self.clock() + timedelta(seconds=FROZEN_LOOK_SECONDS)
+            self.journal.postpone(operation, due_at=later)
+            self.logger.info(
+                "a delivery waits for a frozen card", extra={"operation": operation.key}
+            )
         except DeliveryRefused as error:
             self._give_up(operation, parcel, because=str(error))
         except NeedsAPerson as error:
@@ -194,6 +210,8 @@ class Deliver:
         if not living:
             reason = "the card was deactivated or has expired, so it was not sent"
             return self._result(operation, parcel, CARD_DEAD, reason, [])
+        if operation.kind == DELIVERY and self.cards.frozen(map(_card_id, living)):
+            raise _CardIsFrozen  # a resend is the office's own word
         # A card has its mail by its place in the sale. If the living were counted, one that dies
         # between two tries would move the others into mails that Klaviyo has already.
         alive = {one.key for one in living}
