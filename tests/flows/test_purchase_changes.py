@@ -7,7 +7,7 @@ import pytest
 
 from giftcards.flows.purchase import YOUNG_SECONDS
 from giftcards.flows.sale import DROPPED, ISSUE
-from giftcards.store.journal import Result
+from giftcards.store.journal import Result, State
 from giftcards.wiring import now
 from sandbox.shopify import CartLine, Order, Pay
 from sandbox.shopify.orders import CancelReason, DisputeStatus, Recommendation
@@ -437,6 +437,41 @@ def test_the_office_sends_a_web_card_again(world: World) -> None:
     world.serve()
     world.drain()
     assert delivered(world)["new@example.com"] == ["25.00"]
+
+
+def test_the_office_reads_of_every_inbox_that_has_the_code_of_a_card_given_back(
+    world: World,
+) -> None:
+    order = buy(world, CartLine("GIFT-CARD-25", 1, gift()))
+    minutes(world, 2)
+    (record,) = world.base.table("Gift Cards").records()
+    cells = {"Resend": True, "Resend To": "new@example.com"}
+    world.base.table("Gift Cards").update(record["id"], cells)
+    world.serve()
+    assert "new@example.com" in delivered(world)
+    world.shop.orders.refund(order.id)
+    minutes(world, 3)
+    assert f"{MINA} and new@example.com" in office_mails(world)[-1]
+
+
+def test_a_card_that_shopify_refuses_to_make_is_dropped_once_its_unit_is_given_back(
+    world: World,
+) -> None:
+    world.shop.issue_limit = Decimal(10)
+    order = buy(world)
+    minutes(world, 15)
+    (key,) = operations(world, "issue#")
+    parked = world.journal.load(key)
+    assert parked is not None
+    assert parked.state is State.PARKED
+    world.shop.orders.refund(order.id)
+    minutes(world, 2)
+    world.journal.unpark(parked, due_at=now())  # a person has it tried again
+    minutes(world, 10)
+    (one,) = operations(world, "return#").values()
+    assert one["result"]["outcome"] == DROPPED
+    for start in ("sale#", "issue#", "return#"):
+        assert {one["state"] for one in operations(world, start).values()} == {State.SETTLED}
 
 
 def test_a_web_card_that_was_given_back_is_not_sent_again(world: World) -> None:

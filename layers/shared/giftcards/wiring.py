@@ -562,6 +562,7 @@ class Application:
                 moves=moves,
                 follow_up=self.follow_up,
                 queues=self.queues,
+                cards=self.cards,
                 park=self.park(),
                 facts=self.facts,
                 clock=self.clock,

@@ -28,6 +28,7 @@ from giftcards.domain.cards import Card, CodeTaken, Created, CreateRefused, Note
 from giftcards.domain.codes import mask
 from giftcards.errors import GiftCardError, NeedsAPerson, VendorSurprise
 from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.kinds import return_key
 from giftcards.flows.look_up import LookUp
 from giftcards.flows.park import FAILURES_TO_BE_PARKED, Park
 from giftcards.flows.sale import (
@@ -209,6 +210,8 @@ class IssueCards:
                     if noted is None:
                         return self._search_later(operation)
                     card = _if_ours(noted, operation, sale)
+                case CreateRefused() if self._is_given_back(operation, sale):
+                    return self._drop(operation)
                 case CreateRefused():
                     self.park.park_operation(
                         operation,
@@ -224,6 +227,22 @@ class IssueCards:
             operation = self.journal.next_counter(operation)
         self.park.park_operation(operation, because="code after code belongs to foreign cards")
         return self.journal.load(operation.key) or operation
+
+    def _is_given_back(self, operation: Operation, sale: Sale) -> bool:
+        """Whether the unit of a web order is refunded, so that nobody waits for its card."""
+        if sale.order is None:
+            return False
+        unit = int(operation.key.rpartition("#")[2])
+        return self.journal.load(return_key(sale.line, unit)) is not None
+
+    def _drop(self, operation: Operation) -> Operation:
+        """No card was made, and none is wanted any more."""
+        now = self.clock()
+        return self.journal.commit(
+            operation,
+            Result(outcome=DROPPED, decided_at=now),
+            due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
+        )
 
     def _with_key(self, operation: Operation) -> Operation:
         """Note by which key the card's code is worked out, before it is: a later key changes it."""

@@ -52,7 +52,7 @@ from giftcards.flows.sale import (
     delivery_key,
 )
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
-from giftcards.store.cards import lock_key
+from giftcards.store.cards import Cards, lock_key
 from giftcards.store.journal import Journal, Operation, Result, State
 from giftcards.store.leases import Lease, Leases
 from giftcards.store.ledger import Ledger, Ledgers
@@ -108,6 +108,7 @@ class ReturnCard:
     moves: MoneyMoves
     follow_up: FollowUp
     queues: Queues
+    cards: Cards
     park: Park
     facts: ShopFacts
     clock: Callable[[], datetime]
@@ -356,7 +357,7 @@ class ReturnCard:
         returned = Returned.of(operation)
         now = self.clock()
         used = _used(found, card, rest)
-        mailed = None if found is None else self._mailed_to(returned.sale, now)
+        mailed = None if found is None else self._mailed_to(returned.sale, found, now)
         story = [f"Order {returned.order_name}: {returned.because}; {says}."]
         if used is not None:
             story.append(f"{used} of it had been used.")
@@ -390,8 +391,11 @@ class ReturnCard:
         )
         return self.journal.commit(operation, result, due_at=self.moves.look_again_at(now))
 
-    def _mailed_to(self, sale_key: str, now: datetime) -> str | None:
-        """Whose inbox holds the code, or may hold it in a moment; `None` where nobody's does."""
+    def _mailed_to(self, sale_key: str, found: Found, now: datetime) -> str | None:
+        """Whose inboxes hold the code, or may in a moment; `None` where nobody's does.
+
+        Where the office has had it sent again to a better address, that is the owner's.
+        """
         delivery = self.journal.load(delivery_key(sale_key.removeprefix(f"{SALE}#")))
         sale_operation = self.journal.load(sale_key)
         if delivery is None or sale_operation is None:
@@ -401,7 +405,12 @@ class ReturnCard:
             was_sent = delivery.result.outcome in {DELIVERED, DELIVERED_IN_PART}
         else:
             was_sent = sale.send_at is None or sale.send_at <= now
-        return sale.recipient_email if was_sent else None
+        about = self.cards.about([found.card_id]).get(found.card_id)
+        owner = sale.recipient_email if about is None else about.owner_email
+        inboxes = ([sale.recipient_email] if was_sent else []) + (
+            [owner] if owner != sale.recipient_email else []
+        )
+        return " and ".join(inboxes) or None
 
     def _today(self) -> date:
         return self.clock().astimezone(ZoneInfo(self.facts.time_zone)).date()
