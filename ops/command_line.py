@@ -227,8 +227,8 @@ def park_list(app: Application, options: argparse.Namespace) -> int:  # noqa: AR
         _say(f"  {operation.key}  was {operation.parked_in}: {operation.parked_because}")
     for row_id in rows:
         _say(
-            f"  {ROW_PREFIX}{row_id}  killed its worker, or could not be understood, again and again:"
-            " see the log, mend it"
+            f"  {ROW_PREFIX}{row_id}  killed its worker, or could not be understood, again and"
+            " again: see the log, mend it"
         )
     return 0
 
