@@ -85,8 +85,8 @@ WHAT_HAPPENED = {
     Event.CHARGEBACK: (
         "the customer's bank disputes the payment (a chargeback). Its cards are frozen: stores"
         " refuse them until somebody releases them, and those that were not mailed yet wait for"
-        " that, too. The web shop takes them as before: deactivate them in Shopify if you want to be"
-        " sure, which cannot be undone"
+        " that, too. The web shop takes them as before: deactivate them in Shopify if you want to"
+        " be sure, which cannot be undone"
     ),
     Event.CANCELLED: (
         "it was cancelled without giving back its gift cards, so they stay good. Refund the units"
