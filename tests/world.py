@@ -379,7 +379,10 @@ class World:
             deaths = self.effects.deaths
             self.advance(60)
             for tick in self.ticks():
-                tick()
+                try:
+                    tick()
+                except NeedsAPerson as error:  # an alarm rings, and the next minute comes
+                    self.alarms.append(error)
             self.sweep()
             self.drain()
             if deaths == self.effects.deaths and self._is_quiet():
