@@ -7,6 +7,7 @@ The vendors enforce their published limits: Shopify's bucket of points, Airtable
 second.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -77,16 +78,31 @@ class Redemption:
 
 
 class BusyShop:
-    """Lets stores ask, and the functions serve them, until all is done."""
+    """Lets stores ask, and the functions serve them, until all is done.
 
-    def __init__(self, world: World, *, seed: int, sells_on_the_web: bool = False) -> None:
+    The web shop's prongs join in where a test says so, each with a tick every `order_seconds`.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        seed: int,
+        sells_on_the_web: bool = False,
+        spends_on_the_web: bool = False,
+        order_seconds: float = ORDER_SECONDS,
+    ) -> None:
         self.world = world
         self._sells_on_the_web = sells_on_the_web
+        self._spends_on_the_web = spends_on_the_web
+        self._order_seconds = order_seconds
+        self.spend_ends: list[TickEnd] = []
         self.buy_runs: list[tuple[TickEnd, float]] = []
         self.redemptions: dict[str, Redemption] = {}
         self.tick_ends: list[TickEnd] = []
         self._chance = Random(seed)  # noqa: S311 - latencies, no secrets
         self._timeline = Timeline(world.advance)
+        self.at_work: Counter[str] = Counter()
         self._mails = 0
         self._closed = False
         self._began = now()
@@ -117,6 +133,8 @@ class BusyShop:
         self._timeline.start(self._sweeps)
         if self._sells_on_the_web:
             self._timeline.start(self._looks_at_orders)
+        if self._spends_on_the_web:
+            self._timeline.start(self._looks_at_spends)
         sources: list[tuple[str, Take]] = [("StoreTicksQueue", self._tick), *self.world.one_offs()]
         for queue, take in sources:
             for _ in range(WORKERS_A_QUEUE):
@@ -127,10 +145,11 @@ class BusyShop:
         """Let others go on for so long."""
         self._timeline.sleep(seconds)
 
-    def ask(self, code: str, *, amount: int) -> None:
-        """A store files a redemption now."""
+    def ask(self, code: str, *, amount: float) -> str:
+        """A store files a redemption now; returns the row's id."""
         row_id = self.world.ask(Gift_Card_Code=code, Amount=amount)
         self.redemptions[row_id] = Redemption(row_id, now())
+        return row_id
 
     def _is_quiet(self) -> bool:
         queues = [queue for queue, _ in self.world.one_offs()]
@@ -150,12 +169,21 @@ class BusyShop:
         """The ticks of the web shop's prong; one that finds a run under way goes home."""
         while not self._closed:
             self._timeline.start(partial(self._invoke, "orders", self._look_at_orders))
-            self.sleep(ORDER_SECONDS)
+            self.sleep(self._order_seconds)
 
     def _look_at_orders(self, app: Application) -> None:
         began = now()
         end = self.world.take_buy_tick(app)
         self.buy_runs.append((end, (now() - began).total_seconds()))
+
+    def _looks_at_spends(self) -> None:
+        """The same for the prong of what the web shop charged."""
+        while not self._closed:
+            self._timeline.start(partial(self._invoke, "spends", self._look_at_spends))
+            self.sleep(self._order_seconds)
+
+    def _look_at_spends(self, app: Application) -> None:
+        self.spend_ends.append(self.world.take_spend_tick(app))
 
     def _sweeps(self) -> None:
         self.sleep(SWEEP_OFFSET_SECONDS)
@@ -193,9 +221,11 @@ class BusyShop:
         """A warm worker of this function does it, or a new one where all are busy."""
         warm = self._warm.setdefault(function, [])
         app = warm.pop() if warm else self._cold_start()
+        self.at_work[function] += 1
         try:
             return work(app)
         finally:
+            self.at_work[function] -= 1
             warm.append(app)
 
     def _cold_start(self) -> Application:

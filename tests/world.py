@@ -79,7 +79,7 @@ BULK_WORKER_SECONDS = 60
 WORKERS = {
     "take_tick": "StoreTransactions",
     "take_buy_tick": "ShopifyPurchases",
-    "_spend_tick": "ShopifyRedemptions",
+    "take_spend_tick": "ShopifyRedemptions",
     "_answer": "AnswerStore",
     "_write": "WriteAirtable",
     "_issue": "IssueCards",
@@ -316,9 +316,9 @@ class World:
 
     def spend_tick(self) -> TickEnd | None:
         """EventBridge's minute reaches the prong of what the web shop charged; as `tick`."""
-        return self.work(self._spend_tick)
+        return self.work(self.take_spend_tick)
 
-    def _spend_tick(self, app: Application) -> TickEnd:
+    def take_spend_tick(self, app: Application) -> TickEnd:
         deadline = now() + timedelta(seconds=WORKER_SECONDS)
         return app.tick(REDEMPTIONS_PRONG).take(
             {"source": "aws.events"}, lambda _: app.serve_spends().run(deadline)
