@@ -879,6 +879,7 @@ def read_secrets(aws: boto3.session.Session, *, prefix: str) -> Secrets:
     return Secrets.from_parameters(texts, prefix=prefix)
 
 
+@cache
 def _aws_config(*, attempts: int) -> BotoConfig:
     return BotoConfig(
         connect_timeout=AWS_CONNECT_SECONDS,

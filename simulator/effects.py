@@ -1,0 +1,136 @@
+"""Every call a worker makes to the outside, by name: who calls, whom, and for what.
+
+    prong: journal.commit      the stores' prong commits an outcome (a write to DynamoDB)
+    prong: shopify debit_card  it sends a debit
+    write: airtable create Receipts
+
+A call to DynamoDB is named after the method of the store that makes it: that says what it is for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import CodeType, FrameType
+
+from simulator.faults import Kind
+
+WORKERS_OWN = (Kind.CRASH_BEFORE, Kind.CRASH_AFTER, Kind.PREEMPTED, Kind.PAUSED)
+AT_THE_BEGINNING = (Kind.SKEW_AHEAD, Kind.SKEW_BEHIND, Kind.OVERLAPPED)
+PEOPLES = (Kind.ROW_EDITED, Kind.ROW_DELETED, Kind.WEB_SPENDS, Kind.OTHER_STORE)
+
+# What a call takes, in microseconds: Shopify's and Airtable's as seen on live stores.
+LATENCIES = {
+    "dynamodb": 8_000,
+    "sqs": 8_000,
+    "kms": 8_000,
+    "ses": 100_000,
+    "shopify": 300_000,
+    "airtable": 220_000,
+    "klaviyo": 200_000,
+}
+
+# Shopify's documents that look into an index, which lags, and those that change something.
+SEARCHES = frozenset({"find_card", "find_created"})
+CHANGES = frozenset({"debit_card", "credit_card", "create_card", "deactivate_card", "tag_order"})
+
+_ASKED_OVER_HTTP = (Kind.REFUSED, Kind.REPLY_LOST, Kind.THROTTLED, Kind.FAILED_BEFORE)
+_SENT_OVER_HTTP = (*_ASKED_OVER_HTTP, Kind.FAILED_AFTER, Kind.APPLIED_LATE)
+_TO_A_VENDOR = (Kind.TOKEN_REFUSED, Kind.VENDOR_DOWN)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Effect:
+    """One kind of call of one function; there is one object for each name.
+
+    `kinds` are the accidents that can happen at it, whatever came before.
+    """
+
+    role: str
+    name: str
+    vendor: str
+    changes: bool
+    kinds: tuple[Kind, ...]
+    us: int
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.name}"
+
+
+_KNOWN: dict[tuple[str, str, str, bool], Effect] = {}
+
+
+def effect_of(role: str, name: str, vendor: str, *, changes: bool) -> Effect:
+    """The effect of this name."""
+    key = (role, name, vendor, changes)
+    known = _KNOWN.get(key)
+    if known is None:
+        kinds = WORKERS_OWN + _kinds(name, vendor, changes=changes)
+        known = _KNOWN[key] = Effect(role, name, vendor, changes, kinds, LATENCIES[vendor])
+    return known
+
+
+def _kinds(name: str, vendor: str, *, changes: bool) -> tuple[Kind, ...]:
+    """What can go wrong at a call, beside what happens to the worker itself."""
+    match vendor:
+        case "dynamodb" if not changes:
+            return (Kind.REFUSED, Kind.THROTTLED)
+        case "dynamodb":
+            together = (Kind.COLLIDED,) if name.endswith("mark_sent") else ()
+            echo = (Kind.REFUSED, Kind.THROTTLED, Kind.REPLY_LOST, Kind.ECHOED)
+            return (*echo, *together, *PEOPLES)
+        case "sqs" if name.startswith("queues.retry") or "keep" in name:
+            return (Kind.REFUSED, Kind.REPLY_LOST)
+        case "sqs":
+            sent = (Kind.REFUSED, Kind.THROTTLED, Kind.REPLY_LOST, Kind.ECHOED)
+            return (*sent, Kind.MESSAGE_TWICE, Kind.MESSAGE_DELAYED)
+        case "ses":
+            return (*_ASKED_OVER_HTTP, Kind.FAILED_AFTER, *_TO_A_VENDOR)
+        case "kms":
+            return (Kind.REFUSED, Kind.REPLY_LOST, Kind.THROTTLED)
+        case "shopify":
+            return _kinds_at_shopify(name, changes=changes)
+        case "airtable":
+            doubled = (Kind.RECORD_DOUBLED,) if " create " in name else ()
+            over = _SENT_OVER_HTTP if changes else _ASKED_OVER_HTTP
+            return (*over, *_TO_A_VENDOR, *PEOPLES, *doubled)
+        case _:
+            return (*_SENT_OVER_HTTP, *_TO_A_VENDOR)
+
+
+def _kinds_at_shopify(name: str, *, changes: bool) -> tuple[Kind, ...]:
+    if changes:
+        return (*_SENT_OVER_HTTP, Kind.APPLIED_TOO_LATE, *_TO_A_VENDOR, *PEOPLES)
+    document = name.partition(" ")[2]
+    stale = (Kind.STALE_SEARCH,) if document in SEARCHES else ()
+    hidden = (Kind.MOVEMENT_HIDDEN,) if document == "card_movements" else ()
+    return (*_ASKED_OVER_HTTP, *_TO_A_VENDOR, *stale, *hidden, *PEOPLES)
+
+
+# Code of these files is on the way from a method of the store to DynamoDB and names nothing.
+_BETWEEN = ("store/table.py", "simulator/clients.py", "contextlib.py")
+_LABELS: dict[CodeType, str | None] = {}
+
+
+def store_method(frame: FrameType | None) -> str:
+    """The method of the store (or of `Queues`) that a call to AWS was made for."""
+    while frame is not None:
+        label = _LABELS.get(frame.f_code, "")
+        if label == "":
+            label = _LABELS[frame.f_code] = _label(frame.f_code)
+        if label is not None:
+            return label
+        frame = frame.f_back
+    return "somebody"
+
+
+def _label(code: CodeType) -> str | None:
+    name = code.co_name
+    if name.startswith(("_", "<")) or code.co_filename.endswith(_BETWEEN):
+        return None
+    module = code.co_filename.rpartition("/")[2].removesuffix(".py")
+    return f"{module}.{name}"
+
+
+def in_words(effect: str, words: Mapping[str, str]) -> str:
+    """An effect's name as a person would say it."""
+    role, _, what = effect.partition(": ")
+    return f"{words.get(role, role)} at “{what}”"

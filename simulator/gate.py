@@ -1,0 +1,233 @@
+"""Where a worker meets the outside: the call takes its time, and what is planned happens to it."""
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Any, Protocol
+
+from simulator.effects import AT_THE_BEGINNING, PEOPLES, Effect
+from simulator.faults import (
+    BY_OTHERS,
+    DOWN_FOR,
+    HIDDEN_SECONDS,
+    LATE_BY,
+    MESSAGE_LATE_BY,
+    ONCE,
+    PAUSED_FOR,
+    PREEMPTED_FOR,
+    SECOND,
+    SKEW,
+    STALE_SECONDS,
+    TOO_LATE_BY,
+    Kind,
+    Planned,
+)
+
+if TYPE_CHECKING:
+    from simulator.worker import Worker
+    from simulator.world import World
+
+# How long a worker waits for a reply that does not come: the product's time-out for vendors, and
+# for AWS, whose client asks three times within it.
+TIME_OUT = 5 * SECOND
+
+# A call that is refused takes a moment, too.
+REFUSED_AFTER = SECOND // 10
+
+
+class WorkerKilled(BaseException):
+    """The worker's process is gone. Nothing of the product may catch this."""
+
+
+class Seam(Protocol):
+    """How a vendor's client says what went wrong, as the real one says it."""
+
+    def error(self, kind: Kind, *, changes: bool) -> Exception:
+        """What the caller of the client sees of this accident."""
+
+
+class Plan(Protocol):
+    """Which accident happens at an effect, if any."""
+
+    def at(self, effect: Effect, nth: int, kinds: tuple[Kind, ...]) -> Kind | None:
+        """The accident at the `nth` time (from 0) that this effect comes."""
+
+
+class PlannedOnes:
+    """Exactly these accidents."""
+
+    def __init__(self, planned: tuple[Planned, ...]) -> None:
+        self._planned = {(one.effect, one.nth): one.kind for one in planned}
+
+    def at(self, effect: Effect, nth: int, kinds: tuple[Kind, ...]) -> Kind | None:
+        """What was planned, where it can happen there."""
+        if not self._planned:
+            return None
+        kind = self._planned.get((str(effect), nth))
+        return kind if kind in kinds else None
+
+
+class ByChance:
+    """Accidents by a seeded chance, `most` of them, each effect with the same `share`."""
+
+    def __init__(self, chance: Random, *, share: float, most: int) -> None:
+        self._chance = chance
+        self._share = share
+        self._left = most
+        self._had: set[Kind] = set()
+
+    def at(self, effect: Effect, nth: int, kinds: tuple[Kind, ...]) -> Kind | None:
+        """One of those that can happen there, or mostly none."""
+        del effect, nth
+        if self._left == 0 or self._chance.random() >= self._share:
+            return None
+        kind = self._chance.choice(kinds)
+        if kind in self._had and kind in ONCE:
+            return None
+        self._had.add(kind)
+        self._left -= 1
+        return kind
+
+
+class Gate:
+    """Every effect of a history passes here, in order."""
+
+    def __init__(self, world: "World", plan: Plan, *, jitter: Random | None) -> None:
+        self.world = world
+        self.plan = plan
+        self.met: list[Planned] = []
+        self.trace: list[tuple[Effect, int, tuple[Kind, ...]]] = []
+        self.counts: dict[Effect, int] = {}
+        self._down: dict[str, int] = {}
+        self._jitter = jitter
+        self._kinds, self._kinds_at_first = world.kinds_at.setdefault(world.allowed, ({}, {}))
+        self.stale_seconds = 0.0
+        self.hidden_seconds = 0.0
+
+    def kinds(self, effect: Effect, *, is_first: bool) -> tuple[Kind, ...]:
+        """The accidents that can happen at an effect of this history."""
+        kinds = self._kinds_at_first if is_first else self._kinds
+        known = kinds.get(effect)
+        if known is None:
+            all_kinds = effect.kinds + AT_THE_BEGINNING if is_first else effect.kinds
+            known = tuple(kind for kind in all_kinds if kind in self.world.allowed)
+            kinds[effect] = known
+        return known
+
+    def do[Result](
+        self, worker: "Worker", effect: Effect, seam: Seam, act: Callable[[], Result]
+    ) -> Result:
+        """Make a call: wait what it takes, apply it, and return what it returns, if all goes well.
+
+        `act` may be called later, twice or never.
+        """
+        timeline = self.world.timeline
+        if worker.is_dead or self.world.is_over:
+            raise WorkerKilled(effect.name)
+        if timeline.us > worker.ends_at:
+            worker.die()
+            raise WorkerKilled(effect.name)
+        nth = self.counts.get(effect, 0)
+        self.counts[effect] = nth + 1
+        is_first, worker.is_fresh = worker.is_fresh, False
+        kinds = self.kinds(effect, is_first=is_first)
+        self.trace.append((effect, nth, kinds))
+        kind = self.plan.at(effect, nth, kinds)
+        if kind is not None:
+            self.met.append(Planned(str(effect), nth, kind))
+            return self._go_wrong(worker, effect, seam, act, kind)
+        self._wait(worker, effect)
+        if self._down and self._down.get(effect.vendor, 0) > timeline.us:
+            raise seam.error(Kind.REFUSED, changes=effect.changes)
+        return act()
+
+    def _wait(self, worker: "Worker", effect: Effect) -> None:
+        us = effect.us
+        if self._jitter is not None:
+            us = int(us * (0.5 + self._jitter.random()))
+        self._sleep(worker, us)
+
+    def _sleep(self, worker: "Worker", us: int) -> None:
+        self.world.timeline.sleep(us)
+        if worker.is_dead or self.world.is_over:
+            raise WorkerKilled
+
+    def _go_wrong(
+        self,
+        worker: "Worker",
+        effect: Effect,
+        seam: Seam,
+        act: Callable[[], Any],
+        kind: Kind,
+    ) -> Any:  # noqa: ANN401 - it returns what the act returns
+        world = self.world
+        if kind in BY_OTHERS:
+            world.happen(kind, worker)
+            self._wait(worker, effect)
+            return act()
+        match kind:
+            case Kind.CRASH_BEFORE:
+                self._sleep(worker, effect.us)
+                worker.die()
+                raise WorkerKilled
+            case Kind.PREEMPTED | Kind.PAUSED:
+                frozen = PREEMPTED_FOR if kind is Kind.PREEMPTED else PAUSED_FOR
+                worker.ends_at += frozen
+                self._sleep(worker, frozen)
+            case Kind.SKEW_AHEAD | Kind.SKEW_BEHIND:
+                worker.skew = SKEW if kind is Kind.SKEW_AHEAD else -SKEW
+            case Kind.VENDOR_DOWN:
+                self._down[effect.vendor] = world.timeline.us + DOWN_FOR
+                world.note_late(DOWN_FOR)
+        self._wait(worker, effect)
+        return self._apply(worker, effect, seam, act, kind)
+
+    def _apply(  # noqa: C901, PLR0911, PLR0912 - one case for each kind of accident
+        self,
+        worker: "Worker",
+        effect: Effect,
+        seam: Seam,
+        act: Callable[[], Any],
+        kind: Kind,
+    ) -> Any:  # noqa: ANN401 - it returns what the act returns
+        match kind:
+            case Kind.CRASH_AFTER:
+                _try(act)
+                worker.die()
+                raise WorkerKilled
+            case Kind.REPLY_LOST | Kind.FAILED_AFTER:
+                _try(act)
+            case Kind.APPLIED_LATE | Kind.APPLIED_TOO_LATE:
+                late = LATE_BY if kind is Kind.APPLIED_LATE else TOO_LATE_BY
+                self.world.timeline.at(self.world.timeline.us + late, lambda: _try(act))
+                self.world.note_late(late)
+            case Kind.ECHOED:
+                _try(act)
+                return act()
+            case Kind.MESSAGE_TWICE:
+                self.world.sqs.deliver_twice = True
+                return act()
+            case Kind.MESSAGE_DELAYED:
+                self.world.sqs.delayed_by = MESSAGE_LATE_BY
+                return act()
+            case Kind.STALE_SEARCH:
+                self.stale_seconds = STALE_SECONDS
+                return act()
+            case Kind.MOVEMENT_HIDDEN:
+                self.hidden_seconds = HIDDEN_SECONDS
+                return act()
+            case Kind.PREEMPTED | Kind.PAUSED | Kind.SKEW_AHEAD | Kind.SKEW_BEHIND:
+                return act()
+        waits_in_vain = kind in {Kind.REPLY_LOST, Kind.APPLIED_LATE, Kind.APPLIED_TOO_LATE}
+        self._sleep(worker, TIME_OUT if waits_in_vain else REFUSED_AFTER)
+        raise seam.error(kind, changes=effect.changes)
+
+
+def _try(act: Callable[[], object]) -> None:
+    """Apply what nobody will hear of, whether it is refused or not."""
+    try:
+        act()
+    except Exception:  # noqa: BLE001 - a vendor's refusal, whatever its kind: its reply is lost
+        return
+
+
+__all__ = ["PEOPLES", "ByChance", "Gate", "Plan", "PlannedOnes", "Seam", "WorkerKilled"]

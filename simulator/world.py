@@ -1,0 +1,571 @@
+"""One shop, its base, its AWS and its functions, in time that is only reckoned.
+
+A world is built once and begun anew for each history: the base as `ops resume` found it, a new
+shop, empty queues. Then time passes: EventBridge's minute, queues whose messages become visible,
+the sweep's timer. A tick or a sweep that would find nothing to do is left out; all else happens as
+the template has it.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import Random
+from typing import Any, override
+
+import requests
+
+from giftcards.clients.airtable import resolve_layout
+from giftcards.clients.airtable.layout import BaseField, BaseTable
+from giftcards.domain.cards import ShopFacts
+from giftcards.flows.messages import keep_while_alive, take_each, take_together
+from giftcards.flows.write_airtable import FIRST_GROUP
+from giftcards.store.table import OPEN_QUEUE
+from giftcards.wiring import STORES_PRONG, Application
+from sandbox.airtable import Base, build_standard_base
+from sandbox.klaviyo import Klaviyo as KlaviyoAccount
+from sandbox.shopify import Shop
+from simulator.effects import Effect
+from simulator.faults import MINUTE, SECOND, Kind
+from simulator.gate import Gate, Plan, PlannedOnes, WorkerKilled
+from simulator.timeline import Timeline
+from simulator.worker import Log, Worker
+from tests.aws_in_memory.dynamodb import DynamoDB
+from tests.aws_in_memory.kms import Kms
+from tests.aws_in_memory.ses import Ses
+from tests.aws_in_memory.sqs import Message, Queue, Sqs
+from tests.template_resources import (
+    TABLE_NAME,
+    batch_size,
+    create_journal,
+    create_queues,
+    function_seconds,
+)
+from tests.world import CONFIGURATION_SET, MAIL_FROM, _config, as_record
+
+START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+BASE_ID = "appSimulated00000"
+
+# Of the two workers that an event source may have (`ScalingConfig` in the template).
+WORKERS_A_QUEUE = 2
+
+# EventBridge's minute comes a moment after the row; the sweep's rule is not aligned with it.
+FIRST_MINUTE = 2 * SECOND
+SWEEP_EVERY = 2 * MINUTE
+FIRST_SWEEP = 67 * SECOND
+
+# An event source looks all the time; a message is in a worker's hands after this.
+POLLED_AFTER = SECOND // 20
+
+type Kinds = tuple[Kind, ...]
+type Event = Mapping[str, Any]
+type Take = Callable[[Application, Event, datetime], Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function of the template: who it is, how long it may run, what it does with an event."""
+
+    role: str
+    resource: str
+    queue: str | None
+    take: Take
+
+
+class WatchedTable(DynamoDB):
+    """The journal's table; it notices at once what no write may ever do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.results: dict[str, Any] = {}
+        self.fences: dict[str, int] = {}
+        self.broken: list[tuple[str, str]] = []
+
+    @property
+    def items(self) -> dict[str, Any]:
+        """What the table holds, as it holds it."""
+        return self._tables[TABLE_NAME].items
+
+    def begin(self, items: Mapping[str, Any]) -> None:
+        """Hold these items, and have seen nothing yet."""
+        self._tables[TABLE_NAME].items = dict(items)
+        self.results.clear()
+        self.fences.clear()
+        self.broken.clear()
+
+    @override
+    def get_item(self, **given: Any) -> dict[str, Any]:  # type: ignore[override]
+        # Not copied to its depths: the product's types make what it reads read-only.
+        item = self.items.get(given["Key"]["key"])
+        return {} if item is None else {"Item": dict(item)}
+
+    @override
+    def batch_get_item(self, **given: Any) -> dict[str, Any]:
+        ((name, asked),) = given["RequestItems"].items()
+        items = self.items
+        found = [dict(items[key]) for one in asked["Keys"] if (key := one["key"]) in items]
+        return {"Responses": {name: found}, "UnprocessedKeys": {}}
+
+    @override
+    def put_item(self, **given: Any) -> dict[str, Any]:
+        reply = super().put_item(**given)
+        self._look(given["Item"]["key"])
+        return reply
+
+    @override
+    def update_item(self, **given: Any) -> dict[str, Any]:  # type: ignore[override]
+        reply = super().update_item(**given)
+        self._look(given["Key"]["key"])
+        return reply
+
+    @override
+    def transact_write_items(self, **given: Any) -> dict[str, Any]:
+        reply = super().transact_write_items(**given)
+        for one in given["TransactItems"]:
+            self._look(one["Update"]["Key"]["key"])
+        return reply
+
+    def _look(self, key: str) -> None:
+        item = self.items[key]
+        if "result" in item or key in self.results:
+            known = self.results.setdefault(key, item.get("result"))
+            if item.get("result") != known:
+                self.broken.append(("ONE_ANSWER", f"the outcome of {key} was changed"))
+        if "lease_fence" in item or key in self.fences:
+            fence = int(item.get("lease_fence", 0))
+            if fence < self.fences.get(key, 0):
+                self.broken.append(("LEASE_FREES", f"the fence of {key} fell"))
+            self.fences[key] = fence
+
+
+class WatchedQueues(Sqs):
+    """The queues; they tell the event sources, and a message may come late or twice."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__(world.clock)
+        self._world = world
+        self.bodies: list[str] = []
+        self.deliver_twice = False
+        self.delayed_by = 0
+
+    def queue(self, url: str) -> Queue:
+        """A queue by its address."""
+        return self._queues[url]
+
+    def begin(self) -> None:
+        """Every queue is empty."""
+        for queue in self._queues.values():
+            queue.messages.clear()
+            queue.sent_lately.clear()
+        self.bodies.clear()
+        self.deliver_twice, self.delayed_by = False, 0
+
+    @override
+    def send_message(self, **given: Any) -> dict[str, Any]:  # type: ignore[override]
+        self.bodies.append(given["MessageBody"])
+        url = given["QueueUrl"]
+        messages = self._queues[url].messages
+        before = len(messages)
+        reply = super().send_message(**given)
+        if len(messages) > before:
+            if self.delayed_by:
+                messages[-1].visible_at += self.delayed_by / SECOND
+            if self.deliver_twice and "MessageDeduplicationId" in given:
+                super().send_message(**given | {"MessageDeduplicationId": f"twice {before}"})
+            elif self.deliver_twice:
+                super().send_message(**given)
+        self.deliver_twice, self.delayed_by = False, 0
+        self._world.look_at(url)
+        return reply
+
+    @override
+    def change_message_visibility(self, **given: Any) -> dict[str, Any]:  # type: ignore[override]
+        reply = super().change_message_visibility(**given)
+        self._world.look_at(given["QueueUrl"])
+        return reply
+
+
+class World:
+    """Everything there is; `begin` makes it new."""
+
+    def __init__(self) -> None:
+        self.timeline = Timeline(START - timedelta(hours=1))
+        self.is_over = False
+        self.allowed: frozenset[Kind] = frozenset()
+        self.kinds_at: dict[frozenset[Kind], tuple[dict[Effect, Kinds], dict[Effect, Kinds]]] = {}
+        self.session = requests.Session()
+        self.dynamodb = WatchedTable()
+        self.sqs = WatchedQueues(self)
+        self.ses = Ses()
+        self.kms = Kms()
+        create_journal(self.dynamodb)
+        self.urls = create_queues(self.sqs)
+        key = self.kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+        self.config = _config(self.urls, key["KeyMetadata"]["KeyId"], {})
+        self._chance = Random(BASE_ID)  # noqa: S311 - ids guard nothing
+        self.base = Base(clock=self.clock, base_id=BASE_ID, chance=self._chance)
+        build_standard_base(self.base)
+        self.functions = {one.role: one for one in _functions(self)}
+        self._of_queue = {
+            self.urls[one.queue]: one for one in self.functions.values() if one.queue is not None
+        }
+        self._status_fields = {
+            name: self.base.table(name).field("Status").id for name in WAITING_TABLES
+        }
+        self.story: Any = None
+        self._begin(PlannedOnes(()), jitter=None)
+        self.stores = [self._make_store(name) for name in ("Main Street", "Market Hall")]
+        self._resume()
+        self._kept_items = dict(self.dynamodb.items)
+        self._kept_records = {
+            table.name: {key: _copy(record) for key, record in table._records.items()}  # noqa: SLF001 - the base has no other way back
+            for table in self.base.tables()
+        }
+
+    def clock(self) -> datetime:
+        """The moment."""
+        return self.timeline.now()
+
+    # -------------------------------------------------------------------------- a new history
+
+    def begin(self, plan: Plan, *, allowed: frozenset[Kind], jitter: Random | None) -> None:
+        """Begin a history: all is as it was, and nothing has happened."""
+        self.timeline.forget()
+        self.timeline = Timeline(START)
+        self.allowed = allowed
+        self.dynamodb.begin(self._kept_items)
+        self.sqs.begin()
+        for table in self.base.tables():
+            kept = self._kept_records[table.name]
+            table._records = {key: _copy(one) for key, one in kept.items()}  # noqa: SLF001 - as above
+        self.base._late.clear()  # noqa: SLF001 - as above
+        self.base._recent.clear()  # noqa: SLF001 - as above
+        self.base._penalty_until = None  # noqa: SLF001 - as above
+        self._chance.seed(BASE_ID)
+        self._begin(plan, jitter=jitter)
+
+    def _begin(self, plan: Plan, *, jitter: Random | None) -> None:
+        self.is_over = False
+        self.shop = Shop(clock=self.clock)
+        self.klaviyo = KlaviyoAccount(clock=self.clock)
+        self.ses = Ses()
+        self.ses.create_email_identity(EmailIdentity=MAIL_FROM)
+        self.ses.create_configuration_set(ConfigurationSetName=CONFIGURATION_SET)
+        self.services = {
+            "dynamodb": self.dynamodb,
+            "sqs": self.sqs,
+            "ses": self.ses,
+            "kms": self.kms,
+        }
+        self.log = Log()
+        self.gate = Gate(self, plan, jitter=jitter)
+        self.counted: dict[Any, int] = {}
+        self.noted: list[tuple[Any, float]] = []
+        self.alarms: list[Exception] = []
+        self.deaths = 0
+        self.running = 0
+        self._busy: dict[str, int] = {}
+        self._looking: dict[str, int] = {}
+        self._warm: dict[str, list[Worker]] = {}
+        self._late_until = 0
+        self.told: list[str] = []
+
+    def _make_store(self, name: str) -> str:
+        address = f"{name.split()[0].lower()}@shop.example"
+        return self.base.table("Stores").create({"Name": name, "Email": address})["id"]
+
+    def _resume(self) -> None:
+        """What `ops resume` does, and the first run of the prong, which Airtable is told of."""
+        tables = [_base_table(table.schema()) for table in self.base.tables()]
+        layout = resolve_layout(tables, self.config.airtable_names)
+
+        def resume() -> None:
+            app = Worker(self, "office").app
+            app.control.keep_layout(layout.to_json())
+            shop = self.shop
+            app.control.keep_facts(ShopFacts(shop.name, shop.currency, shop.time_zone.key))
+            app.control.throw_switch(run=True, by="the simulator", now=self.clock())
+
+        self.timeline.start(resume)
+        self.timeline.run(until=lambda: False)
+        self.invoke("prong", MINUTE_EVENT)
+        self.timeline.run(until=self.is_quiet)
+        self.sqs.begin()
+
+    # ------------------------------------------------------------------------------ time passes
+
+    def live(self, *, at_most: int) -> bool:
+        """Let time pass until all is at rest; False where that takes longer than `at_most` µs."""
+        end = self.timeline.us + at_most
+        self._minute(FIRST_MINUTE)
+        self._sweep(FIRST_SWEEP)
+        is_quiet = self.is_quiet
+        self.timeline.run(until=lambda: is_quiet() or self.timeline.us > end)
+        return self.timeline.us <= end
+
+    def go_on(self, *, at_most: int) -> bool:
+        """The same, after somebody did something at rest."""
+        end = self.timeline.us + at_most
+        self.timeline.run(until=lambda: self.is_quiet() or self.timeline.us > end)
+        return self.timeline.us <= end
+
+    def end(self) -> None:
+        """The history is over: whatever still sleeps never wakes."""
+        self.is_over = True
+        self.timeline.forget()
+
+    def note_late(self, us: int) -> None:
+        """Something happens so much later: before that, nothing is at rest."""
+        self._late_until = max(self._late_until, self.timeline.us + us)
+
+    def _minute(self, at: int) -> None:
+        def minute() -> None:
+            if self.waits():
+                self.invoke("prong", MINUTE_EVENT)
+            self._minute(self.timeline.us + MINUTE)
+
+        self.timeline.at(at, minute)
+
+    def _sweep(self, at: int) -> None:
+        def sweep() -> None:
+            now = int(self.clock().timestamp())
+            if any(
+                item.get("queue") == OPEN_QUEUE and item["due_at"] <= now
+                for item in self.dynamodb.items.values()
+            ):
+                self.invoke("sweep", {})
+            self._sweep(self.timeline.us + SWEEP_EVERY)
+
+        self.timeline.at(at, sweep)
+
+    def is_quiet(self) -> bool:
+        """Whether nobody works, and nothing is left to be done."""
+        if self.running or self.timeline.us < self._late_until:
+            return False
+        if any(self.sqs.queue(url).messages for url in self._one_offs()):
+            return False
+        if any(item.get("queue") == OPEN_QUEUE for item in self.dynamodb.items.values()):
+            return False
+        return not self.waits()
+
+    def _one_offs(self) -> list[str]:
+        return [url for url, one in self._of_queue.items() if one.role != "prong"]
+
+    def waits(self) -> bool:
+        """Whether a row in one of the tables that people fill in waits for us."""
+        for name, status in self._status_fields.items():
+            table = self.base.table(name)
+            for record in table._records.values():  # noqa: SLF001 - asked at every step
+                word = record.cells.get(status)
+                if word is None or (word == "Held" and _is_approved(table, record)):
+                    return True
+        return False
+
+    # ----------------------------------------------------------------------------- the functions
+
+    def look_at(self, url: str) -> None:
+        """A queue has changed: its event source looks as soon as something is visible."""
+        if url in self._of_queue:
+            self._look_at(url, self.sqs.queue(url).messages)
+
+    def _look_at(self, url: str, messages: Sequence[Message]) -> None:
+        if not messages:
+            return
+        function = self._of_queue[url]
+        first = min(message.visible_at for message in messages)
+        us = int((first - self.timeline.began) * SECOND) + POLLED_AFTER
+        us = max(us, self.timeline.us + POLLED_AFTER)
+        known = self._looking.get(url)
+        if known is not None and self.timeline.us <= known <= us:
+            return
+        self._looking[url] = us
+        self.timeline.at(us, partial(self._poll, url, function))
+
+    def _poll(self, url: str, function: Function) -> None:
+        self._looking.pop(url, None)
+        if self._busy.get(url, 0) >= WORKERS_A_QUEUE:
+            return  # it looks again when one of them is done
+        if function.role == "prong" and not self.waits():
+            self.sqs.queue(url).messages.clear()  # ticks that would find nothing
+            return
+        messages = self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=batch_size(function.queue or ""), AttributeNames=["All"]
+        ).get("Messages", [])
+        if messages:
+            self._busy[url] = self._busy.get(url, 0) + 1
+            event = {"Records": [as_record(message) for message in messages]}
+            self.invoke(function.role, event, url=url)
+        # What is visible and was not given waits for a message of its group, and for whoever has it.
+        now = self.clock().timestamp()
+        self._look_at(url, [one for one in self.sqs.queue(url).messages if one.visible_at > now])
+
+    def invoke(self, role: str, event: Event, *, url: str | None = None) -> None:
+        """Lambda runs the function: a warm worker takes the event, or a new one."""
+        self.running += 1
+        self.timeline.start(lambda: self._run(self.functions[role], event, url))
+
+    def _run(self, function: Function, event: Event, url: str | None) -> None:
+        warm = self._warm.setdefault(function.role, [])
+        worker = warm.pop() if warm else Worker(self, function.role)
+        worker.is_fresh, worker.event = True, event
+        seconds = function_seconds(function.resource)
+        worker.ends_at = self.timeline.us + seconds * SECOND
+        report: Mapping[str, Any] | None = None
+        try:
+            deadline = worker.clock() + timedelta(seconds=seconds)
+            report = function.take(worker.app, event, deadline) or {"batchItemFailures": []}
+        except WorkerKilled:
+            worker.is_dead = True
+        except Exception as error:  # noqa: BLE001 - Lambda's own outer loop: the alarm rings
+            self.alarms.append(error)
+        if self.is_over:
+            return
+        if not worker.is_dead:
+            warm.append(worker)
+        self.running -= 1
+        if url is not None:
+            self._busy[url] -= 1
+            self._delete(url, event, report)
+            self.look_at(url)
+
+    def _delete(self, url: str, event: Event, report: Mapping[str, Any] | None) -> None:
+        if report is None:
+            return  # the messages come back in their own time
+        failed = {failure["itemIdentifier"] for failure in report["batchItemFailures"]}
+        for record in event["Records"]:
+            if record["messageId"] in failed:
+                continue
+            try:
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=record["receiptHandle"])
+            except Exception:  # noqa: BLE001, S112 - its time was over: it is delivered once more
+                continue
+
+    # --------------------------------------------------------------------- what others do meanwhile
+
+    def happen(self, kind: Kind, worker: Worker) -> None:
+        """Somebody else does something at this moment."""
+        if kind is Kind.OVERLAPPED:
+            self.invoke(worker.role, worker.event)
+        else:
+            self.story.happen(self, kind)
+
+    def settle_clock(self) -> None:
+        """Have the vendors apply what was to be applied late and is due."""
+        with self.shop.at_rest():
+            self.base.settle()
+
+
+MINUTE_EVENT: Event = {"source": "aws.events"}
+WAITING_TABLES = ("Redemptions", "Creation Requests", "Balance Checks")
+
+
+def _is_approved(table: Any, record: Any) -> bool:  # noqa: ANN401 - the base's own records
+    return any(
+        one.name == "Approved" and record.cells.get(one.id) is True for one in table.fields()
+    )
+
+
+def _copy(record: Any) -> Any:  # noqa: ANN401 - the base's own records
+    return type(record)(record.id, record.created_time, dict(record.cells))
+
+
+def _base_table(schema: Mapping[str, Any]) -> BaseTable:
+    return BaseTable(
+        id=schema["id"],
+        name=schema["name"],
+        fields=tuple(
+            BaseField(
+                id=one["id"],
+                name=one["name"],
+                type=one["type"],
+                choices=frozenset(c["name"] for c in one["options"]["choices"])
+                if one["type"] == "singleSelect"
+                else frozenset(),
+            )
+            for one in schema["fields"]
+        ),
+    )
+
+
+# ------------------------------------------------------------------ what each function does (handlers)
+
+
+def _functions(world: World) -> list[Function]:
+    del world
+    return [
+        Function("prong", "StoreTransactions", "StoreTicksQueue", _tick),
+        Function("answer", "AnswerStore", "AnswerStoreQueue", _answer),
+        Function("write", "WriteAirtable", "WriteAirtableQueue", _write),
+        Function("issue", "IssueCards", "IssueCardsQueue", _issue),
+        Function("deliver", "DeliverToCustomer", "DeliverToCustomerQueue", _deliver),
+        Function("sweep", "Sweep", None, _sweep),
+    ]
+
+
+def _tick(app: Application, event: Event, deadline: datetime) -> None:
+    app.tick(STORES_PRONG).take(
+        dict(event), lambda offset: app.serve_counter().run(deadline, offset_seconds=offset)
+    )
+
+
+def _sweep(app: Application, event: Event, deadline: datetime) -> None:
+    del event
+    app.sweep().run(deadline)
+
+
+def _answer(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
+    keep_while_alive(
+        event,
+        app.queues.keep_answer,
+        milliseconds_left=round((deadline - app.clock()).total_seconds() * 1000),
+        logger=app.logger,
+    )
+    flow = app.answer_store()
+    return take_each(
+        event,
+        lambda message: flow.answer(message["operation"]),
+        retry_soon=app.queues.retry_answer_soon,
+        logger=app.logger,
+        note_failed=app.note_failed_message,
+    )
+
+
+def _write(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
+    del deadline
+    return take_together(
+        event,
+        app.write_airtable().write,
+        first_group=FIRST_GROUP,
+        free_soon=app.queues.written,
+        retry_soon=app.queues.retry_write_soon,
+        logger=app.logger,
+        note_failed=app.note_failed_message,
+    )
+
+
+def _issue(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
+    flow = app.issue_cards()
+    return take_each(
+        event,
+        lambda message: flow.take_turn(message["operation"], deadline=deadline),
+        retry_soon=app.queues.retry_issue_soon,
+        logger=app.logger,
+        note_failed=app.note_failed_message,
+    )
+
+
+def _deliver(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
+    del deadline
+    return take_each(
+        event,
+        app.serve_customers().take,
+        retry_soon=app.queues.retry_delivery_soon,
+        logger=app.logger,
+        note_failed=app.note_failed_message,
+    )
+
+
+def body_of(record: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    """A message's body, read."""
+    return json.loads(record["body"])
