@@ -53,7 +53,7 @@ class AwsSeam:
         """A botocore error, or AWS's own refusal."""
         del changes
         match kind:
-            case Kind.REFUSED | Kind.VENDOR_DOWN:
+            case Kind.REFUSED | Kind.VENDOR_DOWN | Kind.VENDOR_AWAY:
                 return EndpointConnectionError(endpoint_url=AWS_URL)
             case Kind.THROTTLED:
                 code = {
@@ -140,7 +140,7 @@ class ShopifySeam:
         """What `ask` or `change` raises."""
         unclear = Unconfirmed if changes else NotSent
         match kind:
-            case Kind.REFUSED | Kind.VENDOR_DOWN:
+            case Kind.REFUSED | Kind.VENDOR_DOWN | Kind.VENDOR_AWAY:
                 return NotSent("No connection to Shopify (ConnectTimeout)")
             case Kind.THROTTLED:
                 return NotSent("Shopify is asked too much right now (THROTTLED)")
@@ -248,7 +248,7 @@ class AirtableSeam:
         """What a call of pyairtable raises."""
         del changes
         match kind:
-            case Kind.REFUSED | Kind.VENDOR_DOWN:
+            case Kind.REFUSED | Kind.VENDOR_DOWN | Kind.VENDOR_AWAY:
                 return requests.exceptions.ConnectTimeout()
             case Kind.THROTTLED:
                 error = {"errors": [{"error": "RATE_LIMIT_REACHED", "message": "Rate limit"}]}
@@ -375,7 +375,7 @@ class KlaviyoSeam:
         """What the session raises, or answers (see `Answered`)."""
         del changes
         match kind:
-            case Kind.REFUSED | Kind.VENDOR_DOWN:
+            case Kind.REFUSED | Kind.VENDOR_DOWN | Kind.VENDOR_AWAY:
                 return requests.exceptions.ConnectTimeout()
             case Kind.THROTTLED:
                 return Answered(429)

@@ -15,6 +15,9 @@ from simulator.faults import Kind
 
 WORKERS_OWN = (Kind.CRASH_BEFORE, Kind.CRASH_AFTER, Kind.PREEMPTED, Kind.PAUSED)
 AT_THE_BEGINNING = (Kind.SKEW_AHEAD, Kind.SKEW_BEHIND, Kind.OVERLAPPED)
+
+# A message of a FIFO queue is in one worker's hands at a time.
+FIFO_ROLES = frozenset({"write", "issue", "adjust", "tag"})
 PEOPLES = (Kind.ROW_EDITED, Kind.ROW_DELETED, Kind.WEB_SPENDS, Kind.OTHER_STORE)
 
 # What a call takes, in microseconds: Shopify's and Airtable's as seen on live stores.
@@ -34,7 +37,7 @@ CHANGES = frozenset({"debit_card", "credit_card", "create_card", "deactivate_car
 
 _ASKED_OVER_HTTP = (Kind.REFUSED, Kind.REPLY_LOST, Kind.THROTTLED, Kind.FAILED_BEFORE)
 _SENT_OVER_HTTP = (*_ASKED_OVER_HTTP, Kind.FAILED_AFTER, Kind.APPLIED_LATE)
-_TO_A_VENDOR = (Kind.TOKEN_REFUSED, Kind.VENDOR_DOWN)
+_TO_A_VENDOR = (Kind.TOKEN_REFUSED, Kind.VENDOR_AWAY, Kind.VENDOR_DOWN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +53,10 @@ class Effect:
     changes: bool
     kinds: tuple[Kind, ...]
     us: int
+    label: str
 
     def __str__(self) -> str:
-        return f"{self.role}: {self.name}"
+        return self.label
 
 
 _KNOWN: dict[tuple[str, str, str, bool], Effect] = {}
@@ -64,7 +68,9 @@ def effect_of(role: str, name: str, vendor: str, *, changes: bool) -> Effect:
     known = _KNOWN.get(key)
     if known is None:
         kinds = WORKERS_OWN + _kinds(name, vendor, changes=changes)
-        known = _KNOWN[key] = Effect(role, name, vendor, changes, kinds, LATENCIES[vendor])
+        known = _KNOWN[key] = Effect(
+            role, name, vendor, changes, kinds, LATENCIES[vendor], f"{role}: {name}"
+        )
     return known
 
 

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     MESSAGE_TWICE = "message-twice"
     MESSAGE_DELAYED = "message-delayed"
     OVERLAPPED = "overlapped"
+    VENDOR_AWAY = "vendor-away"
     VENDOR_DOWN = "vendor-down"
     ROW_EDITED = "row-edited"
     ROW_DELETED = "row-deleted"
@@ -63,6 +64,7 @@ WORDS = {
     Kind.MESSAGE_TWICE: "sends a message that is delivered twice",
     Kind.MESSAGE_DELAYED: "sends a message that arrives five minutes later",
     Kind.OVERLAPPED: "has a second worker of its function started beside it",
+    Kind.VENDOR_AWAY: "gets no connection, and nobody does for the next three minutes",
     Kind.VENDOR_DOWN: "gets no connection, and nobody does for the next hour",
     Kind.ROW_EDITED: "goes on, and somebody edits the row before it",
     Kind.ROW_DELETED: "goes on, and somebody deletes the row before it",
@@ -79,6 +81,7 @@ LATE_BY = MINUTE
 # Beyond the settling time (120 s) by far.
 TOO_LATE_BY = 7 * MINUTE
 MESSAGE_LATE_BY = 5 * MINUTE
+AWAY_FOR = 3 * MINUTE
 DOWN_FOR = HOUR
 STALE_SECONDS = 90.0
 HIDDEN_SECONDS = 60.0
@@ -99,8 +102,12 @@ BY_OTHERS = frozenset(
     }
 )
 
+# What a second accident is combined with every first one for. An hour's outage costs as much as
+# thirty other histories, and the shorter one goes the same ways but for the patience.
+RARELY = frozenset({Kind.VENDOR_DOWN})
+
 # A person who is struck by one of these twice in a history is not what the product is for.
-ONCE = frozenset({Kind.VENDOR_DOWN, Kind.ROW_EDITED, Kind.ROW_DELETED, Kind.WEB_SPENDS})
+ONCE = frozenset({Kind.VENDOR_DOWN, Kind.VENDOR_AWAY, Kind.ROW_EDITED, Kind.ROW_DELETED, Kind.WEB_SPENDS})
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simulator.effects import AT_THE_BEGINNING, PEOPLES, Effect
+from simulator.effects import AT_THE_BEGINNING, FIFO_ROLES, Effect
 from simulator.faults import (
+    AWAY_FOR,
     BY_OTHERS,
     DOWN_FOR,
     HIDDEN_SECONDS,
@@ -32,6 +33,10 @@ TIME_OUT = 5 * SECOND
 
 # A call that is refused takes a moment, too.
 REFUSED_AFTER = SECOND // 10
+
+
+# An effect, which time it came, what could go wrong there, and the invocation it belonged to.
+type Step = tuple[Effect, int, tuple[Kind, ...], int]
 
 
 class WorkerKilled(BaseException):
@@ -62,7 +67,7 @@ class PlannedOnes:
         """What was planned, where it can happen there."""
         if not self._planned:
             return None
-        kind = self._planned.get((str(effect), nth))
+        kind = self._planned.get((effect.label, nth))
         return kind if kind in kinds else None
 
 
@@ -95,7 +100,8 @@ class Gate:
         self.world = world
         self.plan = plan
         self.met: list[Planned] = []
-        self.trace: list[tuple[Effect, int, tuple[Kind, ...]]] = []
+        self.met_at: list[int] = []
+        self.trace: list[Step] = []
         self.counts: dict[Effect, int] = {}
         self._down: dict[str, int] = {}
         self._jitter = jitter
@@ -109,7 +115,12 @@ class Gate:
         known = kinds.get(effect)
         if known is None:
             all_kinds = effect.kinds + AT_THE_BEGINNING if is_first else effect.kinds
-            known = tuple(kind for kind in all_kinds if kind in self.world.allowed)
+            known = tuple(
+                kind
+                for kind in all_kinds
+                if kind in self.world.allowed
+                and not (kind is Kind.OVERLAPPED and effect.role in FIFO_ROLES)
+            )
             kinds[effect] = known
         return known
 
@@ -130,10 +141,11 @@ class Gate:
         self.counts[effect] = nth + 1
         is_first, worker.is_fresh = worker.is_fresh, False
         kinds = self.kinds(effect, is_first=is_first)
-        self.trace.append((effect, nth, kinds))
+        self.trace.append((effect, nth, kinds, worker.invocation))
         kind = self.plan.at(effect, nth, kinds)
         if kind is not None:
-            self.met.append(Planned(str(effect), nth, kind))
+            self.met.append(Planned(effect.label, nth, kind))
+            self.met_at.append(timeline.us)
             return self._go_wrong(worker, effect, seam, act, kind)
         self._wait(worker, effect)
         if self._down and self._down.get(effect.vendor, 0) > timeline.us:
@@ -175,9 +187,10 @@ class Gate:
                 self._sleep(worker, frozen)
             case Kind.SKEW_AHEAD | Kind.SKEW_BEHIND:
                 worker.skew = SKEW if kind is Kind.SKEW_AHEAD else -SKEW
-            case Kind.VENDOR_DOWN:
-                self._down[effect.vendor] = world.timeline.us + DOWN_FOR
-                world.note_late(DOWN_FOR)
+            case Kind.VENDOR_DOWN | Kind.VENDOR_AWAY:
+                gone = DOWN_FOR if kind is Kind.VENDOR_DOWN else AWAY_FOR
+                self._down[effect.vendor] = world.timeline.us + gone
+                world.note_late(gone)
         self._wait(worker, effect)
         return self._apply(worker, effect, seam, act, kind)
 
@@ -228,6 +241,3 @@ def _try(act: Callable[[], object]) -> None:
         act()
     except Exception:  # noqa: BLE001 - a vendor's refusal, whatever its kind: its reply is lost
         return
-
-
-__all__ = ["PEOPLES", "ByChance", "Gate", "Plan", "PlannedOnes", "Seam", "WorkerKilled"]

@@ -50,6 +50,7 @@ class Worker:
     is_fresh: bool = True
     ends_at: int = 1 << 60
     skew: int = 0
+    invocation: int = 0
     event: Mapping[str, Any] = field(default_factory=dict)
     app: "ApplicationBelowHttp" = field(init=False)
 

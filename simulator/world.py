@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
-from typing import Any, override
+from typing import Any, cast, override
 
 import requests
 
@@ -21,7 +21,9 @@ from giftcards.clients.airtable.layout import BaseField, BaseTable
 from giftcards.domain.cards import ShopFacts
 from giftcards.flows.messages import keep_while_alive, take_each, take_together
 from giftcards.flows.write_airtable import FIRST_GROUP
-from giftcards.store.table import OPEN_QUEUE
+from giftcards.store.attempts import ROW_PREFIX
+from giftcards.store.journal import OPERATION_PREFIX, Journal, Operation
+from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE, Table
 from giftcards.wiring import STORES_PRONG, Application
 from sandbox.airtable import Base, build_standard_base
 from sandbox.klaviyo import Klaviyo as KlaviyoAccount
@@ -29,6 +31,7 @@ from sandbox.shopify import Shop
 from simulator.effects import Effect
 from simulator.faults import MINUTE, SECOND, Kind
 from simulator.gate import Gate, Plan, PlannedOnes, WorkerKilled
+from simulator.stories.story import Settle, Story
 from simulator.timeline import Timeline
 from simulator.worker import Log, Worker
 from tests.aws_in_memory.dynamodb import DynamoDB
@@ -213,7 +216,7 @@ class World:
         self._status_fields = {
             name: self.base.table(name).field("Status").id for name in WAITING_TABLES
         }
-        self.story: Any = None
+        self.story: Story | None = None
         self._begin(PlannedOnes(()), jitter=None)
         self.stores = [self._make_store(name) for name in ("Main Street", "Market Hall")]
         self._resume()
@@ -265,11 +268,18 @@ class World:
         self.alarms: list[Exception] = []
         self.deaths = 0
         self.running = 0
+        self._invocations = 0
         self._busy: dict[str, int] = {}
         self._looking: dict[str, int] = {}
         self._warm: dict[str, list[Worker]] = {}
         self._late_until = 0
-        self.told: list[str] = []
+        self.filed: list[str] = []
+        self.deleted: set[str] = set()
+        self.web: dict[str, int] = {}
+        self.late_debits: list[tuple[str, str]] = []
+        self.may_be_late = False
+        self.is_restless = False
+        self.operations: dict[str, Operation] = {}
 
     def _make_store(self, name: str) -> str:
         address = f"{name.split()[0].lower()}@shop.example"
@@ -319,13 +329,26 @@ class World:
         """Something happens so much later: before that, nothing is at rest."""
         self._late_until = max(self._late_until, self.timeline.us + us)
 
+    def arrange(self, at: int, act: Callable[[], object]) -> None:
+        """Somebody does something at that moment; before that, nothing is at rest."""
+        self.timeline.at(at, act)
+        self._late_until = max(self._late_until, at)
+
     def _minute(self, at: int) -> None:
         def minute() -> None:
             if self.waits():
                 self.invoke("prong", MINUTE_EVENT)
+            else:  # its own messages would come, too
+                for offset in self.config.tick_offsets_seconds:
+                    self.timeline.at(self.timeline.us + offset * SECOND, partial(self._tick, offset))
             self._minute(self.timeline.us + MINUTE)
 
         self.timeline.at(at, minute)
+
+    def _tick(self, offset: int) -> None:
+        if self.waits():
+            body = json.dumps({"due": self.clock().isoformat(), "offset": offset})
+            self.invoke("prong", {"Records": [{"body": body}]})
 
     def _sweep(self, at: int) -> None:
         def sweep() -> None:
@@ -387,7 +410,7 @@ class World:
         if self._busy.get(url, 0) >= WORKERS_A_QUEUE:
             return  # it looks again when one of them is done
         if function.role == "prong" and not self.waits():
-            self.sqs.queue(url).messages.clear()  # ticks that would find nothing
+            self._drop_idle_ticks(url)
             return
         messages = self.sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=batch_size(function.queue or ""), AttributeNames=["All"]
@@ -400,6 +423,13 @@ class World:
         now = self.clock().timestamp()
         self._look_at(url, [one for one in self.sqs.queue(url).messages if one.visible_at > now])
 
+    def _drop_idle_ticks(self, url: str) -> None:
+        """Ticks that would find nothing to do."""
+        now = self.clock().timestamp()
+        messages = self.sqs.queue(url).messages
+        messages[:] = [one for one in messages if one.visible_at > now]
+        self._look_at(url, messages)
+
     def invoke(self, role: str, event: Event, *, url: str | None = None) -> None:
         """Lambda runs the function: a warm worker takes the event, or a new one."""
         self.running += 1
@@ -408,7 +438,8 @@ class World:
     def _run(self, function: Function, event: Event, url: str | None) -> None:
         warm = self._warm.setdefault(function.role, [])
         worker = warm.pop() if warm else Worker(self, function.role)
-        worker.is_fresh, worker.event = True, event
+        self._invocations += 1
+        worker.is_fresh, worker.event, worker.invocation = True, event, self._invocations
         seconds = function_seconds(function.resource)
         worker.ends_at = self.timeline.us + seconds * SECOND
         report: Mapping[str, Any] | None = None
@@ -447,8 +478,98 @@ class World:
         """Somebody else does something at this moment."""
         if kind is Kind.OVERLAPPED:
             self.invoke(worker.role, worker.event)
-        else:
+        elif self.story is not None:
             self.story.happen(self, kind)
+
+    def note_web(self, card_id: str, amount: int) -> None:
+        """Something moved on a card without us: positive where it was spent."""
+        self.web[card_id] = self.web.get(card_id, 0) + amount
+
+    def awaits_reconcile(self, card_id: str, key: str) -> None:
+        """A debit was applied after it had been given up."""
+        self.late_debits.append((card_id, key))
+
+    def is_behind_by_right(self, card_id: str) -> bool:
+        """Whether a card moved without us, so that only another prong can show it."""
+        return card_id in self.web or any(one == card_id for one, _ in self.late_debits)
+
+    # ------------------------------------------------------------------------------------- at rest
+
+    def let_people_decide(self, settlers: Mapping[str, Settle]) -> bool:
+        """What waits for a person is decided, and dead letters are sent again; False if none is."""
+        did = self._redrive()
+        parked = [
+            key for key, item in self.items.items() if item.get("queue") == PARKED_QUEUE
+        ]
+        if parked:
+            self.timeline.start(lambda: self._decide(parked, settlers))
+            did = True
+        table = self.base.table("Redemptions")
+        for record in table.records():
+            if record["fields"].get("Status") == "Held" and "Approved" not in record["fields"]:
+                table.update(record["id"], {"Approved": True})
+                did = True
+        return did
+
+    def _decide(self, keys: Sequence[str], settlers: Mapping[str, Settle]) -> None:
+        app = Worker(self, "office").app
+        for key in keys:
+            if not key.startswith(OPERATION_PREFIX):
+                app.attempts.unpark(key.removeprefix(ROW_PREFIX))
+                continue
+            operation = app.journal.load(key.removeprefix(OPERATION_PREFIX))
+            if operation is not None and operation.kind in settlers:
+                settlers[operation.kind](self, app, operation)
+            elif operation is not None:
+                app.journal.unpark(operation, due_at=self.clock())
+
+    def _redrive(self) -> bool:
+        did = False
+        for url in self._of_queue:
+            queue = self.sqs.queue(url)
+            dead = queue.dead_letters
+            if dead is None or not dead.messages:
+                continue
+            for message in dead.messages:
+                message.visible_at = self.clock().timestamp()
+                message.receives, message.handle = 0, None
+            queue.messages += dead.messages
+            dead.messages.clear()
+            self.look_at(url)
+            did = True
+        return did
+
+    @property
+    def items(self) -> dict[str, Any]:
+        """What the table holds."""
+        return self.dynamodb.items
+
+    @property
+    def struck(self) -> set[Kind]:
+        """The kinds of accidents that happened."""
+        return {one.kind for one in self.gate.met}
+
+    @property
+    def may_be_doubled(self) -> bool:
+        """Whether our records in Airtable may stand there twice.
+
+        Somebody duplicated them, or a creation was applied after we had looked for it in vain:
+        Airtable cannot say "unless it is there". `reconcile` has to find and mend those.
+        """
+        return any(
+            one.kind is Kind.RECORD_DOUBLED
+            or (one.kind is Kind.APPLIED_LATE and "airtable create" in one.effect)
+            for one in self.gate.met
+        )
+
+    def look(self) -> None:
+        """Read the journal as it stands now."""
+        keys = [key.removeprefix(OPERATION_PREFIX) for key in self.items if key.startswith("op#")]
+        self.operations = Journal(Table(cast("Any", self.dynamodb), name=TABLE_NAME)).load_many(keys)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """All rows of a table, by field names."""
+        return [dict(record["fields"]) for record in self.base.table(table).records()]
 
     def settle_clock(self) -> None:
         """Have the vendors apply what was to be applied late and is due."""

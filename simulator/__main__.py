@@ -1,0 +1,134 @@
+"""`make simulate`: tell histories, and look at every promise at the end of each."""
+
+import argparse
+import gc
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+from simulator import explore
+from simulator.explore import SHARES, Piece, Tally
+from simulator.history import Spec, tell
+from simulator.shrink import in_words, shrink
+from simulator.world import World
+
+HISTORIES = 100_000
+DAYS = 500
+
+# A world is made once for each process.
+_worlds: list[World] = []
+
+
+def main() -> int:
+    """Run it; 0 where no promise was broken and every effect was struck."""
+    parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    parser.add_argument("--histories", type=int, default=HISTORIES)
+    parser.add_argument("--days", type=int, default=DAYS, help="long days, counted apart")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--replay", metavar="HISTORY", help="tell this one again, in words")
+    parser.add_argument("--coverage", action="store_true", help="show which accident met what")
+    options = parser.parse_args()
+    if options.replay:
+        told = tell(world(), Spec.read(options.replay))
+        say(in_words(told))
+        return 1 if told.violations else 0
+    return run(options)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tell so many histories, in this order: exhaustive, sampled, by chance, days."""
+    began = time.monotonic()
+    tally = Tally()
+    quarter = options.histories
+    with multiprocessing.get_context("fork").Pool(options.processes, initializer=prepare) as pool:
+
+        def work(pieces: Iterable[Piece]) -> None:
+            for part in pool.imap_unordered(tell_piece, pieces):
+                tally.add(part)
+
+        work(explore.singles(options.seed))
+        left = max(0, quarter - tally.total)
+        for kind in ("doubles", "triples"):
+            budget = left * SHARES[kind]
+            work(explore.enumerated(kind, world(), seed=options.seed, budget=budget))
+        work(explore.pairs(options.seed, left * SHARES["pairs"]))
+        work(explore.by_chance(options.seed, max(0, quarter - tally.total)))
+        work(explore.days(options.seed, options.days))
+    tally.add(explore.strike(world(), tally))
+    return report(tally, options, seconds=time.monotonic() - began)
+
+
+def prepare() -> None:
+    """Make this process's world before its first piece of work."""
+    world()
+
+
+def world() -> World:
+    """This process's world; what it is made of never goes away, so nobody has to look for it."""
+    if not _worlds:
+        _worlds.append(World())
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+    return _worlds[0]
+
+
+def tell_piece(piece: Piece) -> Tally:
+    """Do one piece of work."""
+    return piece.tell(world())
+
+
+def report(tally: Tally, options: argparse.Namespace, *, seconds: float) -> int:
+    """Say what was found; the last line is JSON."""
+    for line in coverage(tally) if options.coverage else ():
+        say(line)
+    for kind, count in sorted(tally.histories.items()):
+        of = f" of about {tally.possible[kind]}" if kind in tally.possible else ""
+        say(f"{kind}: {count}{of}")
+    shown: set[frozenset[str]] = set()
+    for text, violations in tally.violations:
+        broken = frozenset(name for name, _ in violations)
+        if broken not in shown:
+            shown.add(broken)
+            say(in_words(shrink(world(), Spec.read(text), broken)))
+    if tally.awaiting_reconcile:
+        say(
+            f"{tally.awaiting_reconcile} histories end with what only `reconcile` can detect"
+            " (it is not built yet, so nothing asks for it here)"
+        )
+    for effect in tally.unstruck:
+        say(f"no accident ever met “{effect}”")
+    facts = {
+        "histories": tally.total,
+        "days": tally.histories["days"],
+        "effects": tally.effects,
+        "faults": {kind.value: count for kind, count in sorted(tally.accidents.items())},
+        "violations": dict(sorted(tally.broken.items())),
+        "awaiting_reconcile": tally.awaiting_reconcile,
+        "effects_never_struck": len(tally.unstruck),
+        "seconds": round(seconds, 1),
+        "seed": options.seed,
+    }
+    say(json.dumps(facts))
+    return 1 if tally.broken or tally.unstruck else 0
+
+
+def coverage(tally: Tally) -> Iterator[str]:
+    """How often each kind of accident met each effect."""
+    for effect in sorted(tally.seen):
+        met = {kind: n for (where, kind), n in sorted(tally.struck.items()) if where == effect}
+        told = ", ".join(f"{kind} {n}" for kind, n in met.items())
+        yield f"{effect} ({tally.seen[effect]}): {told or 'never struck'}"
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal, at once."""
+    print(text, flush=True)  # noqa: T201 - a program that speaks to people
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,313 @@
+"""Which histories are told: everything small exhaustively, the rest by a seeded chance.
+
+    singles    every accident at every effect of every story
+    doubles    every first accident, and behind it every second one
+    triples    the same with three, between the claim of a redemption and its commit
+    pairs      two operations on one card, two accidents and two preemptions
+    by chance  any story, any latencies, a few accidents
+    days       an hour of dozens of operations, counted apart
+
+Given fewer histories than there are, doubles and triples are sampled evenly; the report says how
+many of how many. What the sampling never struck is struck at the end, one by one.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from simulator.faults import BEYOND_SETTLING, RARELY, Kind, Planned
+from simulator.history import Spec, Told, tell
+from simulator.stories import STORIES
+
+if TYPE_CHECKING:
+    from simulator.gate import Step
+    from simulator.world import World
+
+# Of what is left after the singles, how much each kind of history gets.
+SHARES = {"doubles": 0.45, "triples": 0.15, "pairs": 0.15}
+
+# A report of thousands of broken promises helps nobody.
+MOST_KEPT = 20
+
+# So many histories of chance are one piece of work.
+BY_CHANCE_AT_ONCE = 50
+DAYS_AT_ONCE = 5
+
+
+@dataclass(slots=True)
+class Tally:
+    """What some histories came to; tallies add up."""
+
+    histories: Counter[str] = field(default_factory=Counter)
+    possible: Counter[str] = field(default_factory=Counter)
+    effects: int = 0
+    accidents: Counter[Kind] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
+    struck: Counter[tuple[str, Kind]] = field(default_factory=Counter)
+    example: dict[str, tuple[str, int, tuple[Kind, ...]]] = field(default_factory=dict)
+    broken: Counter[str] = field(default_factory=Counter)
+    violations: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
+    awaiting_reconcile: int = 0
+    virtual_seconds: float = 0.0
+
+    def note(self, kind: str, told: Told) -> None:
+        """Count one history of this kind."""
+        self.histories[kind] += 1
+        self.effects += len(told.trace)
+        self.virtual_seconds += told.seconds
+        self.awaiting_reconcile += bool(told.awaiting_reconcile)
+        for effect, nth, kinds, _ in told.trace:
+            label = effect.label
+            self.seen[label] += 1
+            if label not in self.example:
+                self.example[label] = (str(told.spec), nth, kinds)
+        for one in told.met:
+            self.accidents[one.kind] += 1
+            self.struck[one.effect, one.kind] += 1
+        if told.violations:
+            self.broken.update(told.broken)
+            if len(self.violations) < MOST_KEPT:
+                self.violations.append((str(told.spec), told.violations))
+
+    def add(self, other: "Tally") -> None:
+        """Count what was counted elsewhere, too."""
+        self.histories += other.histories
+        self.possible += other.possible
+        self.effects += other.effects
+        self.accidents += other.accidents
+        self.seen += other.seen
+        self.struck += other.struck
+        self.example = other.example | self.example
+        self.broken += other.broken
+        self.violations = sorted([*self.violations, *other.violations])[:MOST_KEPT]
+        self.awaiting_reconcile += other.awaiting_reconcile
+        self.virtual_seconds += other.virtual_seconds
+
+    @property
+    def total(self) -> int:
+        """How many histories, days apart."""
+        return self.histories.total() - self.histories["days"]
+
+    @property
+    def unstruck(self) -> list[str]:
+        """The effects that no accident ever met."""
+        met = {effect for effect, _ in self.struck}
+        return sorted(self.seen.keys() - met)
+
+
+def accidents_after(trace: Sequence["Step"], start: int) -> Iterator[Planned]:
+    """Every accident at the steps from `start` on that makes a difference of its own.
+
+    Dying after an effect is dying before the next one of the same worker, so only the last effect
+    of an invocation has it.
+    """
+    last: dict[int, int] = {step[3]: place for place, step in enumerate(trace)}
+    for place in range(start, len(trace)):
+        effect, nth, kinds, invocation = trace[place]
+        for kind in kinds:
+            if kind in RARELY or (kind is Kind.CRASH_AFTER and last[invocation] != place):
+                continue
+            yield Planned(effect.label, nth, kind)
+
+
+def place_of(trace: Sequence["Step"], planned: Planned) -> int:
+    """Where in a history an accident happened."""
+    for place, (effect, nth, _, _) in enumerate(trace):
+        if effect.label == planned.effect and nth == planned.nth:
+            return place
+    return len(trace)
+
+
+def window_of(trace: Sequence["Step"], window: tuple[str, str]) -> tuple[int, int]:
+    """The steps from the first named effect up to the last of the other one."""
+    first, last = window
+    places = [place for place, (effect, _, _, _) in enumerate(trace) if effect.name == first]
+    ends = [place for place, (effect, _, _, _) in enumerate(trace) if effect.name == last]
+    if not places:
+        return 0, 0
+    return places[0], (ends[-1] + 1 if ends else len(trace))
+
+
+# ------------------------------------------------------------------------------- pieces of work
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of work for one process. `share` of what is possible is told, chosen by `seed`."""
+
+    kind: str
+    story: str
+    seed: int
+    share: float = 1.0
+    first: Planned | None = None
+    count: int = 0
+    late: bool = False
+
+    def tell(self, world: "World") -> Tally:
+        """Tell its histories."""
+        tally = Tally()
+        chance = Random(f"{self.kind} {self.story} {self.seed} {self.first}")  # noqa: S311 - no secrets
+        {
+            "singles": self._singles,
+            "doubles": self._doubles,
+            "triples": self._triples,
+            "pairs": self._pairs,
+            "by chance": self._by_chance,
+            "days": self._days,
+        }[self.kind](world, tally, chance)
+        return tally
+
+    def _spec(self, *planned: Planned, seed: int = 0, most: int = 0) -> Spec:
+        return Spec(self.story, seed, planned, most, late=self.late)
+
+    def _singles(self, world: "World", tally: Tally, chance: Random) -> None:
+        del chance
+        base = tell(world, self._spec())
+        tally.note("singles", base)
+        for effect, nth, kinds, _ in base.trace:
+            for kind in kinds:
+                if self.late and kind not in BEYOND_SETTLING:
+                    continue
+                tally.possible["singles"] += 1
+                tally.note("singles", tell(world, self._spec(Planned(effect.label, nth, kind))))
+
+    def _doubles(self, world: "World", tally: Tally, chance: Random) -> None:
+        if self.first is None:
+            return
+        once = tell(world, self._spec(self.first))
+        seconds = list(accidents_after(once.trace, place_of(once.trace, self.first) + 1))
+        tally.possible["doubles"] += len(seconds)
+        for second in seconds:
+            if chance.random() < self.share:
+                tally.note("doubles", tell(world, self._spec(self.first, second)))
+
+    def _triples(self, world: "World", tally: Tally, chance: Random) -> None:
+        window = STORIES[self.story].window
+        if self.first is None or window is None:
+            return
+        once = tell(world, self._spec(self.first))
+        _, end = window_of(once.trace, window)
+        after = place_of(once.trace, self.first) + 1
+        # The share is the same at either step, so that of what is possible it is its square.
+        share = self.share**0.5
+        for second in accidents_after(once.trace[:end], after):
+            if chance.random() >= share:
+                continue
+            twice = tell(world, self._spec(self.first, second))
+            _, end_now = window_of(twice.trace, window)
+            thirds = list(
+                accidents_after(twice.trace[:end_now], place_of(twice.trace, second) + 1)
+            )
+            tally.possible["triples"] += round(len(thirds) / share)
+            for third in thirds:
+                if chance.random() < share:
+                    told = tell(world, self._spec(self.first, second, third))
+                    tally.note("triples", told)
+
+    def _pairs(self, world: "World", tally: Tally, chance: Random) -> None:
+        for _ in range(self.count):
+            seed = chance.randrange(1, 1 << 30)
+            base = tell(world, self._spec(seed=seed))
+            accidents = list(accidents_after(base.trace, 0))
+            preemptions = [one for one in accidents if one.kind is Kind.PREEMPTED]
+            others = [one for one in accidents if one.kind is not Kind.PREEMPTED]
+            planned = [*chance.sample(preemptions, 2), *chance.sample(others, 2)]
+            tally.note("pairs", tell(world, self._spec(*planned, seed=seed)))
+
+    def _by_chance(self, world: "World", tally: Tally, chance: Random) -> None:
+        for _ in range(self.count):
+            seed = chance.randrange(1, 1 << 30)
+            spec = self._spec(seed=seed, most=chance.choice((1, 2, 2, 3, 3, 4, 6)))
+            tally.note("by chance", tell(world, spec))
+
+    def _days(self, world: "World", tally: Tally, chance: Random) -> None:
+        for _ in range(self.count):
+            seed = chance.randrange(1, 1 << 30)
+            most = chance.choice((0, 4, 8, 12, 20))
+            tally.note("days", tell(world, self._spec(seed=seed, most=most)))
+
+
+def singles(seed: int) -> list[Piece]:
+    """Every accident at every effect, in both regimes."""
+    short = [name for name, story in STORIES.items() if not story.is_day]
+    return [
+        Piece("singles", name, seed, late=late) for name in short for late in (False, True)
+    ]
+
+
+def enumerated(
+    kind: str, world: "World", *, seed: int, budget: float
+) -> list[Piece]:
+    """Doubles or triples: a piece for each first accident, and of what follows so much as fits."""
+    pieces: list[Piece] = []
+    possible = 0.0
+    for name, story in STORIES.items():
+        if story.is_day or (kind == "triples" and story.window is None):
+            continue
+        trace = tell(world, Spec(name)).trace
+        start, end = 0, len(trace)
+        if kind == "triples" and story.window is not None:
+            start, end = window_of(trace, story.window)
+        firsts = list(accidents_after(trace[:end], start))
+        # Behind the first accident there is half of them on the average, and a retry as well.
+        possible += len(firsts) ** 2 / 2 if kind == "doubles" else len(firsts) ** 3 / 3
+        pieces += [Piece(kind, name, seed, first=first) for first in firsts]
+    share = min(1.0, budget / possible) if possible else 0.0
+    chosen = []
+    chance = Random(f"{kind} {seed}")  # noqa: S311 - no secrets
+    # With a small share, most pieces would tell their first history and nothing else.
+    of_pieces = min(1.0, max(0.05, share * 20))
+    for piece in pieces:
+        if chance.random() < of_pieces:
+            chosen.append(
+                Piece(kind, piece.story, seed, share=min(1.0, share / of_pieces), first=piece.first)
+            )
+    chance.shuffle(chosen)
+    return chosen
+
+
+def pairs(seed: int, budget: float) -> list[Piece]:
+    """Two operations on one card."""
+    names = [name for name, story in STORIES.items() if story.is_pair]
+    return _by_count("pairs", names, seed, round(budget), BY_CHANCE_AT_ONCE)
+
+
+def by_chance(seed: int, budget: int) -> list[Piece]:
+    """Anything short; a fifth of it in the regime in which requests may be applied too late."""
+    names = [name for name, story in STORIES.items() if not story.is_day]
+    late = _by_count("by chance", names, seed + 1, budget // 5, BY_CHANCE_AT_ONCE, late=True)
+    return _by_count("by chance", names, seed, budget - budget // 5, BY_CHANCE_AT_ONCE) + late
+
+
+def days(seed: int, count: int) -> list[Piece]:
+    """Long days."""
+    names = [name for name, story in STORIES.items() if story.is_day]
+    return _by_count("days", names, seed, count, DAYS_AT_ONCE)
+
+
+def _by_count(
+    kind: str, names: Sequence[str], seed: int, count: int, at_once: int, *, late: bool = False
+) -> list[Piece]:
+    pieces = []
+    number = 0
+    while count > 0 and names:
+        some = min(count, at_once)
+        name = names[number % len(names)]
+        pieces.append(Piece(kind, name, seed * 1_000_003 + number, count=some, late=late))
+        count -= some
+        number += 1
+    return pieces
+
+
+def strike(world: "World", tally: Tally) -> Tally:
+    """Strike what was never struck: each such effect, once, where it was first seen."""
+    more = Tally()
+    for label in tally.unstruck:
+        text, nth, kinds = tally.example[label]
+        spec = Spec.read(text)
+        kind = Kind.PREEMPTED if Kind.PREEMPTED in kinds else kinds[0]
+        planned = (*spec.planned, Planned(label, nth, kind))
+        more.note("by chance", tell(world, Spec(spec.story, spec.seed, planned, 0, late=spec.late)))
+    return more

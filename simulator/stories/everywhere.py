@@ -1,0 +1,173 @@
+"""What must hold whatever was asked for: answers, receipts, mirrors, codes, leases, rest."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from giftcards.clients.mail import tag_of
+from giftcards.flows.answer_store import DROPPED
+from giftcards.flows.sale import CHECK
+from giftcards.logs import Redaction
+from giftcards.metrics import Metric
+from giftcards.store.journal import State
+from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE
+from simulator.stories.story import Promise, Settle, Story
+
+if TYPE_CHECKING:
+    from simulator.world import World
+
+# With nothing going wrong, a tick that begins at once and all it calls.
+A_HEALTHY_ANSWER_SECONDS = 30.0
+
+STORIES: Mapping[str, Story] = {}
+SETTLERS: Mapping[str, Settle] = {}
+
+
+def one_answer(world: "World") -> Iterator[str]:
+    """The outcome never changes; its store is mailed that one, at least once; the row shows it."""
+    for name, text in world.dynamodb.broken:
+        if name == "ONE_ANSWER":
+            yield text
+    mails: dict[str, list[tuple[str, str]]] = {}
+    for mail in world.ses.sent():
+        to = ",".join(mail.destinations["ToAddresses"])
+        mails.setdefault(mail.tags["operation"], []).append((to, mail.subject))
+    for operation in world.operations.values():
+        result = operation.result
+        if result is None or result.mail_to is None or operation.kind == CHECK:
+            continue
+        about = mails.get(tag_of(operation.key), [])
+        is_dropped = world.items[f"op#{operation.key}"].get("message_id") == DROPPED
+        if operation.answered_at is None or (not about and not is_dropped):
+            yield f"{operation.key} ({result.outcome}) was never mailed to {result.mail_to}"
+        if len(set(about)) > 1:
+            yield f"{operation.key} was answered in several ways: {sorted(set(about))}"
+        if any(to != result.mail_to for to, _ in about):
+            yield f"the answer of {operation.key} went to {about}, not to {result.mail_to}"
+
+
+def one_receipt(world: "World") -> Iterator[str]:
+    """Every receipt stands in the journal once, and once in Airtable, as it was."""
+    shown = Counter(row["Receipt"] for row in world.rows("Receipts"))
+    cells = {row["Receipt"]: row for row in world.rows("Receipts")}
+    known: set[str] = set()
+    for operation in world.operations.values():
+        for receipt in () if operation.result is None else operation.result.receipts:
+            if receipt.id in known:
+                yield f"the receipt {receipt.id} stands in the journal twice"
+            known.add(receipt.id)
+            if shown[receipt.id] == 0:
+                yield f"the receipt {receipt.id} is missing in Airtable"
+            elif shown[receipt.id] > 1 and not world.may_be_doubled:
+                yield f"the receipt {receipt.id} stands in Airtable {shown[receipt.id]} times"
+            elif cells[receipt.id]["Outcome"] != str(receipt.outcome):
+                yield f"the receipt {receipt.id} reads {cells[receipt.id]['Outcome']} in Airtable"
+    for name in shown.keys() - known:
+        yield f"Airtable shows a receipt {name} that the journal does not know"
+
+
+def in_step(world: "World") -> Iterator[str]:
+    """Every card that moved or was made has one row in Airtable, with the balance it has."""
+    rows = world.rows("Gift Cards")
+    counted = Counter(row["Shopify ID"] for row in rows)
+    balances = {row["Shopify ID"]: Decimal(str(row["Balance"])) for row in rows}
+    moved = {
+        operation.result.moved_card
+        for operation in world.operations.values()
+        if operation.result is not None and operation.result.moved_card is not None
+    }
+    for card in world.shop.cards:
+        if card.id not in moved and card.id not in counted:
+            continue
+        if counted[card.id] == 0:
+            yield f"{card.id} has no row in Airtable"
+        elif counted[card.id] > 1 and not world.may_be_doubled:
+            yield f"{card.id} has {counted[card.id]} rows in Airtable"
+        elif counted[card.id] == 1 and not world.is_behind_by_right(card.id):
+            if balances[card.id] != card.balance:
+                yield f"{card.id} holds {card.balance}, and Airtable shows {balances[card.id]}"
+
+
+def no_code(world: "World") -> Iterator[str]:
+    """No log line, receipt, message, item or processed cell holds a full code."""
+    codes = [card.code for card in world.shop.cards]
+    done = [
+        row
+        for table in world.base.tables()
+        for row in world.rows(table.name)
+        if "Status" not in row or row["Status"] not in {None, "In Progress"}
+    ]
+    places = {
+        "an item of the table": repr(list(world.items.values())),
+        "a message": repr(world.sqs.bodies),
+        "a cell in Airtable": repr(done),
+        "a store's mail": repr([(mail.subject, mail.text) for mail in world.ses.sent()]),
+    }
+    for place, text in places.items():
+        plain = text.lower()
+        if any(code in plain for code in codes):
+            yield f"{place} holds a full code"
+    lines = repr(world.log.lines).lower()
+    if any(code in lines for code in codes):
+        written = Redaction(names=frozenset()).hide_text(lines).lower()
+        if any(code in written for code in codes):
+            yield "a log line holds a full code"
+
+
+def nothing_lost(world: "World") -> Iterator[str]:
+    """What failed for good was in a dead-letter queue or parked; sent again, it completed."""
+    for name, url in world.urls.items():
+        left = world.sqs.queue(url).messages
+        if left and name.endswith("DeadLetters"):
+            yield f"{len(left)} messages stay in {name}, though they were sent again"
+    for key, item in world.items.items():
+        if item.get("queue") == PARKED_QUEUE:
+            yield f"{key} stays parked, though a person decided it"
+    for operation in world.operations.values():
+        if operation.state in {State.CLAIMED, State.SENT, State.COMMITTED}:
+            yield f"{operation.key} stays {operation.state}"
+
+
+def lease_frees(world: "World") -> Iterator[str]:
+    """A lease lasts no longer than it may, its fence grows, and at rest it is free."""
+    for name, text in world.dynamodb.broken:
+        if name == "LEASE_FREES":
+            yield text
+    longest = world.clock().timestamp() + world.config.lease_seconds + 1
+    for key, item in world.items.items():
+        until = item.get("lease_until")
+        if until is not None and until / 1000 > longest:
+            yield f"{key} is locked for longer than a lease"
+
+
+def first_come(world: "World") -> Iterator[str]:
+    """A store's answer never waits: with nothing going wrong, it comes within one tick."""
+    if world.gate.met:
+        return
+    for metric, seconds in world.noted:
+        is_slow = A_HEALTHY_ANSWER_SECONDS < seconds < world.config.patience_seconds
+        if metric is Metric.STORE_WAITED and is_slow:  # beyond the patience it waited for a person
+            yield f"a store waited for {seconds:.0f} s on a healthy day"
+
+
+def comes_to_rest(world: "World") -> Iterator[str]:
+    """After the accidents stop, all is done within hours."""
+    if world.is_restless:
+        open_ones = [key for key, one in world.items.items() if one.get("queue") == OPEN_QUEUE]
+        queued = [
+            name for name, url in world.urls.items() if world.sqs.queue(url).messages
+        ]
+        yield f"open: {open_ones}; messages in {queued}; rows wait: {world.waits()}"
+
+
+PROMISES: tuple[tuple[str, Promise], ...] = (
+    ("COMES_TO_REST", comes_to_rest),
+    ("ONE_ANSWER", one_answer),
+    ("ONE_RECEIPT", one_receipt),
+    ("IN_STEP", in_step),
+    ("NO_CODE", no_code),
+    ("NOTHING_LOST", nothing_lost),
+    ("LEASE_FREES", lease_frees),
+    ("FIRST_COME", first_come),
+)

@@ -1,0 +1,4 @@
+"""Sales: placeholder until the redemptions run."""
+STORIES: dict = {}
+PROMISES: tuple = ()
+SETTLERS: dict = {}

@@ -1,0 +1,39 @@
+"""What a story is."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from giftcards.store.journal import Operation
+from giftcards.wiring import Application
+from simulator.faults import HOUR, Kind
+
+if TYPE_CHECKING:
+    from simulator.world import World
+
+type Promise = Callable[["World"], Iterator[str]]
+type Act = Callable[["World"], None]
+type Settle = Callable[["World", Application, Operation], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What people do: at the beginning, as accidents, and once all is at rest.
+
+    `begin` may draw from the history's chance. `accidents` are what people can do at an effect.
+    `window` names the effects between which accidents come in threes (from the first to the last
+    of them). `is_pair` says that two operations meet on one card; `is_day` that it is a long one.
+    """
+
+    words: str
+    begin: Callable[["World", Random], None]
+    accidents: dict[Kind, Act] = field(default_factory=dict)
+    longest: int = 4 * HOUR
+    window: tuple[str, str] | None = None
+    is_pair: bool = False
+    is_day: bool = False
+
+    def happen(self, world: "World", kind: Kind) -> None:
+        """Somebody does what people do in this story."""
+        self.accidents[kind](world)
