@@ -13,6 +13,7 @@ from simulator import explore
 from simulator.explore import SHARES, Piece, Tally
 from simulator.history import Spec, tell
 from simulator.shrink import in_words, shrink
+from simulator.stories import STORIES
 from simulator.world import World
 
 HISTORIES = 100_000
@@ -29,6 +30,7 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=DAYS, help="long days, counted apart")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--stories", default="", help="only those whose names begin like this")
     parser.add_argument("--replay", metavar="HISTORY", help="tell this one again, in words")
     parser.add_argument("--coverage", action="store_true", help="show which accident met what")
     options = parser.parse_args()
@@ -43,21 +45,22 @@ def run(options: argparse.Namespace) -> int:
     """Tell so many histories, in this order: exhaustive, sampled, by chance, days."""
     began = time.monotonic()
     tally = Tally()
-    quarter = options.histories
+    wanted, seed = options.histories, options.seed
+    names = [name for name in STORIES if name.startswith(options.stories)]
     with multiprocessing.get_context("fork").Pool(options.processes, initializer=prepare) as pool:
 
         def work(pieces: Iterable[Piece]) -> None:
             for part in pool.imap_unordered(tell_piece, pieces):
                 tally.add(part)
 
-        work(explore.singles(options.seed))
-        left = max(0, quarter - tally.total)
+        work(explore.singles(seed, names))
+        left = max(0, wanted - tally.total)
         for kind in ("doubles", "triples"):
             budget = left * SHARES[kind]
-            work(explore.enumerated(kind, world(), seed=options.seed, budget=budget))
-        work(explore.pairs(options.seed, left * SHARES["pairs"]))
-        work(explore.by_chance(options.seed, max(0, quarter - tally.total)))
-        work(explore.days(options.seed, options.days))
+            work(explore.enumerated(kind, world(), names, seed=seed, budget=budget))
+        work(explore.pairs(seed, names, left * SHARES["pairs"]))
+        work(explore.by_chance(seed, names, max(0, wanted - tally.total)))
+        work(explore.days(seed, names, options.days))
     tally.add(explore.strike(world(), tally))
     return report(tally, options, seconds=time.monotonic() - began)
 

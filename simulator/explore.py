@@ -229,21 +229,22 @@ class Piece:
             tally.note("days", tell(world, self._spec(seed=seed, most=most)))
 
 
-def singles(seed: int) -> list[Piece]:
+def singles(seed: int, names: Sequence[str]) -> list[Piece]:
     """Every accident at every effect, in both regimes."""
-    short = [name for name, story in STORIES.items() if not story.is_day]
+    short = [name for name in names if not STORIES[name].is_day]
     return [
         Piece("singles", name, seed, late=late) for name in short for late in (False, True)
     ]
 
 
 def enumerated(
-    kind: str, world: "World", *, seed: int, budget: float
+    kind: str, world: "World", names: Sequence[str], *, seed: int, budget: float
 ) -> list[Piece]:
     """Doubles or triples: a piece for each first accident, and of what follows so much as fits."""
     pieces: list[Piece] = []
     possible = 0.0
-    for name, story in STORIES.items():
+    for name in names:
+        story = STORIES[name]
         if story.is_day or (kind == "triples" and story.window is None):
             continue
         trace = tell(world, Spec(name)).trace
@@ -268,23 +269,23 @@ def enumerated(
     return chosen
 
 
-def pairs(seed: int, budget: float) -> list[Piece]:
+def pairs(seed: int, names: Sequence[str], budget: float) -> list[Piece]:
     """Two operations on one card."""
-    names = [name for name, story in STORIES.items() if story.is_pair]
-    return _by_count("pairs", names, seed, round(budget), BY_CHANCE_AT_ONCE)
+    meeting = [name for name in names if STORIES[name].is_pair]
+    return _by_count("pairs", meeting, seed, round(budget), BY_CHANCE_AT_ONCE)
 
 
-def by_chance(seed: int, budget: int) -> list[Piece]:
+def by_chance(seed: int, names: Sequence[str], budget: int) -> list[Piece]:
     """Anything short; a fifth of it in the regime in which requests may be applied too late."""
-    names = [name for name, story in STORIES.items() if not story.is_day]
-    late = _by_count("by chance", names, seed + 1, budget // 5, BY_CHANCE_AT_ONCE, late=True)
-    return _by_count("by chance", names, seed, budget - budget // 5, BY_CHANCE_AT_ONCE) + late
+    short = [name for name in names if not STORIES[name].is_day]
+    late = _by_count("by chance", short, seed + 1, budget // 5, BY_CHANCE_AT_ONCE, late=True)
+    return _by_count("by chance", short, seed, budget - budget // 5, BY_CHANCE_AT_ONCE) + late
 
 
-def days(seed: int, count: int) -> list[Piece]:
+def days(seed: int, names: Sequence[str], count: int) -> list[Piece]:
     """Long days."""
-    names = [name for name, story in STORIES.items() if story.is_day]
-    return _by_count("days", names, seed, count, DAYS_AT_ONCE)
+    long = [name for name in names if STORIES[name].is_day]
+    return _by_count("days", long, seed, count, DAYS_AT_ONCE)
 
 
 def _by_count(
