@@ -7,7 +7,9 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatch
 
 from simulator import explore
 from simulator.explore import SHARES, Piece, Tally
@@ -30,7 +32,8 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=DAYS, help="long days, counted apart")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--stories", default="", help="only those whose names begin like this")
+    parser.add_argument("--stories", default="*", help="only these (redeem,sell-*)")
+    parser.add_argument("--first", action="store_true", help="stop at the first broken promise")
     parser.add_argument("--replay", metavar="HISTORY", help="tell this one again, in words")
     parser.add_argument("--coverage", action="store_true", help="show which accident met what")
     options = parser.parse_args()
@@ -46,12 +49,16 @@ def run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     tally = Tally()
     wanted, seed = options.histories, options.seed
-    names = [name for name in STORIES if name.startswith(options.stories)]
-    with multiprocessing.get_context("fork").Pool(options.processes, initializer=prepare) as pool:
+    names = chosen(options.stories)
+    with side_by_side(options.processes) as tell_all:
 
         def work(pieces: Iterable[Piece]) -> None:
-            for part in pool.imap_unordered(tell_piece, pieces):
+            if options.first and tally.broken:
+                return
+            for part in tell_all(pieces):
                 tally.add(part)
+                if options.first and tally.broken:
+                    return
 
         work(explore.singles(seed, names))
         left = max(0, wanted - tally.total)
@@ -61,8 +68,27 @@ def run(options: argparse.Namespace) -> int:
         work(explore.pairs(seed, names, left * SHARES["pairs"]))
         work(explore.by_chance(seed, names, max(0, wanted - tally.total)))
         work(explore.days(seed, names, options.days))
-    tally.add(explore.strike(world(), tally))
+    if not (options.first and tally.broken):
+        explore.strike(world(), tally)
     return report(tally, options, seconds=time.monotonic() - began)
+
+
+def chosen(patterns: str) -> list[str]:
+    """The stories of these names; `redeem*` are all that begin so."""
+    names = [name for name in STORIES if any(fnmatch(name, p) for p in patterns.split(","))]
+    if not names:
+        raise SystemExit(f"no such story; there are: {', '.join(STORIES)}")
+    return names
+
+
+@contextmanager
+def side_by_side(processes: int) -> Iterator[Callable[[Iterable[Piece]], Iterator[Tally]]]:
+    """What tells pieces in so many processes, in whatever order they end."""
+    if processes == 1:
+        yield lambda pieces: map(tell_piece, pieces)
+        return
+    with multiprocessing.get_context("fork").Pool(processes, initializer=prepare) as pool:
+        yield lambda pieces: pool.imap_unordered(tell_piece, pieces)
 
 
 def prepare() -> None:

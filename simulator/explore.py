@@ -31,6 +31,8 @@ SHARES = {"doubles": 0.45, "triples": 0.15, "pairs": 0.15}
 # A report of thousands of broken promises helps nobody.
 MOST_KEPT = 20
 
+ROUNDS_OF_STRIKING = 5
+
 # So many histories of chance are one piece of work.
 BY_CHANCE_AT_ONCE = 50
 DAYS_AT_ONCE = 5
@@ -302,13 +304,16 @@ def _by_count(
     return pieces
 
 
-def strike(world: "World", tally: Tally) -> Tally:
-    """Strike what was never struck: each such effect, once, where it was first seen."""
-    more = Tally()
-    for label in tally.unstruck:
-        text, nth, kinds = tally.example[label]
-        spec = Spec.read(text)
-        kind = Kind.PREEMPTED if Kind.PREEMPTED in kinds else kinds[0]
-        planned = (*spec.planned, Planned(label, nth, kind))
-        more.note("by chance", tell(world, Spec(spec.story, spec.seed, planned, 0, late=spec.late)))
-    return more
+def strike(world: "World", tally: Tally) -> None:
+    """Strike what was never struck: each such effect, once, where it was first seen.
+
+    What is struck shows new effects at times, so this goes on for some rounds.
+    """
+    for _ in range(ROUNDS_OF_STRIKING):
+        for label in tally.unstruck:
+            text, nth, kinds = tally.example[label]
+            spec = Spec.read(text)
+            kind = Kind.PREEMPTED if Kind.PREEMPTED in kinds else kinds[0]
+            planned = (*spec.planned, Planned(label, nth, kind))
+            told = tell(world, Spec(spec.story, spec.seed, planned, 0, late=spec.late))
+            tally.note("by chance", told)

@@ -80,6 +80,8 @@ def tell(world: "World", spec: Spec) -> Told:
     try:
         story.begin(world, Random(f"story {spec.seed}"))  # noqa: S311 - no secrets
         world.is_restless = not world.live(at_most=story.longest)
+        if story.is_approved and not world.is_restless and world.let_people_decide(SETTLERS):
+            world.is_restless = not world.go_on(at_most=story.longest)
         world.gate.plan = PlannedOnes(())
         faulted = len(world.gate.trace)
         for _ in range(ROUNDS_OF_PEOPLE):

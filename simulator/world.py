@@ -84,6 +84,9 @@ class WatchedTable(DynamoDB):
         self.results: dict[str, Any] = {}
         self.fences: dict[str, int] = {}
         self.broken: list[tuple[str, str]] = []
+        self._writes = 0
+        self._counted_at = -1
+        self._next_due: int | None = None
 
     @property
     def items(self) -> dict[str, Any]:
@@ -93,6 +96,7 @@ class WatchedTable(DynamoDB):
     def begin(self, items: Mapping[str, Any]) -> None:
         """Hold these items, and have seen nothing yet."""
         self._tables[TABLE_NAME].items = dict(items)
+        self._writes += 1
         self.results.clear()
         self.fences.clear()
         self.broken.clear()
@@ -129,7 +133,17 @@ class WatchedTable(DynamoDB):
             self._look(one["Update"]["Key"]["key"])
         return reply
 
+    @property
+    def next_due(self) -> int | None:
+        """When the next unfinished operation is due, in epoch seconds; None where none is."""
+        if self._counted_at != self._writes:
+            self._counted_at = self._writes
+            due = [int(i["due_at"]) for i in self.items.values() if i.get("queue") == OPEN_QUEUE]
+            self._next_due = min(due, default=None)
+        return self._next_due
+
     def _look(self, key: str) -> None:
+        self._writes += 1
         item = self.items[key]
         if "result" in item or key in self.results:
             known = self.results.setdefault(key, item.get("result"))
@@ -217,6 +231,8 @@ class World:
             name: self.base.table(name).field("Status").id for name in WAITING_TABLES
         }
         self.story: Story | None = None
+        self._waited_at = -1
+        self._waits = False
         self._begin(PlannedOnes(()), jitter=None)
         self.stores = [self._make_store(name) for name in ("Main Street", "Market Hall")]
         self._resume()
@@ -246,6 +262,7 @@ class World:
         self.base._recent.clear()  # noqa: SLF001 - as above
         self.base._penalty_until = None  # noqa: SLF001 - as above
         self._chance.seed(BASE_ID)
+        self._waited_at = -1
         self._begin(plan, jitter=jitter)
 
     def _begin(self, plan: Plan, *, jitter: Random | None) -> None:
@@ -274,6 +291,7 @@ class World:
         self._warm: dict[str, list[Worker]] = {}
         self._late_until = 0
         self.filed: list[str] = []
+        self.requested: list[str] = []
         self.deleted: set[str] = set()
         self.web: dict[str, int] = {}
         self.late_debits: list[tuple[str, str]] = []
@@ -352,11 +370,8 @@ class World:
 
     def _sweep(self, at: int) -> None:
         def sweep() -> None:
-            now = int(self.clock().timestamp())
-            if any(
-                item.get("queue") == OPEN_QUEUE and item["due_at"] <= now
-                for item in self.dynamodb.items.values()
-            ):
+            due = self.dynamodb.next_due
+            if due is not None and due <= self.clock().timestamp():
                 self.invoke("sweep", {})
             self._sweep(self.timeline.us + SWEEP_EVERY)
 
@@ -368,15 +383,19 @@ class World:
             return False
         if any(self.sqs.queue(url).messages for url in self._one_offs()):
             return False
-        if any(item.get("queue") == OPEN_QUEUE for item in self.dynamodb.items.values()):
-            return False
-        return not self.waits()
+        return self.dynamodb.next_due is None and not self.waits()
 
     def _one_offs(self) -> list[str]:
         return [url for url, one in self._of_queue.items() if one.role != "prong"]
 
     def waits(self) -> bool:
         """Whether a row in one of the tables that people fill in waits for us."""
+        if self._waited_at != self.base.version:
+            self._waited_at = self.base.version
+            self._waits = self._look_for_rows()
+        return self._waits
+
+    def _look_for_rows(self) -> bool:
         for name, status in self._status_fields.items():
             table = self.base.table(name)
             for record in table._records.values():  # noqa: SLF001 - asked at every step
@@ -504,11 +523,13 @@ class World:
         if parked:
             self.timeline.start(lambda: self._decide(parked, settlers))
             did = True
-        table = self.base.table("Redemptions")
-        for record in table.records():
-            if record["fields"].get("Status") == "Held" and "Approved" not in record["fields"]:
-                table.update(record["id"], {"Approved": True})
-                did = True
+        for name in ("Redemptions", "Creation Requests"):
+            table = self.base.table(name)
+            for record in table.records():
+                cells = record["fields"]
+                if cells.get("Status") == "Held" and "Approved" not in cells:
+                    table.update(record["id"], {"Approved": True})
+                    did = True
         return did
 
     def _decide(self, keys: Sequence[str], settlers: Mapping[str, Settle]) -> None:

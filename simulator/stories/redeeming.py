@@ -233,6 +233,7 @@ STORIES: Mapping[str, Story] = {
         words="A row waited for longer than the patience; the office approves it.",
         begin=after_an_outage,
         accidents=ACCIDENTS,
+        is_approved=True,
     ),
     "redeem-twice": Story(
         words="A store sends the same form twice.", begin=twice, accidents=ACCIDENTS, is_pair=True
@@ -325,6 +326,29 @@ def no_overspend(world: "World") -> Iterator[str]:
             yield f"{card.id} holds {card.balance}: of {card.initial_value}, {together} were spent"
 
 
+def filed_twice(world: "World") -> Iterator[str]:
+    """The same form, sent twice within minutes, is charged once unless somebody says it is meant.
+
+    Somebody says so by filing it a third time, after the second was refused.
+    """
+    window = timedelta(seconds=world.config.duplicate_seconds) / 2
+    last: dict[tuple[str, object, str], Operation] = {}
+    ended = [one for one in _redemptions(world) if one.result is not None and not one.is_released]
+    for operation in sorted(ended, key=lambda one: one.sent_at or one.claimed_at):
+        asked, result = operation.snapshot, operation.result
+        if result is None or asked["approved"] or asked["confirmed"] or asked["card_id"] is None:
+            continue
+        key = (asked["card_id"], str(asked["amount"]), asked["store"]["id"])
+        if result.outcome == Outcome.POSSIBLE_DUPLICATE:
+            last.pop(key, None)
+        elif result.outcome == Outcome.REDEEMED and operation.sent_at is not None:
+            before = last.get(key)
+            if before is not None and before.sent_at is not None:
+                if operation.sent_at - before.sent_at < window:
+                    yield f"{operation.key} was charged though {before.key} had been just before"
+            last[key] = operation
+
+
 def rows_are_answered(world: "World") -> Iterator[str]:
     """Every row that is still there reads the outcome that its store was mailed."""
     rows = {record["id"]: record["fields"] for record in world.base.table("Redemptions").records()}
@@ -347,6 +371,7 @@ def rows_are_answered(world: "World") -> Iterator[str]:
 PROMISES: tuple[tuple[str, Promise], ...] = (
     ("ONE_DEBIT", one_debit),
     ("NO_OVERSPEND", no_overspend),
+    ("FILED_TWICE", filed_twice),
     ("ONE_ANSWER", rows_are_answered),
 )
 

@@ -23,7 +23,8 @@ class Story:
 
     `begin` may draw from the history's chance. `accidents` are what people can do at an effect.
     `window` names the effects between which accidents come in threes (from the first to the last
-    of them). `is_pair` says that two operations meet on one card; `is_day` that it is a long one.
+    of them). `is_approved` says that the office's word belongs to the story, so that accidents go on
+    behind it; `is_pair` that two operations meet on one card; `is_day` that it is a long one.
     """
 
     words: str
@@ -31,6 +32,7 @@ class Story:
     accidents: dict[Kind, Act] = field(default_factory=dict)
     longest: int = 4 * HOUR
     window: tuple[str, str] | None = None
+    is_approved: bool = False
     is_pair: bool = False
     is_day: bool = False
 
