@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -251,11 +252,11 @@ class AirtableSeam:
             case Kind.REFUSED | Kind.VENDOR_DOWN | Kind.VENDOR_AWAY:
                 return requests.exceptions.ConnectTimeout()
             case Kind.THROTTLED:
-                error = {"errors": [{"error": "RATE_LIMIT_REACHED", "message": "Rate limit"}]}
-                return _http_error(429, error)
+                too_fast = {"error": "RATE_LIMIT_REACHED", "message": "Rate limit exceeded"}
+                return _http_error(429, {"errors": [too_fast]})
             case Kind.TOKEN_REFUSED:
-                error = {"error": {"type": "AUTHENTICATION_REQUIRED", "message": "Required"}}
-                return _http_error(401, error)
+                unknown = {"type": "AUTHENTICATION_REQUIRED", "message": "Required"}
+                return _http_error(401, {"error": unknown})
             case Kind.FAILED_BEFORE | Kind.FAILED_AFTER:
                 return _http_error(500, {"error": {"type": "SERVER_ERROR"}})
             case _:
@@ -325,7 +326,7 @@ class TableBelowHttp:
         )
         offset: str | None = None
         while True:
-            page = self._call("list", lambda at=offset: self._page(query, at))
+            page = self._call("list", partial(self._page, query, offset))
             yield page.records
             offset = page.offset
             if offset is None:
@@ -416,9 +417,7 @@ class KlaviyoSession:
             raise NotImplementedError(f"{method} {url}")
         data = request["json"]["data"]
         try:
-            self._worker.gate.do(
-                self._worker, self._effect, self._seam, lambda: self._take(data)
-            )
+            self._worker.gate.do(self._worker, self._effect, self._seam, lambda: self._take(data))
         except Answered as answer:
             return _response(answer.status, answer.body)
         return _response(202, None)

@@ -7,7 +7,6 @@
 A call to DynamoDB is named after the method of the store that makes it: that says what it is for.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
@@ -34,6 +33,9 @@ LATENCIES = {
 # Shopify's documents that look into an index, which lags, and those that change something.
 SEARCHES = frozenset({"find_card", "find_created"})
 CHANGES = frozenset({"debit_card", "credit_card", "create_card", "deactivate_card", "tag_order"})
+
+# Writes of several items at once, which another such write can cancel.
+TRANSACTIONS = frozenset({"journal.mark_sent", "journal.claim_with"})
 
 _ASKED_OVER_HTTP = (Kind.REFUSED, Kind.REPLY_LOST, Kind.THROTTLED, Kind.FAILED_BEFORE)
 _SENT_OVER_HTTP = (*_ASKED_OVER_HTTP, Kind.FAILED_AFTER, Kind.APPLIED_LATE)
@@ -77,17 +79,8 @@ def effect_of(role: str, name: str, vendor: str, *, changes: bool) -> Effect:
 def _kinds(name: str, vendor: str, *, changes: bool) -> tuple[Kind, ...]:
     """What can go wrong at a call, beside what happens to the worker itself."""
     match vendor:
-        case "dynamodb" if not changes:
-            return (Kind.REFUSED, Kind.THROTTLED)
-        case "dynamodb":
-            together = (Kind.COLLIDED,) if name.endswith("mark_sent") else ()
-            echo = (Kind.REFUSED, Kind.THROTTLED, Kind.REPLY_LOST, Kind.ECHOED)
-            return (*echo, *together, *PEOPLES)
-        case "sqs" if name.startswith("queues.retry") or "keep" in name:
-            return (Kind.REFUSED, Kind.REPLY_LOST)
-        case "sqs":
-            sent = (Kind.REFUSED, Kind.THROTTLED, Kind.REPLY_LOST, Kind.ECHOED)
-            return (*sent, Kind.MESSAGE_TWICE, Kind.MESSAGE_DELAYED)
+        case "dynamodb" | "sqs":
+            return _kinds_at_aws(name, vendor, changes=changes)
         case "ses":
             return (*_ASKED_OVER_HTTP, Kind.FAILED_AFTER, *_TO_A_VENDOR)
         case "kms":
@@ -100,6 +93,18 @@ def _kinds(name: str, vendor: str, *, changes: bool) -> tuple[Kind, ...]:
             return (*over, *_TO_A_VENDOR, *PEOPLES, *doubled)
         case _:
             return (*_SENT_OVER_HTTP, *_TO_A_VENDOR)
+
+
+def _kinds_at_aws(name: str, vendor: str, *, changes: bool) -> tuple[Kind, ...]:
+    if not changes:
+        return (Kind.REFUSED, Kind.THROTTLED)
+    if name.startswith("queues.retry") or name in {"queues.keep_answer", "queues.written"}:
+        return (Kind.REFUSED, Kind.REPLY_LOST)
+    written = (Kind.REFUSED, Kind.THROTTLED, Kind.REPLY_LOST, Kind.ECHOED)
+    if vendor == "sqs":
+        return (*written, Kind.MESSAGE_TWICE, Kind.MESSAGE_DELAYED)
+    together = (Kind.COLLIDED,) if name in TRANSACTIONS else ()
+    return (*written, *together, *PEOPLES)
 
 
 def _kinds_at_shopify(name: str, *, changes: bool) -> tuple[Kind, ...]:
@@ -134,9 +139,3 @@ def _label(code: CodeType) -> str | None:
         return None
     module = code.co_filename.rpartition("/")[2].removesuffix(".py")
     return f"{module}.{name}"
-
-
-def in_words(effect: str, words: Mapping[str, str]) -> str:
-    """An effect's name as a person would say it."""
-    role, _, what = effect.partition(": ")
-    return f"{words.get(role, role)} at “{what}”"

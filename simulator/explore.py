@@ -13,7 +13,7 @@ many of how many. What the sampling never struck is struck at the end, one by on
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -199,9 +199,7 @@ class Piece:
                 continue
             twice = tell(world, self._spec(self.first, second))
             _, end_now = window_of(twice.trace, window)
-            thirds = list(
-                accidents_after(twice.trace[:end_now], place_of(twice.trace, second) + 1)
-            )
+            thirds = list(accidents_after(twice.trace[:end_now], place_of(twice.trace, second) + 1))
             tally.possible["triples"] += round(len(thirds) / share)
             for third in thirds:
                 if chance.random() < share:
@@ -234,9 +232,7 @@ class Piece:
 def singles(seed: int, names: Sequence[str]) -> list[Piece]:
     """Every accident at every effect, in both regimes."""
     short = [name for name in names if not STORIES[name].is_day]
-    return [
-        Piece("singles", name, seed, late=late) for name in short for late in (False, True)
-    ]
+    return [Piece("singles", name, seed, late=late) for name in short for late in (False, True)]
 
 
 def enumerated(
@@ -258,15 +254,11 @@ def enumerated(
         possible += len(firsts) ** 2 / 2 if kind == "doubles" else len(firsts) ** 3 / 3
         pieces += [Piece(kind, name, seed, first=first) for first in firsts]
     share = min(1.0, budget / possible) if possible else 0.0
-    chosen = []
     chance = Random(f"{kind} {seed}")  # noqa: S311 - no secrets
     # With a small share, most pieces would tell their first history and nothing else.
     of_pieces = min(1.0, max(0.05, share * 20))
-    for piece in pieces:
-        if chance.random() < of_pieces:
-            chosen.append(
-                Piece(kind, piece.story, seed, share=min(1.0, share / of_pieces), first=piece.first)
-            )
+    of_each = min(1.0, share / of_pieces)
+    chosen = [replace(piece, share=of_each) for piece in pieces if chance.random() < of_pieces]
     chance.shuffle(chosen)
     return chosen
 

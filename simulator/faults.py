@@ -107,7 +107,9 @@ BY_OTHERS = frozenset(
 RARELY = frozenset({Kind.VENDOR_DOWN})
 
 # A person who is struck by one of these twice in a history is not what the product is for.
-ONCE = frozenset({Kind.VENDOR_DOWN, Kind.VENDOR_AWAY, Kind.ROW_EDITED, Kind.ROW_DELETED, Kind.WEB_SPENDS})
+ONCE = frozenset(
+    {Kind.VENDOR_DOWN, Kind.VENDOR_AWAY, Kind.ROW_EDITED, Kind.ROW_DELETED, Kind.WEB_SPENDS}
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)

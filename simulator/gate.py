@@ -146,7 +146,8 @@ class Gate:
         if kind is not None:
             self.met.append(Planned(effect.label, nth, kind))
             self.met_at.append(timeline.us)
-            return self._go_wrong(worker, effect, seam, act, kind)
+            result: Result = self._go_wrong(worker, effect, seam, act, kind)
+            return result
         self._wait(worker, effect)
         if self._down and self._down.get(effect.vendor, 0) > timeline.us:
             raise seam.error(Kind.REFUSED, changes=effect.changes)
@@ -191,10 +192,12 @@ class Gate:
                 gone = DOWN_FOR if kind is Kind.VENDOR_DOWN else AWAY_FOR
                 self._down[effect.vendor] = world.timeline.us + gone
                 world.note_late(gone)
+            case _:
+                pass  # it happens to the call, not to the worker
         self._wait(worker, effect)
         return self._apply(worker, effect, seam, act, kind)
 
-    def _apply(  # noqa: C901, PLR0911, PLR0912 - one case for each kind of accident
+    def _apply(
         self,
         worker: "Worker",
         effect: Effect,
@@ -230,6 +233,8 @@ class Gate:
                 return act()
             case Kind.PREEMPTED | Kind.PAUSED | Kind.SKEW_AHEAD | Kind.SKEW_BEHIND:
                 return act()
+            case _:
+                pass  # nothing is applied
         waits_in_vain = kind in {Kind.REPLY_LOST, Kind.APPLIED_LATE, Kind.APPLIED_TOO_LATE}
         self._sleep(worker, TIME_OUT if waits_in_vain else REFUSED_AFTER)
         raise seam.error(kind, changes=effect.changes)

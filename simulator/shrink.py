@@ -51,9 +51,7 @@ def in_words(told: Told) -> str:
     for one, us in zip(told.met, told.met_at, strict=True):
         role, _, what = one.effect.partition(": ")
         at = START + timedelta(microseconds=us)
-        lines.append(
-            f"  {at:%H:%M:%S}  {ROLES.get(role, role)}, at “{what}”, {WORDS[one.kind]}"
-        )
+        lines.append(f"  {at:%H:%M:%S}  {ROLES.get(role, role)}, at “{what}”, {WORDS[one.kind]}")
     lines += [f"  {name} is broken: {text}" for name, text in told.violations]
     lines.append(f"  to see it again:  python -m simulator --replay '{told.spec}'")
     return "\n".join(lines)

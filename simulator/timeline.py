@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Any, override
+from typing import Any, Self, override
 
 from greenlet import getcurrent, greenlet
 
@@ -73,8 +73,7 @@ class Timeline:
         due = self._due
         while due:
             at, _, do = heapq.heappop(due)
-            if at > self.us:
-                self.us = at
+            self.us = max(self.us, at)
             do()
             if until():
                 return
@@ -133,7 +132,7 @@ class Pool:
         if self._busy == 0 and self._closing is not None:
             self._timeline.wake(self._closing)
 
-    def __enter__(self) -> "Pool":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

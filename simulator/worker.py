@@ -129,9 +129,7 @@ class ApplicationBelowHttp(Application):
         layout = self.control.layout()
         if layout is None:
             raise ConfigurationError("Nobody has looked at the Airtable base yet")
-        return AirtableBelowHttp(
-            self._its, self._its.world.base, layout=_layout(layout), pace=pace
-        )
+        return AirtableBelowHttp(self._its, self._its.world.base, layout=_layout(layout), pace=pace)
 
 
 @lru_cache

@@ -102,7 +102,7 @@ class WatchedTable(DynamoDB):
         self.broken.clear()
 
     @override
-    def get_item(self, **given: Any) -> dict[str, Any]:  # type: ignore[override]
+    def get_item(self, **given: Any) -> dict[str, Any]:
         # Not copied to its depths: the product's types make what it reads read-only.
         item = self.items.get(given["Key"]["key"])
         return {} if item is None else {"Item": dict(item)}
@@ -121,7 +121,7 @@ class WatchedTable(DynamoDB):
         return reply
 
     @override
-    def update_item(self, **given: Any) -> dict[str, Any]:  # type: ignore[override]
+    def update_item(self, **given: Any) -> dict[str, Any]:
         reply = super().update_item(**given)
         self._look(given["Key"]["key"])
         return reply
@@ -179,7 +179,7 @@ class WatchedQueues(Sqs):
         self.deliver_twice, self.delayed_by = False, 0
 
     @override
-    def send_message(self, **given: Any) -> dict[str, Any]:  # type: ignore[override]
+    def send_message(self, **given: Any) -> dict[str, Any]:
         self.bodies.append(given["MessageBody"])
         url = given["QueueUrl"]
         messages = self._queues[url].messages
@@ -197,7 +197,7 @@ class WatchedQueues(Sqs):
         return reply
 
     @override
-    def change_message_visibility(self, **given: Any) -> dict[str, Any]:  # type: ignore[override]
+    def change_message_visibility(self, **given: Any) -> dict[str, Any]:
         reply = super().change_message_visibility(**given)
         self._world.look_at(given["QueueUrl"])
         return reply
@@ -300,7 +300,7 @@ class World:
         self.operations: dict[str, Operation] = {}
 
     def _make_store(self, name: str) -> str:
-        address = f"{name.split()[0].lower()}@shop.example"
+        address = f"{name.split(maxsplit=1)[0].lower()}@shop.example"
         return self.base.table("Stores").create({"Name": name, "Email": address})["id"]
 
     def _resume(self) -> None:
@@ -358,7 +358,9 @@ class World:
                 self.invoke("prong", MINUTE_EVENT)
             else:  # its own messages would come, too
                 for offset in self.config.tick_offsets_seconds:
-                    self.timeline.at(self.timeline.us + offset * SECOND, partial(self._tick, offset))
+                    self.timeline.at(
+                        self.timeline.us + offset * SECOND, partial(self._tick, offset)
+                    )
             self._minute(self.timeline.us + MINUTE)
 
         self.timeline.at(at, minute)
@@ -432,13 +434,15 @@ class World:
             self._drop_idle_ticks(url)
             return
         messages = self.sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=batch_size(function.queue or ""), AttributeNames=["All"]
+            QueueUrl=url,
+            MaxNumberOfMessages=batch_size(function.queue or ""),
+            AttributeNames=["All"],
         ).get("Messages", [])
         if messages:
             self._busy[url] = self._busy.get(url, 0) + 1
             event = {"Records": [as_record(message) for message in messages]}
             self.invoke(function.role, event, url=url)
-        # What is visible and was not given waits for a message of its group, and for whoever has it.
+        # What is visible and was not given waits for whoever has a message of its group.
         now = self.clock().timestamp()
         self._look_at(url, [one for one in self.sqs.queue(url).messages if one.visible_at > now])
 
@@ -517,9 +521,7 @@ class World:
     def let_people_decide(self, settlers: Mapping[str, Settle]) -> bool:
         """What waits for a person is decided, and dead letters are sent again; False if none is."""
         did = self._redrive()
-        parked = [
-            key for key, item in self.items.items() if item.get("queue") == PARKED_QUEUE
-        ]
+        parked = [key for key, item in self.items.items() if item.get("queue") == PARKED_QUEUE]
         if parked:
             self.timeline.start(lambda: self._decide(parked, settlers))
             did = True
@@ -586,7 +588,9 @@ class World:
     def look(self) -> None:
         """Read the journal as it stands now."""
         keys = [key.removeprefix(OPERATION_PREFIX) for key in self.items if key.startswith("op#")]
-        self.operations = Journal(Table(cast("Any", self.dynamodb), name=TABLE_NAME)).load_many(keys)
+        self.operations = Journal(Table(cast("Any", self.dynamodb), name=TABLE_NAME)).load_many(
+            keys
+        )
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """All rows of a table, by field names."""
@@ -630,7 +634,7 @@ def _base_table(schema: Mapping[str, Any]) -> BaseTable:
     )
 
 
-# ------------------------------------------------------------------ what each function does (handlers)
+# ------------------------------------------------------------- what each function's handler does
 
 
 def _functions(world: World) -> list[Function]:

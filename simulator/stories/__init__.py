@@ -1,8 +1,8 @@
 """What people do in a history. A new kind of operation is one more module here, with its promises.
 
-A module has `STORIES` by name, `PROMISES` by name (each a function that looks at a world at rest and
-tells what is broken), and `SETTLERS`: what a person does at rest about an operation of a kind that
-waits for a person.
+A module has `STORIES` by name, `PROMISES` by name (each a function that looks at a world at rest
+and tells what is broken), and `SETTLERS`: what a person does at rest about an operation of a kind
+that waits for a person.
 """
 
 from collections.abc import Mapping

@@ -84,9 +84,12 @@ def in_step(world: "World") -> Iterator[str]:
             yield f"{card.id} has no row in Airtable"
         elif counted[card.id] > 1 and not world.may_be_doubled:
             yield f"{card.id} has {counted[card.id]} rows in Airtable"
-        elif counted[card.id] == 1 and not world.is_behind_by_right(card.id):
-            if balances[card.id] != card.balance:
-                yield f"{card.id} holds {card.balance}, and Airtable shows {balances[card.id]}"
+        elif (
+            counted[card.id] == 1
+            and balances[card.id] != card.balance
+            and not world.is_behind_by_right(card.id)
+        ):
+            yield f"{card.id} holds {card.balance}, and Airtable shows {balances[card.id]}"
 
 
 def no_code(world: "World") -> Iterator[str]:
@@ -155,9 +158,7 @@ def comes_to_rest(world: "World") -> Iterator[str]:
     """After the accidents stop, all is done within hours."""
     if world.is_restless:
         open_ones = [key for key, one in world.items.items() if one.get("queue") == OPEN_QUEUE]
-        queued = [
-            name for name, url in world.urls.items() if world.sqs.queue(url).messages
-        ]
+        queued = [name for name, url in world.urls.items() if world.sqs.queue(url).messages]
         yield f"open: {open_ones}; messages in {queued}; rows wait: {world.waits()}"
 
 

@@ -1,14 +1,15 @@
-"""Redemptions: a store asks, a customer waits; alone, and beside whatever else moves on the card."""
+"""Redemptions: a store asks, a customer waits; alone, and beside what else moves on the card."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
 from giftcards.domain.outcomes import Outcome
-from giftcards.flows.redeem import HELD_KIND, KIND
+from giftcards.flows.redeem import KIND
 from giftcards.store.journal import Operation, State
 from giftcards.store.table import unpack_money
 from giftcards.wiring import Application
@@ -192,12 +193,14 @@ def a_day(world: "World", chance: Random) -> None:
         at = chance.randrange(60 * MINUTE)
         code = chance.choice([*codes, *codes, UNKNOWN, "WXYZ"])
         amount, store = chance.choice((5, 10, 25, 60)), chance.randrange(2)
-        world.arrange(
-            at, lambda c=code, a=amount, s=store: void(file(world, code=c, amount=a, store=s))
-        )
+        world.arrange(at, partial(file, world, code=code, amount=amount, store=store))
     for _ in range(chance.randrange(6)):
-        at, amount, place = chance.randrange(60 * MINUTE), chance.choice((5, 20)), chance.randrange(8)
-        world.arrange(at, lambda a=amount, p=place: _spend_there(world, p, a))
+        at, amount, place = (
+            chance.randrange(60 * MINUTE),
+            chance.choice((5, 20)),
+            chance.randrange(8),
+        )
+        world.arrange(at, partial(_spend_there, world, place, amount))
 
 
 def _spend_there(world: "World", place: int, amount: int) -> None:
@@ -343,9 +346,9 @@ def filed_twice(world: "World") -> Iterator[str]:
             last.pop(key, None)
         elif result.outcome == Outcome.REDEEMED and operation.sent_at is not None:
             before = last.get(key)
-            if before is not None and before.sent_at is not None:
-                if operation.sent_at - before.sent_at < window:
-                    yield f"{operation.key} was charged though {before.key} had been just before"
+            since = None if before is None else before.sent_at
+            if before is not None and since is not None and operation.sent_at - since < window:
+                yield f"{operation.key} was charged though {before.key} had been just before"
             last[key] = operation
 
 
@@ -363,9 +366,9 @@ def rows_are_answered(world: "World") -> Iterator[str]:
             said = cells.get("Outcome")
             yield f"the row {row_id} reads {said}, and its outcome is {operation.result.outcome}"
     for operation in _redemptions(world):
-        if operation.result is None and operation.snapshot["row_id"] in world.deleted:
-            if operation.state is not State.HELD:
-                yield f"{operation.key}, whose row was deleted, stays {operation.state}"
+        is_open = operation.result is None and operation.state is not State.HELD
+        if is_open and operation.snapshot["row_id"] in world.deleted:
+            yield f"{operation.key}, whose row was deleted, stays {operation.state}"
 
 
 PROMISES: tuple[tuple[str, Promise], ...] = (
@@ -385,5 +388,3 @@ def settle(world: "World", app: Application, operation: Operation) -> None:
 
 
 SETTLERS: Mapping[str, Settle] = {KIND: settle}
-
-__all__ = ["HELD_KIND", "PROMISES", "SETTLERS", "STORIES"]

@@ -23,7 +23,7 @@ class Story:
 
     `begin` may draw from the history's chance. `accidents` are what people can do at an effect.
     `window` names the effects between which accidents come in threes (from the first to the last
-    of them). `is_approved` says that the office's word belongs to the story, so that accidents go on
+    of them). `is_approved`: the office has its word in the story, so accidents go on
     behind it; `is_pair` that two operations meet on one card; `is_day` that it is a long one.
     """
 
