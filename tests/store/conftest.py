@@ -1,4 +1,4 @@
-"""One contract, three AWS: in memory, moto, and the embedded AWS.
+"""One contract, four AWS: in memory, the simulator's, moto, and the embedded AWS.
 
 What the tests in this folder say of a backend is what our code relies on. Where one is known not to
 behave so, the test says `@pytest.mark.gap(backend, reason)`, and notices when the gap is closed.
@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -19,7 +20,10 @@ from moto import mock_aws
 
 from giftcards.store.table import Table
 from sandbox.embedded_aws import EmbeddedAws, running_aws
+from simulator.world import WatchedQueues, WatchedTable, World
 from tests import aws_in_memory
+from tests.aws_in_memory.kms import Kms
+from tests.aws_in_memory.ses import Ses
 from tests.template_resources import create_journal
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -50,6 +54,7 @@ def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedA
 @pytest.fixture(
     params=[
         "in memory",
+        "simulated",
         "moto",
         pytest.param("embedded", marks=[pytest.mark.deployed, pytest.mark.sockets]),
     ]
@@ -65,10 +70,29 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     elif name == "moto":
         with _still_time() as wait, mock_aws():
             yield _backend(name, boto3.session.Session(region_name=REGION), wait)
+    elif name == "simulated":
+        with _still_time() as wait:
+            yield _simulated(wait)
     else:
         with _still_time() as wait:
             account = aws_in_memory.Account(lambda: datetime.now(UTC))
             yield _backend(name, account.session(), wait)
+
+
+def _simulated(wait: Callable[[float], None]) -> Backend:
+    """The AWS of the simulator, which watches what is written."""
+    watcher = cast(
+        "World", SimpleNamespace(clock=lambda: datetime.now(UTC), look_at=lambda _: None)
+    )
+    return Backend(
+        name="simulated",
+        dynamodb=WatchedTable(),
+        sqs=WatchedQueues(watcher),
+        ses=Ses(),
+        kms=Kms(),
+        wait=wait,
+        mark=f"t{next(NUMBERS)}",
+    )
 
 
 @contextmanager
