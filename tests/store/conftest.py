@@ -87,7 +87,7 @@ def _simulated(wait: Callable[[float], None]) -> Backend:
     return Backend(
         name="simulated",
         dynamodb=WatchedTable(),
-        sqs=WatchedQueues(watcher),
+        sqs=WatchedQueues(cast("World", watcher)),
         ses=Ses(),
         kms=Kms(),
         wait=wait,

@@ -1,0 +1,375 @@
+"""The simulator's way to the vendors is the product's: same calls, same answers, same errors.
+
+Two worlds that are alike to the last id. In the one the product's clients speak HTTP to the served
+vendors; in the other they reach the same state machines below it. Whatever is done in both comes to
+the same, and so does whatever goes wrong.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import requests
+
+from giftcards.clients.airtable import Airtable, Pace
+from giftcards.clients.klaviyo import Klaviyo
+from giftcards.clients.shopify import Shopify, StaticToken
+from giftcards.domain.codes import Code, clean
+from giftcards.domain.deliveries import CardsDelivered, DeliveredCard, Person
+from giftcards.domain.money import Money
+from giftcards.errors import GiftCardError
+from sandbox.airtable import create_app as airtable_app
+from sandbox.faults import Fault, Faults
+from sandbox.klaviyo import create_app as klaviyo_app
+from sandbox.shopify import create_app as shopify_app
+from sandbox.wsgi import WsgiAdapter
+from simulator.faults import Kind, Planned
+from simulator.gate import PlannedOnes
+from simulator.worker import SECRETS, Worker
+from simulator.world import START, World
+from tests.world import AIRTABLE_URL, KLAVIYO_URL, SHOP_URL
+
+CODE = "wxyz2345abcd6789"
+REFERENCE = "redemption#rec1"
+
+# What the served vendors call an accident, and what the simulator does.
+ALIKE = {
+    Fault.DROP_REPLY: Kind.REPLY_LOST,
+    Fault.REFUSE_CONNECTION: Kind.REFUSED,
+    Fault.THROTTLE: Kind.THROTTLED,
+    Fault.FAIL_BEFORE: Kind.FAILED_BEFORE,
+    Fault.FAIL_AFTER: Kind.FAILED_AFTER,
+    Fault.REFUSE_TOKEN: Kind.TOKEN_REFUSED,
+}
+
+
+@dataclass
+class Side:
+    """One of the two ways: the product's clients, and the world that they reach."""
+
+    world: World
+    worker: Worker
+    shopify: Shopify
+    airtable: Airtable
+    klaviyo: Klaviyo
+
+
+type Call = Callable[[Side], object]
+
+
+@pytest.fixture(scope="module")
+def worlds() -> tuple[World, World]:
+    return World(), World()
+
+
+@pytest.fixture
+def sides(worlds: tuple[World, World]) -> Iterator[tuple[Side, Side]]:
+    for world in worlds:
+        world.begin(PlannedOnes(()), allowed=frozenset(Kind), jitter=None)
+        world.base.faults.clear()  # the base outlives its histories
+        world.shop.issue_card(code=CODE, amount=50)
+        world.shop.issue_card(code="expired2345abcd", amount=50, expires_on=date(2026, 1, 1))
+        world.shop.issue_card(code="zz" + CODE, amount=20)
+    served, below = worlds
+    yield _served(served), _below(below)
+    for world in worlds:
+        world.end()
+
+
+def _served(world: World) -> Side:
+    world.shop.add_static_token("shpat_simulated")
+    world.base.token = SECRETS.airtable_token
+    session = requests.Session()
+    session.trust_env = False
+    session.mount(SHOP_URL, WsgiAdapter(shopify_app(world.shop)))
+    session.mount(AIRTABLE_URL, WsgiAdapter(airtable_app(world.base)))
+    session.mount(KLAVIYO_URL, WsgiAdapter(klaviyo_app(world.klaviyo)))
+    worker = Worker(world, "prong")
+    return Side(
+        world=world,
+        worker=worker,
+        shopify=Shopify(
+            StaticToken("shpat_simulated"),
+            base_url=SHOP_URL,
+            session=session,
+            timeout_seconds=5,
+            clock=world.clock,
+        ),
+        airtable=Airtable(
+            SECRETS.airtable_token,
+            base_id=world.base.id,
+            layout=worker.app.airtable(_pace(world))._layout,  # noqa: SLF001 - as both have it
+            session=session,
+            endpoint_url=AIRTABLE_URL,
+            timeout_seconds=5,
+            pace=_pace(world),
+        ),
+        klaviyo=Klaviyo(
+            world.klaviyo.key, base_url=KLAVIYO_URL, session=session, timeout_seconds=5
+        ),
+    )
+
+
+def _below(world: World) -> Side:
+    worker = Worker(world, "prong")
+    app = worker.app
+    return Side(world, worker, app.shopify, app.airtable(_pace(world)), app.klaviyo)
+
+
+def _pace(world: World) -> Pace:
+    """A request a second, in the world's own time."""
+
+    def sleep(seconds: float) -> None:
+        world.timeline.sleep(round(seconds * 1_000_000))
+
+    return Pace(1, sleep=sleep, monotonic=world.timeline.seconds)
+
+
+def come_to(side: Side, call: Call) -> object:
+    """What a call returned, or the kind of error it raised."""
+    try:
+        return call(side)
+    except GiftCardError as error:
+        return type(error)
+
+
+def state(side: Side) -> object:
+    """All that a call can have changed."""
+    cards = [
+        (card.id, card.code, card.balance, card.note, [t.amount for t in card.transactions])
+        for card in side.world.shop.cards
+    ]
+    rows = {
+        table.name: [record["fields"] for record in table.records()]
+        for table in side.world.base.tables()
+    }
+    events = [(event.metric, event.email, event.properties) for event in side.world.klaviyo.events]
+    return cards, rows, events
+
+
+def code(text: str) -> Code:
+    cleaned = clean(text)
+    assert isinstance(cleaned, Code)
+    return cleaned
+
+
+def usd(amount: int) -> Money:
+    return Money.parse(Decimal(amount), "USD")
+
+
+def first(side: Side) -> str:
+    return side.world.shop.cards[0].id
+
+
+def debit(side: Side, amount: int = 10) -> object:
+    return side.shopify.debit(first(side), amount=usd(amount), reference=REFERENCE)
+
+
+def look_for_debit(side: Side, reference: str = REFERENCE, amount: int = 10) -> object:
+    return side.shopify.find_movement(
+        first(side), reference=reference, amount=usd(amount), since=START
+    )
+
+
+def spend_often(side: Side) -> object:
+    """More movements than a page holds, ours the oldest."""
+    debit(side, 1)
+    for _ in range(120):
+        side.world.shop.credit(first(side), amount=Decimal(1), note="goodwill")
+    return look_for_debit(side, amount=1)
+
+
+def create(side: Side, text: str = "newcard2345abcd", amount: int = 25) -> object:
+    return side.shopify.create_card(
+        code=code(text), amount=usd(amount), reference="issue#rec1#1", expires_on=date(2031, 1, 1)
+    )
+
+
+SHOPIFY_CALLS: dict[str, Call] = {
+    "facts": lambda side: side.shopify.shop_facts(),
+    "limits": lambda side: side.shopify.card_limits(),
+    "a card by its code, which another one's holds": lambda side: side.shopify.find_card(
+        code(CODE)
+    ),
+    "a card by a code of its own": lambda side: side.shopify.find_card(code("expired2345abcd")),
+    "a code that no card has": lambda side: side.shopify.find_card(code("qqqq2345qqqq7777")),
+    "a card by its id": lambda side: side.shopify.read_card(first(side)),
+    "an id without a card": lambda side: side.shopify.read_card("gid://shopify/GiftCard/1"),
+    "what is no id": lambda side: side.shopify.read_card("card 1"),
+    "several cards": lambda side: side.shopify.read_cards(
+        [card.id for card in side.world.shop.cards] + ["gid://shopify/GiftCard/1"]
+    ),
+    "cards sold lately": lambda side: side.shopify.sold_lately(
+        [code(CODE)], now=side.world.clock()
+    ),
+    "a debit": debit,
+    "a debit of too much": lambda side: debit(side, 60),
+    "a debit of an expired card": lambda side: side.shopify.debit(
+        side.world.shop.cards[1].id, amount=usd(1), reference=REFERENCE
+    ),
+    "a debit of no card": lambda side: side.shopify.debit(
+        "gid://shopify/GiftCard/1", amount=usd(1), reference=REFERENCE
+    ),
+    "a debit found again": lambda side: (debit(side), look_for_debit(side)),
+    "a debit of another reference": lambda side: (debit(side), look_for_debit(side, "other")),
+    "a debit of another amount": lambda side: (debit(side), look_for_debit(side, amount=11)),
+    "a debit behind a page of others": spend_often,
+    "a new card": create,
+    "a new card with a code that is taken": lambda side: create(side, CODE),
+    "a new card that is too dear": lambda side: create(side, amount=20_000),
+    "a card that we made": lambda side: (
+        create(side),
+        side.shopify.find_created(code("newcard2345abcd")),
+    ),
+}
+
+
+def file(side: Side, **cells: object) -> str:
+    row = {"Store": [side.world.stores[0]], "Employee": "Ana", "Amount": 12.5}
+    row |= {"Gift Card Code": CODE} | {n.replace("_", " "): value for n, value in cells.items()}
+    return side.world.base.submit_form("Redemptions", row)["id"]
+
+
+def answer(side: Side, record_id: str, **cells: object) -> object:
+    written = {name.replace("_", " "): value for name, value in cells.items()}
+    return side.airtable.update_rows("Redemptions", {record_id: written})
+
+
+def receipts(side: Side, count: int) -> list[str]:
+    rows = [{"Receipt": f"r{number}", "Amount": Decimal(number)} for number in range(count)]
+    return side.airtable.create_rows("Receipts", rows)
+
+
+def waiting(side: Side) -> object:
+    return side.airtable.waiting_redemptions(since=START - timedelta(hours=1))
+
+
+AIRTABLE_CALLS: dict[str, Call] = {
+    "stores": lambda side: side.airtable.stores(),
+    "nobody waits": waiting,
+    "rows wait": lambda side: (file(side), file(side, Confirm_Duplicate=True), waiting(side)),
+    "a row that was held and approved waits": lambda side: (
+        file(side, Status="Held", Approved=True),
+        file(side, Status="Held"),
+        waiting(side),
+    ),
+    "more rows than a page": lambda side: ([file(side) for _ in range(130)], waiting(side)),
+    "requests for cards": lambda side: side.airtable.waiting_creations(since=START),
+    "cards to mail again": lambda side: side.airtable.cards_to_resend(),
+    "an answer": lambda side: answer(
+        side, file(side), Status="Processed", Outcome="REDEEMED", Balance_After=Decimal("37.5")
+    ),
+    "an answer to a row that was deleted": lambda side: answer(
+        side, "recAAAAAAAAAAAAAA", Status="Processed"
+    ),
+    "a word that a select lacks": lambda side: answer(
+        side, file(side), Status="Nonsense", Message="Told"
+    ),
+    "a link to what was deleted": lambda side: answer(
+        side, file(side), Gift_Card=["recAAAAAAAAAAAAAA"]
+    ),
+    "receipts": lambda side: receipts(side, 3),
+    "more receipts than a call makes": lambda side: receipts(side, 13),
+    "receipts found again": lambda side: (
+        receipts(side, 3),
+        side.airtable.find_rows("Receipts", "Receipt", ["r0", "r2", "r9"]),
+    ),
+}
+
+
+def deliver(side: Side, email: str = "rosa@example.com") -> object:
+    side.klaviyo.send_event(
+        CardsDelivered(
+            operation="delivery#rec1",
+            resend=0,
+            to=Person(name="Rosa", email=email),
+            cards=(DeliveredCard(code=code(CODE), amount=usd(25), expires_on=None),),
+            giver="",
+            message="",
+            theme="Standard",
+            shop_name="Corner Shop",
+            shop_url="https://corner-shop.example",
+        )
+    )
+    return "sent"
+
+
+KLAVIYO_CALLS: dict[str, Call] = {
+    "a delivery": deliver,
+    "a delivery sent twice": lambda side: (deliver(side), deliver(side)),
+    "an address that is none": lambda side: deliver(side, "nobody at all"),
+}
+
+CALLS = SHOPIFY_CALLS | AIRTABLE_CALLS | KLAVIYO_CALLS
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_comes_to_the_same(sides: tuple[Side, Side], name: str) -> None:
+    served, below = sides
+    assert come_to(served, CALLS[name]) == come_to(below, CALLS[name])
+    assert state(served) == state(below)
+
+
+def faults_at(side: Side, vendor: str) -> Faults:
+    vendors: dict[str, Any] = {
+        "shopify": side.world.shop,
+        "airtable": side.world.base,
+        "klaviyo": side.world.klaviyo,
+    }
+    faults: Faults = vendors[vendor].faults
+    return faults
+
+
+STRUCK: dict[str, tuple[str, str, Call]] = {
+    "a debit": ("shopify", "prong: shopify debit_card", debit),
+    "a look at a card": (
+        "shopify",
+        "prong: shopify read_card",
+        lambda side: side.shopify.read_card(first(side)),
+    ),
+    "a new card": ("shopify", "prong: shopify create_card", create),
+    "a list": ("airtable", "prong: airtable list Stores", lambda side: side.airtable.stores()),
+    "a receipt": ("airtable", "prong: airtable create Receipts", lambda side: receipts(side, 1)),
+    "a delivery": ("klaviyo", "prong: klaviyo send_event", deliver),
+}
+
+
+QUESTIONS = {"a look at a card", "a list"}
+
+
+@pytest.mark.parametrize("fault", ALIKE)
+@pytest.mark.parametrize("name", STRUCK)
+def test_an_accident_looks_the_same(sides: tuple[Side, Side], name: str, fault: Fault) -> None:
+    served, below = sides
+    vendor, effect, call = STRUCK[name]
+    is_question = name in QUESTIONS
+    # A question is asked once more by itself, and there is nothing that it could have applied.
+    faults_at(served, vendor).add(fault, times=2 if is_question else 1)
+    kind = ALIKE[fault]
+    if is_question and kind is Kind.FAILED_AFTER:
+        kind = Kind.FAILED_BEFORE
+    below.world.gate.plan = PlannedOnes((Planned(effect, 0, kind),))
+    seen = come_to(served, call)
+    assert isinstance(seen, type)
+    assert come_to(below, call) is seen
+    assert below.world.gate.met
+    assert state(served) == state(below)
+
+
+def test_a_debit_that_is_applied_late_is_unknown_at_first(sides: tuple[Side, Side]) -> None:
+    served, below = sides
+    served.world.shop.faults.add(Fault.APPLY_LATE, seconds=60)
+    below.world.gate.plan = PlannedOnes(
+        (Planned("prong: shopify debit_card", 0, Kind.APPLIED_LATE),)
+    )
+    assert come_to(served, debit) is come_to(below, debit)
+    assert state(served) == state(below)
+    for side in sides:
+        side.world.timeline.start(lambda side=side: side.world.timeline.sleep(70_000_000))  # type: ignore[misc]
+        side.world.timeline.run(until=lambda: False)
+        side.world.settle_clock()
+        assert side.world.shop.cards[0].balance == 40
+    assert state(served) == state(below)
