@@ -35,10 +35,14 @@ if ( $(2) ); then printf '   done in %s s\n' "$$(($$(date +%s) - began))"; \
 else printf '   FAILED: %s\n' "$(1)" >&2; exit 1; fi
 endef
 
+# What `make simulate` tells, and the seed of what it leaves to chance.
+HISTORIES := 100000
+SEED := 1
+
 FAST := not sockets and not deployed and not browser and not slow
 STACK := deployed or browser
 
-.PHONY: help setup demo test check mutants format lock templates screenshots docs clean \
+.PHONY: help setup demo test check mutants simulate format lock templates screenshots docs clean \
 	_static _template _locks _fast-tests _tests _stack-tests _needs-chromium
 
 help: ## List the commands
@@ -57,6 +61,9 @@ test: setup _needs-chromium _static _template _locks _tests _stack-tests ## Ever
 
 mutants: setup ## Break each guard of a redemption once and see a test go red (ONLY=name: one)
 	@$(BIN)/python -m mutants --only "$(ONLY)"
+
+simulate: setup ## Tell histories with accidents, look at every promise (HISTORIES=n SEED=s)
+	@$(BIN)/python -m simulator --histories "$(HISTORIES)" --seed "$(SEED)"
 
 format: setup ## Format the code, and mend what the linter can mend
 	$(call phase,format,$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format .)
@@ -80,7 +87,7 @@ docs: setup ## Write the parts of docs/*.md that the code itself tells
 clean: ## Remove what builds and runs leave behind (environments stay)
 	rm -rf .aws-sam .sandbox test-results .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
-	find functions layers mutants ops sandbox tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find functions layers mutants ops sandbox simulator tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 _static:
 	$(call phase,format: ruff format --check,$(BIN)/ruff format --quiet --check .)

@@ -8,8 +8,9 @@ from sandbox.shopify import Shop
 from simulator.__main__ import main
 from simulator.explore import Piece, Tally, strike
 from simulator.faults import WORDS, Kind, Planned
-from simulator.history import STORIES, Spec, tell
+from simulator.history import Spec, tell
 from simulator.shrink import in_words, shrink
+from simulator.stories import STORIES
 from simulator.world import World
 
 DEBIT = "prong: shopify debit_card"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import boto3
 import pytest
@@ -20,7 +20,7 @@ from moto import mock_aws
 
 from giftcards.store.table import Table
 from sandbox.embedded_aws import EmbeddedAws, running_aws
-from simulator.world import WatchedQueues, WatchedTable, World
+from simulator.world import WatchedQueues, WatchedTable
 from tests import aws_in_memory
 from tests.aws_in_memory.kms import Kms
 from tests.aws_in_memory.ses import Ses
@@ -81,13 +81,11 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
 
 def _simulated(wait: Callable[[float], None]) -> Backend:
     """The AWS of the simulator, which watches what is written."""
-    watcher = cast(
-        "World", SimpleNamespace(clock=lambda: datetime.now(UTC), look_at=lambda _: None)
-    )
+    watcher: Any = SimpleNamespace(clock=lambda: datetime.now(UTC), look_at=lambda _: None)
     return Backend(
         name="simulated",
         dynamodb=WatchedTable(),
-        sqs=WatchedQueues(cast("World", watcher)),
+        sqs=WatchedQueues(watcher),
         ses=Ses(),
         kms=Kms(),
         wait=wait,
