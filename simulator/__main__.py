@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
 
@@ -52,13 +52,16 @@ def run(options: argparse.Namespace) -> int:
     names = chosen(options.stories)
     with side_by_side(options.processes) as tell_all:
 
-        def work(pieces: Iterable[Piece]) -> None:
+        def work(pieces: Sequence[Piece]) -> None:
             if options.first and tally.broken:
                 return
             for part in tell_all(pieces):
                 tally.add(part)
                 if options.first and tally.broken:
                     return
+            if pieces:
+                passed = time.monotonic() - began
+                say(f"{passed:6.0f} s  {tally.total} histories, {pieces[-1].kind} are told")
 
         work(explore.singles(seed, names))
         left = max(0, wanted - tally.total)

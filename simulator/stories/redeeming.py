@@ -107,6 +107,13 @@ def one_row(world: "World", chance: Random) -> None:
     file(world)
 
 
+def all_of_it(world: "World", chance: Random) -> None:
+    """A row that asks for all that the card holds: afterwards it looks as if it held too little."""
+    del chance
+    issue(world)
+    file(world, amount=LOADED)
+
+
 def too_much(world: "World", chance: Random) -> None:
     """A row that asks for more than the card holds."""
     del chance
@@ -220,6 +227,12 @@ STORIES: Mapping[str, Story] = {
     "redeem": Story(
         words="A store redeems 10 of a card of 50.",
         begin=one_row,
+        accidents=ACCIDENTS,
+        window=WINDOW,
+    ),
+    "redeem-all": Story(
+        words="A store redeems all of a card of 50.",
+        begin=all_of_it,
         accidents=ACCIDENTS,
         window=WINDOW,
     ),
