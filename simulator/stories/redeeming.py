@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from giftcards.domain.outcomes import Outcome
 from giftcards.flows.redeem import KIND
+from giftcards.receipts import ReceiptOutcome
 from giftcards.store.journal import Operation, State
 from giftcards.store.table import unpack_money
 from giftcards.wiring import Application
@@ -342,6 +343,20 @@ def no_overspend(world: "World") -> Iterator[str]:
             yield f"{card.id} holds {card.balance}: of {card.initial_value}, {together} were spent"
 
 
+def receipts_of_redemptions(world: "World") -> Iterator[str]:
+    """Every answered redemption has one receipt, which says what was asked and whether it moved."""
+    for operation in _redemptions(world):
+        if operation.result is None:
+            continue
+        receipts, outcome = operation.result.receipts, operation.result.outcome
+        if len(receipts) != 1:
+            yield f"{operation.key} is {outcome} and has {len(receipts)} receipts"
+        elif receipts[0].amount != unpack_money(operation.snapshot["amount"]):
+            yield f"the receipt of {operation.key} names {receipts[0].amount}"
+        elif (receipts[0].outcome is ReceiptOutcome.DONE) != (outcome == Outcome.REDEEMED):
+            yield f"the receipt of {operation.key} says {receipts[0].outcome}, and it is {outcome}"
+
+
 def filed_twice(world: "World") -> Iterator[str]:
     """The same form, sent twice within minutes, is charged once unless somebody says it is meant.
 
@@ -387,6 +402,7 @@ def rows_are_answered(world: "World") -> Iterator[str]:
 PROMISES: tuple[tuple[str, Promise], ...] = (
     ("ONE_DEBIT", one_debit),
     ("NO_OVERSPEND", no_overspend),
+    ("ONE_RECEIPT", receipts_of_redemptions),
     ("FILED_TWICE", filed_twice),
     ("ONE_ANSWER", rows_are_answered),
 )

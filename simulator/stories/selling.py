@@ -6,7 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from giftcards.domain.deliveries import DeliveryKind
-from giftcards.flows.sale import ISSUE, ISSUED, SALE, Sale, sale_key
+from giftcards.flows.sale import CONFIRMATION, DELIVERY, ISSUE, ISSUED, SALE, Sale, sale_key
 from sandbox.shopify import GiftCard
 from simulator.faults import HOUR, SECOND, Kind
 from simulator.stories import redeeming
@@ -164,6 +164,15 @@ def one_card_a_unit(world: "World") -> Iterator[str]:
             yield from _is_delivered(world, sale, codes)
 
 
+def receipts_of_sales(world: "World") -> Iterator[str]:
+    """Every card that was made, and every mail that went out for it, has one receipt."""
+    for operation in world.operations.values():
+        if operation.kind in {ISSUE, DELIVERY, CONFIRMATION} and operation.result is not None:
+            count = len(operation.result.receipts)
+            if count != 1:
+                yield f"{operation.key} is {operation.result.outcome} and has {count} receipts"
+
+
 def _is_delivered(world: "World", sale: Sale, codes: list[str]) -> Iterator[str]:
     """Each code went to the address it was for, once, and to nobody else."""
     told = [
@@ -203,6 +212,7 @@ def requests_are_answered(world: "World") -> Iterator[str]:
 
 PROMISES: tuple[tuple[str, Promise], ...] = (
     ("ONE_CARD", one_card_a_unit),
+    ("ONE_RECEIPT", receipts_of_sales),
     ("ONE_ANSWER", requests_are_answered),
 )
 SETTLERS: Mapping[str, Settle] = {}
