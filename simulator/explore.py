@@ -33,6 +33,9 @@ MOST_KEPT = 20
 
 ROUNDS_OF_STRIKING = 5
 
+# The singles of one story are so many pieces of work, that all processes have their share.
+PARTS_OF_SINGLES = 12
+
 # So many histories of chance are one piece of work.
 BY_CHANCE_AT_ONCE = 50
 DAYS_AT_ONCE = 5
@@ -145,6 +148,7 @@ class Piece:
     share: float = 1.0
     first: Planned | None = None
     count: int = 0
+    part: int = 0
     late: bool = False
 
     def tell(self, world: "World") -> Tally:
@@ -167,8 +171,9 @@ class Piece:
     def _singles(self, world: "World", tally: Tally, chance: Random) -> None:
         del chance
         base = tell(world, self._spec())
-        tally.note("singles", base)
-        for effect, nth, kinds, _ in base.trace:
+        if self.part == 0:
+            tally.note("singles", base)
+        for effect, nth, kinds, _ in base.trace[self.part :: PARTS_OF_SINGLES]:
             for kind in kinds:
                 if self.late and kind not in BEYOND_SETTLING:
                     continue
@@ -232,7 +237,12 @@ class Piece:
 def singles(seed: int, names: Sequence[str]) -> list[Piece]:
     """Every accident at every effect, in both regimes."""
     short = [name for name in names if not STORIES[name].is_day]
-    return [Piece("singles", name, seed, late=late) for name in short for late in (False, True)]
+    return [
+        Piece("singles", name, seed, part=part, late=late)
+        for name in short
+        for late in (False, True)
+        for part in range(PARTS_OF_SINGLES)
+    ]
 
 
 def enumerated(

@@ -357,6 +357,34 @@ def receipts_of_redemptions(world: "World") -> Iterator[str]:
             yield f"the receipt of {operation.key} says {receipts[0].outcome}, and it is {outcome}"
 
 
+# After these Shopify has said, or nobody has asked it, so that a debit can be sent again.
+CERTAIN = frozenset(Kind) - {
+    Kind.CRASH_BEFORE,
+    Kind.CRASH_AFTER,
+    Kind.PAUSED,
+    Kind.REPLY_LOST,
+    Kind.APPLIED_LATE,
+    Kind.APPLIED_TOO_LATE,
+    Kind.FAILED_BEFORE,
+    Kind.FAILED_AFTER,
+    Kind.ECHOED,
+}
+# Whoever cannot write the mark, or take it back, does not know either.
+MARKS = ("journal.mark_sent", "journal.take_back_sent")
+
+
+def not_in_vain(world: "World") -> Iterator[str]:
+    """A redemption is given up only where nobody can know what became of its debit."""
+    is_certain = all(
+        one.kind in CERTAIN and not one.effect.endswith(MARKS) for one in world.gate.met
+    )
+    if not is_certain or world.deaths:
+        return
+    for operation in _redemptions(world):
+        if operation.result is not None and operation.result.outcome == Outcome.NOT_CHARGED:
+            yield f"{operation.key} was given up, though Shopify was heard"
+
+
 def filed_twice(world: "World") -> Iterator[str]:
     """The same form, sent twice within minutes, is charged once unless somebody says it is meant.
 
@@ -404,6 +432,7 @@ PROMISES: tuple[tuple[str, Promise], ...] = (
     ("NO_OVERSPEND", no_overspend),
     ("ONE_RECEIPT", receipts_of_redemptions),
     ("FILED_TWICE", filed_twice),
+    ("NOT_IN_VAIN", not_in_vain),
     ("ONE_ANSWER", rows_are_answered),
 )
 
