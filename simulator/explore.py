@@ -175,7 +175,8 @@ class Piece:
             tally.note("singles", base)
         for effect, nth, kinds, _ in base.trace[self.part :: PARTS_OF_SINGLES]:
             for kind in kinds:
-                if self.late and kind not in BEYOND_SETTLING:
+                is_dear = kind in RARELY and STORIES[self.story].is_pair
+                if is_dear or (self.late and kind not in BEYOND_SETTLING):
                     continue
                 tally.possible["singles"] += 1
                 tally.note("singles", tell(world, self._spec(Planned(effect.label, nth, kind))))
