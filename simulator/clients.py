@@ -31,7 +31,7 @@ from sandbox.klaviyo import KlaviyoError
 from sandbox.shopify import Shop
 from sandbox.shopify.replies import Caller
 from sandbox.shopify.shop import ALL_SCOPES
-from simulator.effects import CHANGES, Effect, effect_of, store_method
+from simulator.effects import Effect, effect_of, store_method
 from simulator.faults import Kind
 from simulator.gate import Gate
 from simulator.graphql import understood
@@ -197,7 +197,7 @@ class GraphqlBelowHttp:
     ) -> Answer:
         effect = self._effects.get(name)
         if effect is None:
-            changes = name in CHANGES
+            changes = understood(document(name)).is_change
             role = self._worker.role
             effect = self._effects[name] = effect_of(
                 role, f"shopify {name}", "shopify", changes=changes

@@ -30,9 +30,8 @@ LATENCIES = {
     "klaviyo": 200_000,
 }
 
-# Shopify's documents that look into an index, which lags, and those that change something.
-SEARCHES = frozenset({"find_card", "find_created"})
-CHANGES = frozenset({"debit_card", "credit_card", "create_card", "deactivate_card", "tag_order"})
+# Shopify's documents that look into an index, which lags.
+SEARCHES = frozenset({"find_card", "find_created", "find_orders"})
 
 # Writes of several items at once, which another such write can cancel.
 TRANSACTIONS = frozenset({"journal.mark_sent", "journal.claim_with"})

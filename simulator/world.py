@@ -317,7 +317,7 @@ class World:
     def _resume(self) -> None:
         """What `ops resume` does, and the first run of the prong, which Airtable is told of."""
         tables = [_base_table(table.schema()) for table in self.base.tables()]
-        layout = resolve_layout(tables, self.config.airtable_names)
+        layout = resolve_layout(tables, {})
 
         def resume() -> None:
             app = Worker(self, "office").app
@@ -673,6 +673,8 @@ def _functions(world: World) -> list[Function]:
         Function("write", "WriteAirtable", "WriteAirtableQueue", _write),
         Function("issue", "IssueCards", "IssueCardsQueue", _issue),
         Function("deliver", "DeliverToCustomer", "DeliverToCustomerQueue", _deliver),
+        Function("adjust", "AdjustBalance", "AdjustBalanceQueue", _adjust),
+        Function("tag", "TagOrder", "TagOrderQueue", _tag),
         Function("sweep", "Sweep", None, _sweep),
     ]
 
@@ -740,6 +742,23 @@ def _deliver(app: Application, event: Event, deadline: datetime) -> Mapping[str,
     )
 
 
-def body_of(record: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-    """A message's body, read."""
-    return json.loads(record["body"])
+def _adjust(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
+    flow = app.adjust_balance()
+    return take_each(
+        event,
+        lambda message: flow.adjust(message["operation"], deadline=deadline),
+        retry_soon=app.queues.retry_adjust_soon,
+        logger=app.logger,
+        note_failed=app.note_failed_message,
+    )
+
+
+def _tag(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
+    flow = app.tag_orders()
+    return take_each(
+        event,
+        lambda message: flow.tag(message["operation"], deadline=deadline),
+        retry_soon=app.queues.retry_tag_soon,
+        logger=app.logger,
+        note_failed=app.note_failed_message,
+    )
