@@ -36,6 +36,9 @@ ROUNDS_OF_STRIKING = 5
 # The singles of one story are so many pieces of work, that all processes have their share.
 PARTS_OF_SINGLES = 12
 
+# So many first accidents are tried out to judge how much follows one.
+SOME_FIRSTS = 12
+
 # So many histories of chance are one piece of work.
 BY_CHANCE_AT_ONCE = 50
 DAYS_AT_ONCE = 5
@@ -140,7 +143,10 @@ def window_of(trace: Sequence["Step"], window: tuple[str, str]) -> tuple[int, in
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of work for one process. `share` of what is possible is told, chosen by `seed`."""
+    """A piece of work for one process. `share` of what is possible is told, chosen by `seed`.
+
+    It stands for others that were not chosen: for so many altogether, itself included.
+    """
 
     kind: str
     story: str
@@ -149,6 +155,7 @@ class Piece:
     first: Planned | None = None
     count: int = 0
     part: int = 0
+    stands_for: float = 1.0
     late: bool = False
 
     def tell(self, world: "World") -> Tally:
@@ -186,7 +193,7 @@ class Piece:
             return
         once = tell(world, self._spec(self.first))
         seconds = list(accidents_after(once.trace, place_of(once.trace, self.first) + 1))
-        tally.possible["doubles"] += len(seconds)
+        tally.possible["doubles"] += round(len(seconds) * self.stands_for)
         for second in seconds:
             if chance.random() < self.share:
                 tally.note("doubles", tell(world, self._spec(self.first, second)))
@@ -206,7 +213,7 @@ class Piece:
             twice = tell(world, self._spec(self.first, second))
             _, end_now = window_of(twice.trace, window)
             thirds = list(accidents_after(twice.trace[:end_now], place_of(twice.trace, second) + 1))
-            tally.possible["triples"] += round(len(thirds) / share)
+            tally.possible["triples"] += round(len(thirds) * self.stands_for / share)
             for third in thirds:
                 if chance.random() < share:
                     told = tell(world, self._spec(self.first, second, third))
@@ -252,6 +259,7 @@ def enumerated(
     """Doubles or triples: a piece for each first accident, and of what follows so much as fits."""
     pieces: list[Piece] = []
     possible = 0.0
+    chance = Random(f"{kind} {seed}")  # noqa: S311 - no secrets
     for name in names:
         story = STORIES[name]
         if story.is_day or (kind == "triples" and story.window is None):
@@ -261,17 +269,39 @@ def enumerated(
         if kind == "triples" and story.window is not None:
             start, end = window_of(trace, story.window)
         firsts = list(accidents_after(trace[:end], start))
-        # Behind the first accident there is half of them on the average, and a retry as well.
-        possible += len(firsts) ** 2 / 2 if kind == "doubles" else len(firsts) ** 3 / 3
+        possible += _possible(kind, world, name, firsts, chance)
         pieces += [Piece(kind, name, seed, first=first) for first in firsts]
     share = min(1.0, budget / possible) if possible else 0.0
-    chance = Random(f"{kind} {seed}")  # noqa: S311 - no secrets
+    if share == 0.0:
+        return []
     # With a small share, most pieces would tell their first history and nothing else.
     of_pieces = min(1.0, max(0.05, share * 20))
     of_each = min(1.0, share / of_pieces)
-    chosen = [replace(piece, share=of_each) for piece in pieces if chance.random() < of_pieces]
+    chosen = [
+        replace(piece, share=of_each, stands_for=1 / of_pieces)
+        for piece in pieces
+        if chance.random() < of_pieces
+    ]
     chance.shuffle(chosen)
     return chosen
+
+
+def _possible(
+    kind: str, world: "World", name: str, firsts: Sequence[Planned], chance: Random
+) -> float:
+    """About how many doubles or triples there are, judged by what follows some first accidents."""
+    window = STORIES[name].window
+    some = chance.sample(firsts, min(SOME_FIRSTS, len(firsts)))
+    behind = 0
+    for first in some:
+        trace = tell(world, Spec(name, planned=(first,))).trace
+        end = len(trace)
+        if kind == "triples" and window is not None:
+            _, end = window_of(trace, window)
+        behind += sum(1 for _ in accidents_after(trace[:end], place_of(trace, first) + 1))
+    on_average = behind / len(some) if some else 0.0
+    # Of three in a row, the third has half as many places left as the second.
+    return len(firsts) * on_average * (on_average / 2 if kind == "triples" else 1)
 
 
 def pairs(seed: int, names: Sequence[str], budget: float) -> list[Piece]:
