@@ -7,7 +7,7 @@ the template has it.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -577,6 +577,11 @@ class World:
     def items(self) -> dict[str, Any]:
         """What the table holds."""
         return self.dynamodb.items
+
+    @property
+    def asked_in(self) -> Collection[str]:
+        """The tables that people fill in."""
+        return self._status_fields.keys()
 
     @property
     def struck(self) -> set[Kind]:

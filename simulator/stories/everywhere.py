@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # With nothing going wrong, a tick that begins at once and all it calls.
 A_HEALTHY_ANSWER_SECONDS = 30.0
 
+# A row that people filled in keeps its code until it is done.
+NOT_DONE = frozenset({None, "In Progress", "Held"})
+
 STORIES: Mapping[str, Story] = {}
 SETTLERS: Mapping[str, Settle] = {}
 
@@ -99,7 +102,7 @@ def no_code(world: "World") -> Iterator[str]:
         row
         for table in world.base.tables()
         for row in world.rows(table.name)
-        if "Status" not in row or row["Status"] not in {None, "In Progress"}
+        if table.name not in world.asked_in or row.get("Status") not in NOT_DONE
     ]
     places = {
         "an item of the table": repr(list(world.items.values())),
