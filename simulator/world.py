@@ -584,11 +584,6 @@ class World:
         return self._status_fields.keys()
 
     @property
-    def struck(self) -> set[Kind]:
-        """The kinds of accidents that happened."""
-        return {one.kind for one in self.gate.met}
-
-    @property
     def may_be_doubled(self) -> bool:
         """Whether our records in Airtable may stand there twice.
 
