@@ -308,6 +308,34 @@ def test_more_than_the_cap_waits_for_the_second_word(world: World) -> None:
     assert world.row(row_id)["Reversed"] == 200.01
 
 
+def test_a_tick_that_let_the_redemption_through_is_no_word_about_giving_back(
+    world: World,
+) -> None:
+    world.shop.issue_card(code=CODE, amount=400)
+    row_id = world.ask(Gift_Card_Code=CODE, Amount=300)
+    world.advance(world.config.patience_seconds + 60)
+    world.serve()
+    assert world.row(row_id)["Outcome"] == Outcome.HELD
+    world.base.table("Redemptions").update(row_id, {"Approved": True})
+    minute(world)
+    assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+    wish(world, row_id, 300)
+    for _ in range(3):
+        minute(world)
+    assert balance(world) == 100
+    assert world.row(row_id)["Message"] == (
+        "Not given back yet: 300.00 USD is more than 200.00 USD. If it is right, take the tick off"
+        " Approved on this row, wait two minutes, and tick it again."
+    )
+    world.base.table("Redemptions").update(row_id, {"Approved": False})
+    for _ in range(2):
+        minute(world)
+    assert balance(world) == 100
+    world.base.table("Redemptions").update(row_id, {"Approved": True})
+    minute(world)
+    assert balance(world) == 400
+
+
 def test_exactly_the_cap_needs_no_second_word(world: World) -> None:
     row_id = redeem(world, 300, loaded=400)
     wish(world, row_id, 200)

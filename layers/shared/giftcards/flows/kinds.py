@@ -14,6 +14,7 @@
     unread-order#<order>#<time>  what an order took or gave back could not be read
     reverse#<row>#<total>        the office gives back what a store took
     held-reverse#<row>#<total>   it waits for the office's second word
+    unticked-reverse#<row>       a tick of before was taken off it: the next one is that word
     reverse-refused#<row>#<total>#<why>   it is not given back, and the office was told why
     freeze#<card>#<n>            the office, or a chargeback, freezes a card, or releases it
     adjusted#<card>#<n>          its balance changed at Shopify, and no order explains it
@@ -37,6 +38,7 @@ SPEND: Final = "order-spend"
 GIVEN_BACK: Final = "order-refund"
 REVERSAL: Final = "reverse"
 HELD_REVERSAL: Final = "held-reverse"
+UNTICKED_REVERSAL: Final = "unticked-reverse"
 REFUSED_REVERSAL: Final = "reverse-refused"
 FREEZE: Final = "freeze"
 ADJUSTED: Final = "adjusted"
@@ -75,6 +77,11 @@ def spend_key(payment: str, *, gives_back: bool) -> str:
 def reversal_key(row_id: str, total_minor: int) -> str:
     """The business key of giving back a total for a redemption; also the credit's reference."""
     return f"{REVERSAL}#{row_id}#{total_minor}"
+
+
+def unticked_reversal_key(row_id: str) -> str:
+    """The key under which it is noted that a tick of before was taken off a row."""
+    return f"{UNTICKED_REVERSAL}#{row_id}"
 
 
 def held_reversal_key(row_id: str, total_minor: int) -> str:

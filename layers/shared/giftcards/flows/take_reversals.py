@@ -1,14 +1,15 @@
 """Take what the office wants given back for redemptions: note it, and hand it on.
 
     Reverse Amount ─► judge ─┬─► claim, with the redemption's own item ─► adjust_balance
-                             ├─► held: above the cap, until Approved is ticked
+                             ├─► held: above the cap, until Approved is ticked for it
                              ├─► refused: the row, a receipt and a mail say why, once
                              └─► wait: the redemption, or an earlier reversal, is not over yet
 
 The office types the *total* to be given back for the row, and may raise it later: what is credited
 is the total less what was given back already. So nobody has to clear the cell, and a total that is
-seen again asks for nothing. Two looks at the same time, or at two totals, cannot both begin: the
-claim stands only if the redemption's item is as it was judged.
+seen again asks for nothing. A tick that let the redemption through is no word about giving it back:
+it has to be taken away, and set again. Two looks at the same time, or at two totals, cannot both
+begin: the claim stands only if the redemption's item is as it was judged.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,9 +30,11 @@ from giftcards.flows.kinds import (
     HELD_REVERSAL,
     REFUSED_REVERSAL,
     REVERSAL,
+    UNTICKED_REVERSAL,
     held_reversal_key,
     refused_reversal_key,
     reversal_key,
+    unticked_reversal_key,
 )
 from giftcards.flows.redeem import Asked, operation_key
 from giftcards.flows.reversal import OFFICE, Reversal
@@ -45,6 +48,7 @@ from giftcards.store.table import pack_moment
 # How a look at a row ends that begins nothing.
 HELD = "HELD"
 REFUSED = "REFUSED"
+UNTICKED = "UNTICKED"
 
 # So much is begun, held or refused in one run: about a second of work, so that the next redemption,
 # which waits for this run to end, hardly waits.
@@ -67,10 +71,14 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """It is more than what is given back without the office's second word."""
+    """It is more than what is given back without the office's second word.
+
+    `tick_is_old`: the row's tick is one of before, which let the redemption through.
+    """
 
     total: Money
     cap: Money
+    tick_is_old: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +112,13 @@ def judge(
     *,
     currency: str,
     cap: Money | None,
+    was_unticked: bool,
 ) -> Judgement:
     """What becomes of a row whose `Reverse Amount` is filled.
 
     `last` is the reversal that was begun last for this redemption. Nothing is decided while that
-    has no outcome: until then nobody knows what was given back.
+    has no outcome: until then nobody knows what was given back. `was_unticked`: a tick that had let
+    the redemption through was seen gone.
     """
     try:
         total = read_amount(row.typed_total, currency=currency)
@@ -122,12 +132,23 @@ def judge(
     if redemption is None or outcome != Outcome.REDEEMED:
         its_outcome = "" if outcome is None else f", its outcome is {outcome}"
         return Refuse("not-redeemed", f"nothing was taken for this row{its_outcome}", total)
+    tick_is_old = row.is_approved and _has_old_tick(redemption) and not was_unticked
     return _judge_step(
-        _wanted(row, redemption, total), redemption, cap=None if row.is_approved else cap
+        _wanted(row, redemption, total),
+        redemption,
+        cap=None if row.is_approved and not tick_is_old else cap,
+        tick_is_old=tick_is_old,
     )
 
 
-def _judge_step(wanted: Reversal, redemption: Operation, *, cap: Money | None) -> Judgement:
+def _has_old_tick(redemption: Operation) -> bool:
+    """Whether `Approved` was ticked on the row before, to let the redemption through."""
+    return redemption.is_released or Asked.unpack(redemption.snapshot).is_approved
+
+
+def _judge_step(
+    wanted: Reversal, redemption: Operation, *, cap: Money | None, tick_is_old: bool
+) -> Judgement:
     """What becomes of a step of which nothing but its amounts has to be judged any more."""
     refusal = _refusal(wanted)
     if refusal is not None:
@@ -135,7 +156,7 @@ def _judge_step(wanted: Reversal, redemption: Operation, *, cap: Money | None) -
     if wanted.total == wanted.before:
         return Done(wanted.total)
     if cap is not None and wanted.total > cap:
-        return Hold(wanted.total, cap)
+        return Hold(wanted.total, cap, tick_is_old)
     return Begin(wanted, redemption)
 
 
@@ -199,7 +220,8 @@ class TakeReversals:
         redemptions = self.journal.load_many(operation_key(row.id) for row in rows)
         begun = [one.reversal for one in redemptions.values() if one.reversal is not None]
         lasts = self.journal.load_many(begun)
-        judged = [(row, self._judge(row, redemptions, lasts)) for row in rows]
+        unticked = self.journal.load_many(unticked_reversal_key(row.id) for row in rows)
+        judged = [(row, self._judge(row, redemptions, lasts, unticked)) for row in rows]
         keys = [key for row, judgement in judged if (key := _key(row, judgement)) is not None]
         known = self.journal.load_many(keys)
         steps = 0
@@ -211,6 +233,8 @@ class TakeReversals:
                 tally.waiting += 1
             elif key in known:
                 self._show_again(known[key], judgement)
+                if isinstance(judgement, Hold) and unticked_reversal_key(row.id) not in unticked:
+                    self._note_unticked(row, redemption)
             elif steps < STEPS_A_RUN and self.clock() < deadline:
                 steps += 1
                 self._try(row, judgement, key, redemption, tally)
@@ -229,12 +253,20 @@ class TakeReversals:
         row: ReversalRow,
         redemptions: Mapping[str, Operation],
         lasts: Mapping[str, Operation],
+        unticked: Mapping[str, Operation],
     ) -> Judgement:
         redemption = redemptions.get(operation_key(row.id))
         last = None
         if redemption is not None and redemption.reversal is not None:
             last = lasts.get(redemption.reversal)
-        return judge(row, redemption, last, currency=self.currency, cap=self.cap)
+        return judge(
+            row,
+            redemption,
+            last,
+            currency=self.currency,
+            cap=self.cap,
+            was_unticked=unticked_reversal_key(row.id) in unticked,
+        )
 
     def _judge_again(
         self,
@@ -262,6 +294,21 @@ class TakeReversals:
         key = refused_reversal_key(row.id, judgement.reversal.total.minor, refuse.name)
         known |= self.journal.load_many([key])
         return refuse
+
+    def _note_unticked(self, row: ReversalRow, redemption: Operation | None) -> None:
+        """A tick of before is gone from a held row: the next one is about giving back."""
+        if row.is_approved or redemption is None or not _has_old_tick(redemption):
+            return
+        now = self.clock()
+        noted = self.journal.record(
+            unticked_reversal_key(row.id),
+            kind=UNTICKED_REVERSAL,
+            snapshot={"row_id": row.id, "row_created_at": pack_moment(row.created_at)},
+            result=Result(outcome=UNTICKED, decided_at=now),
+            due_at=now + timedelta(seconds=LOOK_AGAIN_SECONDS),
+        )
+        if noted.state is State.COMMITTED:
+            self.follow_up.hand_over(noted)
 
     def _show_again(self, operation: Operation, judgement: Judgement) -> None:
         """What was given back is still listed: after a while, have its row written once more.
@@ -325,9 +372,11 @@ class TakeReversals:
         self.queues.adjust_balance(operation.key)
 
     def _hold(self, row: ReversalRow, hold: Hold, key: str, redemption: Operation | None) -> None:
+        tick = "tick Approved on this row"
+        if hold.tick_is_old:
+            tick = "take the tick off Approved on this row, wait two minutes, and tick it again"
         message = (
-            f"Not given back yet: {hold.total} is more than {hold.cap}. If it is right, tick"
-            " Approved on this row."
+            f"Not given back yet: {hold.total} is more than {hold.cap}. If it is right, {tick}."
         )
         self._record(row, HELD_REVERSAL, key, message, _about(redemption))
 
