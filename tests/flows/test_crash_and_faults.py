@@ -32,6 +32,9 @@ ALL_CALLS = {
     "CardMovements",
     "NewestCards",
     "ShopFacts",
+    # The web shop's prong looks on beside the stories.
+    "FindOrders",
+    "ChangedCards",
 }
 
 
