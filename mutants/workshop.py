@@ -28,6 +28,7 @@ COPIED = (
     "mutants",
     "ops",
     "sandbox",
+    "simulator",
     "tests",
     "pyproject.toml",
     "samconfig.toml",
@@ -89,7 +90,8 @@ def copied_tree() -> Iterator[Path]:
 def run_tests(tree: Path, tests: Sequence[str], *, seconds: float) -> Run:
     """Run tests on the code in `tree`, which is made sure to be what they import.
 
-    Raises `WorkshopError` where pytest got nowhere, or imported other code.
+    Where even a `conftest.py` cannot be imported, that is the run's complaint. Raises
+    `WorkshopError` where pytest got nowhere else, or imported other code.
     """
     report, log = tree.parent / "report.json", tree.parent / "pytest.log"
     child = _processes().Process(target=_be_pytest, args=(tree, tuple(tests), report, log))
@@ -99,6 +101,8 @@ def run_tests(tree: Path, tests: Sequence[str], *, seconds: float) -> Run:
         child.kill()
         child.join()
         return Run(cases=(), complaints=(), timed_out=True)
+    if child.exitcode == pytest.ExitCode.USAGE_ERROR:
+        return Run(cases=(), complaints=[f"could not be collected: {_first_line(log)}"])
     if not report.exists():
         raise WorkshopError(f"pytest got nowhere in {tree}:\n{log.read_text(encoding='utf-8')}")
     told = json.loads(report.read_text(encoding="utf-8"))
@@ -128,7 +132,12 @@ def _be_pytest(tree: Path, tests: Sequence[str], report: Path, log: Path) -> Non
     sys.dont_write_bytecode = True
     sys.path[:0] = [str(tree / "layers" / "shared"), str(tree)]
     options = ["-q", "-p", "no:cacheprovider", "--tb=line", "-m", QUICK]
-    pytest.main([*options, *tests], plugins=[witness])
+    sys.exit(pytest.main([*options, *tests], plugins=[witness]))
+
+
+def _first_line(log: Path) -> str:
+    """What pytest said first: a `conftest.py` that cannot be imported, a file that is not there."""
+    return log.read_text(encoding="utf-8").partition("\n")[0]
 
 
 def run_mutant(mutant: Mutant) -> Run:
