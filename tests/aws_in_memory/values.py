@@ -16,10 +16,23 @@ from tests.aws_in_memory.errors import UnknownHereError
 type Value = Any
 
 
+# What is held as it comes, and handed out as it is held: nobody can change it.
+_PLAIN = frozenset({str, bool, type(None)})
+_HELD_PLAIN = _PLAIN | {Decimal}
+
+
 def to_dynamodb(value: Value) -> Value:
     """A copy of `value` as DynamoDB holds it."""
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    if kind in _PLAIN:
         return value
+    if kind is dict:  # by far the most frequent, so it is asked for first
+        return {
+            name if type(name) is str else _name(name): (
+                part if type(part) in _PLAIN else to_dynamodb(part)
+            )
+            for name, part in value.items()
+        }
     if isinstance(value, str):
         return str.__str__(value)  # of an enumeration, too, only the text is kept
     if isinstance(value, int | Decimal):
@@ -32,7 +45,7 @@ def to_dynamodb(value: Value) -> Value:
         return frozenset(value)
     if isinstance(value, float):
         raise TypeError("Float types are not supported. Use Decimal types instead.")
-    raise UnknownHereError(f"a {type(value).__name__} in an item")
+    raise UnknownHereError(f"a {kind.__name__} in an item")
 
 
 def _name(name: object) -> str:
@@ -43,10 +56,12 @@ def _name(name: object) -> str:
 
 def from_dynamodb(value: Value) -> Value:
     """A copy of what is held: whoever changes it changes nothing here."""
-    if isinstance(value, dict):
-        return {name: from_dynamodb(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [from_dynamodb(part) for part in value]
-    if isinstance(value, frozenset):
-        return set(value)
-    return value
+    kind = type(value)
+    if kind is dict:
+        return {
+            name: part if type(part) in _HELD_PLAIN else from_dynamodb(part)
+            for name, part in value.items()
+        }
+    if kind is list:
+        return [part if type(part) in _HELD_PLAIN else from_dynamodb(part) for part in value]
+    return set(value) if kind is frozenset else value
