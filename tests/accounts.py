@@ -126,6 +126,9 @@ def _count_calls(aws: boto3.session.Session, effects: Effects) -> None:
     """Make every call of this session's clients an effect."""
     running: dict[int, int] = {}
 
+    def asked(params: dict[str, Any], model: Any, **_: Any) -> None:
+        effects.note_asked(f"{model.service_model.service_name} {model.name}", params)
+
     def before(model: Any, **_: Any) -> None:
         name = f"{model.service_model.service_name} {model.name}"
         running[get_ident()] = effects.begin(name)
@@ -133,5 +136,6 @@ def _count_calls(aws: boto3.session.Session, effects: Effects) -> None:
     def after(**_: Any) -> None:
         effects.end(running.pop(get_ident()))
 
+    aws.events.register("before-parameter-build", asked)
     aws.events.register("before-call", before)
     aws.events.register("after-call", after)

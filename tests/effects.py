@@ -1,9 +1,9 @@
 """Every call a worker makes to the outside, counted, and deadly where a test wants it so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal
 
 When = Literal["before", "after"]
 
@@ -17,7 +17,8 @@ class Effects:
     """Counts every call a worker makes to the outside, and kills it at the chosen ones.
 
     `kill_at` chooses by place, `kill_on` the next call whose name holds a word; `watch` is told of
-    each call before it happens, `watch_end` after it. A dead worker has no effects: whatever its
+    each call before it happens, `watch_end` after it; `watch_asked` is told what each call of AWS
+    asks for, and stays when the counting begins anew. A dead worker has no effects: whatever its
     `finally` blocks still try raises again. `worker_of` says for each effect which worker's it was.
     """
 
@@ -27,6 +28,7 @@ class Effects:
     kill_on: dict[str, When] = field(default_factory=dict)
     watch: Callable[[str], None] | None = None
     watch_end: Callable[[str], None] | None = None
+    watch_asked: Callable[[str, Mapping[str, Any]], None] | None = None
     dead: bool = False
     deaths: int = 0
     workers: int = 0
@@ -45,6 +47,11 @@ class Effects:
     def revive(self) -> None:
         """The next worker starts."""
         self.dead = False
+
+    def note_asked(self, name: str, parameters: Mapping[str, Any]) -> None:
+        """A call such as "dynamodb GetItem" is about to ask for this."""
+        if self.watch_asked is not None and not self.dead:
+            self.watch_asked(name, parameters)
 
     def begin(self, name: str) -> int:
         """An effect is about to happen; returns its place among all of them."""

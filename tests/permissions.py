@@ -24,6 +24,9 @@ SECRETS = (
     ":parameter/universal-gift-cards/${Stage}"
 )
 
+# A key that codes of earlier cards came from, as the template writes it.
+OLDER_KEY = "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/${OlderKey}"
+
 # IAM's names for the calls of S3 that it names otherwise (Service Authorization Reference, S3).
 S3_NAMES = {
     "HeadObject": "GetObject",
@@ -115,7 +118,7 @@ def resource_name(value: Any) -> str:
         return value
     if "Fn::GetAtt" in value:
         return str(value["Fn::GetAtt"][0])
-    text = str(value["Fn::Sub"])
+    text = str(as_list(value["Fn::Sub"])[0])
     if text.startswith("${") and ".Arn}" in text:
         return text.removeprefix("${").replace(".Arn}", "", 1)
     return text

@@ -8,7 +8,7 @@ makes to AWS or to a vendor.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -155,6 +155,7 @@ class World:
         self.effects = Effects()
         self.alarms: list[Exception] = []
         self.stops_at_death = False
+        self.peppers = (PEPPER.encode(),)
         self.shop = Shop(clock=now, currency=currency, time_zone=time_zone)
         self.shop.add_static_token(SHOP_TOKEN)
         chance = Random(BASE_ID)  # noqa: S311 - ids guard nothing, and are the same each time
@@ -174,11 +175,22 @@ class World:
         self.journal = Journal(Table(self.dynamodb, name=TABLE_NAME))  # looking has no effect
         self.ses.create_email_identity(EmailIdentity=MAIL_FROM)
         self.ses.create_configuration_set(ConfigurationSetName=CONFIGURATION_SET)
-        key = aws.client("kms").create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
-        self.config = _config(self.queue_urls, key["KeyMetadata"]["KeyId"], settings)
+        self.kms = aws.client("kms")
+        self.config = _config(self.queue_urls, self.make_code_key(), settings)
         store = {"Name": "Main Street", "Email": "main@shop.example"}
         self.store_id = self.base.table("Stores").create(store)["id"]
         self.logger = build_logger(f"tests-{uuid4().hex[:6]}")  # a logger keeps its first stdout
+        self.new_worker()
+
+    def make_code_key(self) -> str:
+        """A new key for the codes of cards; returns its id."""
+        key = self.kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+        return key["KeyMetadata"]["KeyId"]
+
+    def rotate_code_key(self) -> None:
+        """What a retailer does: a new key in front, the old one behind it, and new workers."""
+        newest = self.make_code_key()
+        self.config = replace(self.config, code_key_ids=(newest, *self.config.code_key_ids))
         self.new_worker()
 
     def keep(self) -> "KeptMoment":
@@ -207,7 +219,7 @@ class World:
                 shopify_client_secret=None,
                 airtable_token=AIRTABLE_TOKEN,
                 klaviyo_key=KLAVIYO_KEY,
-                peppers=(PEPPER.encode(),),
+                peppers=self.peppers,
             ),
             aws=aws,
             vendors=self.session,
@@ -298,10 +310,12 @@ class World:
         """The same for the prong of the web shop's orders."""
         return self.work(self.take_buy_tick)
 
-    def take_buy_tick(self, app: Application) -> TickEnd:
+    def take_buy_tick(self, app: Application, event: Mapping[str, Any] | None = None) -> TickEnd:
         """What that prong's function does with a tick: a delayed one, which sends no others."""
         deadline = now() + timedelta(seconds=function_seconds("ShopifyPurchases"))
-        event = {"Records": [{"body": json.dumps({"due": now().isoformat(), "offset": 0})}]}
+        event = event or {
+            "Records": [{"body": json.dumps({"due": now().isoformat(), "offset": 0})}]
+        }
         return app.tick(PURCHASES_PRONG).take(
             event,
             lambda offset: app.serve_purchases().run(deadline),  # noqa: ARG005 - looks are alike

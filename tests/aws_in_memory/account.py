@@ -1,6 +1,6 @@
 """The account that holds the services, and the sessions that workers reach it through."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -21,6 +21,9 @@ class Witness(Protocol):
 
     def end(self, place: int) -> None:
         """The call was answered, by yes or no."""
+
+    def note_asked(self, name: str, parameters: Mapping[str, Any]) -> None:
+        """What such a call is about to ask for, before `begin`."""
 
 
 class Account:
@@ -84,6 +87,7 @@ class WatchedClient:
         witness = self._witness
 
         def watched(**parameters: Any) -> Any:
+            witness.note_asked(name, parameters)
             place = witness.begin(name)
             try:
                 return call(**parameters)

@@ -53,9 +53,9 @@ def events(function: Resource, kind: str) -> list[Resource]:
 
 
 def statements(role: Resource) -> list[Resource]:
-    """All statements of a role's policies."""
+    """All statements of a role's policies, those that stand under a condition as well."""
     return [
-        statement
+        statement["Fn::If"][1] if "Fn::If" in statement else statement
         for policy in role["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
