@@ -1,0 +1,29 @@
+"""docs/security.md names tests that are there."""
+
+import ast
+import re
+
+from tests.cloudformation import TEMPLATE
+
+ROOT = TEMPLATE.parent
+NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
+
+
+def tests_of(path: str) -> set[str]:
+    tree = ast.parse((ROOT / "tests" / path).read_text())
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def test_each_named_test_exists() -> None:
+    named = NAMED.findall((ROOT / "docs" / "security.md").read_text())
+
+    assert len(named) > 20, "the document names its tests in another way"
+    assert not [(path, name) for path, name in named if name not in tests_of(path)]
+
+
+def test_every_threat_names_a_test() -> None:
+    text = (ROOT / "docs" / "security.md").read_text().partition("## Threats")[2]
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+
+    assert len(rows) >= 10
+    assert all(NAMED.search(row) for row in rows)
