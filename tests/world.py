@@ -155,7 +155,7 @@ class World:
         self.effects = Effects()
         self.alarms: list[Exception] = []
         self.stops_at_death = False
-        self.peppers = (PEPPER.encode(),)
+        self.peppers: tuple[bytes, ...] = (PEPPER.encode(),)
         self.shop = Shop(clock=now, currency=currency, time_zone=time_zone)
         self.shop.add_static_token(SHOP_TOKEN)
         chance = Random(BASE_ID)  # noqa: S311 - ids guard nothing, and are the same each time
@@ -310,7 +310,7 @@ class World:
         """The same for the prong of the web shop's orders."""
         return self.work(self.take_buy_tick)
 
-    def take_buy_tick(self, app: Application, event: Mapping[str, Any] | None = None) -> TickEnd:
+    def take_buy_tick(self, app: Application, event: dict[str, Any] | None = None) -> TickEnd:
         """What that prong's function does with a tick: a delayed one, which sends no others."""
         deadline = now() + timedelta(seconds=function_seconds("ShopifyPurchases"))
         event = event or {

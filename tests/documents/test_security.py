@@ -9,7 +9,7 @@ ROOT = TEMPLATE.parent
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
-def tests_of(path: str) -> set[str]:
+def names_in(path: str) -> set[str]:
     tree = ast.parse((ROOT / "tests" / path).read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
@@ -18,7 +18,7 @@ def test_each_named_test_exists() -> None:
     named = NAMED.findall((ROOT / "docs" / "security.md").read_text())
 
     assert len(named) > 20, "the document names its tests in another way"
-    assert not [(path, name) for path, name in named if name not in tests_of(path)]
+    assert not [(path, name) for path, name in named if name not in names_in(path)]
 
 
 def test_every_threat_names_a_test() -> None:

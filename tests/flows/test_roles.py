@@ -30,7 +30,7 @@ OF_A_LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 STRIDE = 7
 
 # Whole stories of everything but one redemption, told as they are.
-OTHER_STORIES = (
+OTHER_STORIES: tuple[Any, ...] = (
     *sale_stories.STORIES.values(),
     *purchase_stories.STORIES.values(),
     *spend_stories.STORIES.values(),
@@ -126,7 +126,7 @@ def first_purchase_tick(world: World) -> None:
 def refuse_everything(world: World) -> None:
     """Messages that cannot be read at all: each comes back soon, which takes a right of its own."""
     for queue, _ in world.one_offs():
-        group = {"MessageGroupId": "a", "MessageDeduplicationId": "a"}
+        group: dict[str, Any] = {"MessageGroupId": "a", "MessageDeduplicationId": "a"}
         world.sqs.send_message(
             QueueUrl=world.queue_urls[queue],
             MessageBody='{"operation": "nonsense#rec1"}',
