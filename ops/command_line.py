@@ -4,7 +4,7 @@
     ops resume --stack universal-gift-cards        shows what it would process, then asks
     ops pause  --stack universal-gift-cards        no new debit from the next tick on
     ops park list   --stack universal-gift-cards   what only a person can finish, and why
-    ops park decide KEY retry|charged|not-charged|credited|not-credited|dismiss --stack …
+    ops park decide KEY retry|charged|not-charged|credited|not-credited|credit-back|dismiss
     ops freeze CARD --because TEXT --stack universal-gift-cards    refused in stores until released
     ops unfreeze CARD --because TEXT --stack universal-gift-cards
     ops setup klaviyo --stack universal-gift-cards  the customers' mails; run it after each update
@@ -29,7 +29,8 @@ from giftcards.domain.outcomes import RedemptionRow
 from giftcards.errors import GiftCardError
 from giftcards.flows.dismiss import DISMISSED_KINDS
 from giftcards.flows.freeze import global_id
-from giftcards.flows.kinds import RETURN, REVERSAL
+from giftcards.flows.kinds import OWED, REPAY, RETURN, REVERSAL
+from giftcards.flows.owe import CREDIT_BACK
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key
 from giftcards.flows.sale import CONFIRMATION, DELIVERY, RESEND, SALE, Sale
@@ -54,6 +55,7 @@ PRONGS = (STORES_PRONG, PURCHASES_PRONG, REDEMPTIONS_PRONG)
 DECISIONS = {
     REDEMPTION: ("charged", "not-charged"),
     REVERSAL: ("credited", "not-credited"),
+    REPAY: ("credited", "not-credited"),
     RETURN: ("charged", "not-charged"),
 }
 FATES = tuple(dict.fromkeys(word for words in DECISIONS.values() for word in words))
@@ -240,6 +242,7 @@ def park_decide(app: Application, options: argparse.Namespace) -> int:
     `credited` and `not-credited` for what the office gives back. What may have moved money is
     looked for once more before `retry` sends it again; a redemption never is. A card that could not
     be made, a mail that could not be sent and a row can only be tried again.
+    `credit-back` has a debit that came too late or twice given back, once.
     What moved on the web, or has to be put right at Shopify, is dismissed once a person saw to it.
     """
     key, decision = str(options.key), str(options.decision)
@@ -263,6 +266,8 @@ def _decide(app: Application, operation: Operation, decision: str) -> int:
         app.journal.unpark(operation, due_at=app.clock())
         _say("The next sweep tries it again.")
         return 0
+    if decision == "credit-back":
+        return _credit_back(app, operation)
     if decision == "dismiss":
         return _dismiss(app, operation)
     words = DECISIONS.get(operation.kind)
@@ -313,6 +318,19 @@ def unfreeze(app: Application, options: argparse.Namespace) -> int:
 def _me() -> str:
     """Who gives the command, as receipts name him."""
     return f"{getpass.getuser()}, by ops"
+
+
+def _credit_back(app: Application, owed: Operation) -> int:
+    if owed.kind != OWED:
+        _say(f"{owed.key} is no debit that is owed: nothing is credited back.", to_error=True)
+        return 1
+    stands = app.credit_back().begin(owed, by=_me())
+    outcome = "nothing yet" if stands.result is None else stands.result.outcome
+    if outcome != CREDIT_BACK:
+        _say(f"{owed.key} was decided by somebody else: {outcome}.", to_error=True)
+        return 1
+    _say(f"{owed.key} is given back once by {REPAY}#{owed.snapshot['operation']}.")
+    return 0
 
 
 def _dismiss(app: Application, operation: Operation) -> int:
@@ -401,7 +419,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--profile", help="AWS profile, if not your default one")
         if command is park_decide:
             sub.add_argument("key", help="as `ops park list` shows it")
-            sub.add_argument("decision", choices=["retry", *FATES, "dismiss"])
+            sub.add_argument("decision", choices=["retry", *FATES, "credit-back", "dismiss"])
         if command in {freeze, unfreeze}:
             sub.add_argument("card", help="Shopify's number of the card, or its Shopify ID")
             sub.add_argument("--because", default="", help="why: its receipt says so")

@@ -352,6 +352,33 @@ def test_a_debit_that_turns_up_after_all_is_left_to_a_person(world: World) -> No
     assert len([mail for mail in world.mails() if OFFICE in mail.destinations["ToAddresses"]]) == 1
 
 
+def test_a_debit_that_turned_up_after_all_is_credited_back_once(world: World) -> None:
+    card, reference = give_up_and_apply_late(world)
+    (owed,) = world.journal.parked(now=now(), limit=10)
+    assert decide(world, owed.key, "credit-back") == 0
+    assert decide(world, owed.key, "credit-back") == 1
+    assert decide(world, owed.key, "dismiss") == 1
+    rest(world)
+    assert world.shop.card(card.id).balance == 50
+    (receipt,) = receipts(world, Action.PUT_RIGHT)
+    assert (receipt["Operation"], receipt["Amount"]) == (f"repay#{reference}", 10)
+    assert world.journal.parked(now=now(), limit=10) == []
+    check_in_step(world, card)
+
+
+def test_of_two_people_who_decide_at_once_only_the_first_is_heard(world: World) -> None:
+    card, _ = give_up_and_apply_late(world)
+    (owed,) = world.journal.parked(now=now(), limit=10)
+    first = world.app.dismiss().dismiss(owed, by="one")
+    second = world.app.credit_back().begin(owed, by="two")
+    assert first.result is not None
+    assert second.result is not None
+    assert second.result.outcome == first.result.outcome
+    rest(world)
+    assert world.shop.card(card.id).balance == 40
+    assert not receipts(world, Action.PUT_RIGHT)
+
+
 def test_a_debit_applied_twice_with_one_reference_is_left_to_a_person(world: World) -> None:
     card = known_card(world)
     row_id = world.ask(Gift_Card_Code=CODE)

@@ -63,11 +63,13 @@ from giftcards.flows.money_moves import MoneyMoves
 from giftcards.flows.note_bounce import NoteBounce
 from giftcards.flows.note_payments import NotePayments
 from giftcards.flows.order_log import OrderLog
+from giftcards.flows.owe import CreditBack, Owe
 from giftcards.flows.park import Park
 from giftcards.flows.purchase import Purchase
 from giftcards.flows.purchase_entries import PurchaseEntries
 from giftcards.flows.purchase_row import PurchaseRow
 from giftcards.flows.redeem import Redeem, Rules
+from giftcards.flows.repay import Repay
 from giftcards.flows.resend import Resend
 from giftcards.flows.return_card import ReturnCard
 from giftcards.flows.reverse import Reverse
@@ -404,6 +406,14 @@ class Application:
             note_parked=lambda: self.metrics.count(Metric.PARKED),
         )
 
+    def owe(self) -> Owe:
+        """What leaves to a person what moved wrongly."""
+        return Owe(journal=self.journal, park=self.park(), clock=self.clock)
+
+    def credit_back(self) -> CreditBack:
+        """What decides that a wrong debit is given back."""
+        return CreditBack(journal=self.journal, follow_up=self.follow_up, clock=self.clock)
+
     def dismiss(self) -> Dismiss:
         """What closes what a person has seen to."""
         return Dismiss(journal=self.journal, follow_up=self.follow_up, clock=self.clock)
@@ -545,6 +555,16 @@ class Application:
             journal=self.journal,
             control=self.control,
             reverse=Reverse(
+                shopify=shopify,
+                journal=self.journal,
+                locks=self.leases,
+                moves=moves,
+                park=self.park(),
+                facts=self.facts,
+                clock=self.clock,
+                office_email=self.config.office_email,
+            ),
+            repay=Repay(
                 shopify=shopify,
                 journal=self.journal,
                 locks=self.leases,
@@ -730,7 +750,7 @@ class Application:
             progress=Progress(self.table),
             queues=self.queues,
             follow_up=self.follow_up,
-            park=self.park(),
+            owe=self.owe(),
             logger=self.logger,
             clock=self.clock,
             live_from=self.config.live_from,

@@ -13,8 +13,9 @@ from aws_lambda_powertools import Logger
 
 from giftcards.errors import JournalConflict, NeedsAPerson, VendorSurprise
 from giftcards.flows.follow_up import FollowUp
-from giftcards.flows.kinds import RETURN, REVERSAL
+from giftcards.flows.kinds import REPAY, RETURN, REVERSAL
 from giftcards.flows.park import Park
+from giftcards.flows.repay import Repay
 from giftcards.flows.return_card import ReturnCard
 from giftcards.flows.reverse import Reverse
 from giftcards.store.control import Control
@@ -32,6 +33,7 @@ class AdjustBalance:
     control: Control
     reverse: Reverse
     return_card: ReturnCard
+    repay: Repay
     follow_up: FollowUp
     park: Park
     logger: Logger
@@ -65,6 +67,8 @@ class AdjustBalance:
         """A person has looked: the money of a parked operation moved, or it did not."""
         if operation.kind == REVERSAL:
             decided = self.reverse.decide(operation, credited=moved, by=by)
+        elif operation.kind == REPAY:
+            decided = self.repay.decide(operation, credited=moved, by=by)
         else:
             decided = self.return_card.decide(operation, charged=moved, by=by)
         if decided.state is State.COMMITTED:
@@ -76,4 +80,6 @@ class AdjustBalance:
             return self.reverse.finish(operation, deadline=deadline)
         if operation.kind == RETURN:
             return self.return_card.finish(operation, deadline=deadline)
+        if operation.kind == REPAY:
+            return self.repay.finish(operation, deadline=deadline)
         raise NeedsAPerson(f"{operation.key} adjusts no balance")

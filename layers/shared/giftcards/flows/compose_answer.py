@@ -14,6 +14,7 @@ from giftcards.flows.kinds import (
     LATE,
     ORDER,
     REFUSED_REVERSAL,
+    REPAY,
     RETURN,
     REVERSAL,
 )
@@ -118,6 +119,10 @@ NOTICES: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     ORDER: ("Something happened to a web order with gift cards", ()),
+    REPAY: (
+        "What a card was charged wrongly",
+        ("Where it was not given back, give it back another way: in the store, or as a new card.",),
+    ),
     LATE: (
         "Money moved on a card although we had given that up",
         (

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from giftcards.flows.kinds import RETURN, REVERSAL, TAG
+from giftcards.flows.kinds import REPAY, RETURN, REVERSAL, TAG
 from giftcards.flows.sale import CONFIRMATION, DELIVERY, ISSUE, RESEND, SALE
 from giftcards.store.cards import Cards
 from giftcards.store.journal import Journal, Next, Operation, Result
@@ -90,6 +90,7 @@ def one_off_of(kind: str, queues: Queues) -> Callable[[str], None] | None:
         RESEND: queues.deliver,
         RETURN: queues.adjust_balance,
         REVERSAL: queues.adjust_balance,
+        REPAY: queues.adjust_balance,
         TAG: queues.tag_order,
     }.get(kind)
 

@@ -55,15 +55,13 @@ from giftcards.flows.kinds import (
     GIVEN_BACK,
     LATE,
     MIRRORED,
-    OWED,
     SPEND,
     adjusted_key,
     changed_key,
     late_key,
     mirrored_key,
-    owed_key,
 )
-from giftcards.flows.park import Park
+from giftcards.flows.owe import Owe
 from giftcards.flows.sale import ISSUE
 from giftcards.flows.tally import Tally
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
@@ -135,7 +133,7 @@ class LookAtCards:
     progress: Progress
     queues: Queues
     follow_up: FollowUp
-    park: Park
+    owe: Owe
     logger: Logger
     clock: Callable[[], datetime]
     live_from: datetime
@@ -162,7 +160,7 @@ class LookAtCards:
 
     def leave_to_a_person(self, operation: Operation) -> None:
         """Park what a worker claimed for a person, and died."""
-        self._park(operation)
+        self.owe.leave_to_a_person(operation)
 
     # ------------------------------------------------------------------------------- the list
 
@@ -440,19 +438,12 @@ class LookAtCards:
         remedy = f"credit {-amount}" if amount.minor < 0 else f"debit {amount}"
         ended = operation.state if result is None else result.outcome
         snapshot = {"card_id": card.id, "operation": operation.key, "amount": pack_money(amount)}
-        owed = self.journal.claim(
-            owed_key(operation.key),
-            kind=OWED,
-            snapshot=snapshot,
-            now=self.clock(),
-            due_at=self._hand_over_again_at(),
-        )
-        self._park(owed)
+        owed = self.owe.owe(card_id=card.id, operation=operation.key, amount=amount)
         key = late_key(operation.key)
         details = (
             f"{what} for {operation.key} was applied by Shopify although its outcome is {ended}."
-            f" Whoever looks after the cards has to {remedy} at Shopify, and then to dismiss"
-            f" {owed.key}."
+            f" Whoever looks after the cards has {owed.key} credited back, or does {remedy} at"
+            " Shopify and then dismisses it."
         )
         self._record(
             key,
@@ -577,19 +568,6 @@ class LookAtCards:
             balance=card.balance,
             receipts=(receipt,),
             moved_card=card.id,
-        )
-
-    def _park(self, owed: Operation) -> None:
-        if owed.state is not State.CLAIMED:
-            return
-        amount = owed.snapshot["amount"]
-        self.park.park_operation(
-            owed,
-            because=(
-                f"{owed.snapshot['operation']} had been given up, and Shopify applied it all the"
-                f" same: {amount['minor']} {amount['currency']} (in its smallest unit) moved. Put"
-                f" it right on the card {owed.snapshot['card_id']} at Shopify, then dismiss this."
-            ),
         )
 
     def _later(self, card_id: str, *, seconds: int = LOOK_AGAIN_SECONDS) -> None:
