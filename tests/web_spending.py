@@ -30,6 +30,7 @@ SIGNS = {
     Action.RAISED_AT_SHOPIFY: 1,
     Action.LOWERED_AT_SHOPIFY: -1,
     Action.REVERSE: 1,
+    Action.PUT_RIGHT: 1,
     Action.RETURN_CARD: -1,
 }
 
