@@ -13,7 +13,9 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
+from giftcards.domain.money import Money
 from giftcards.flows.kinds import RETURN, return_key
+from giftcards.flows.repay import REPAID
 from giftcards.flows.return_card import CARD_RETURNED, REST_TAKEN
 from giftcards.flows.reversal import REVERSED
 from giftcards.flows.sale import DROPPED
@@ -174,6 +176,21 @@ def return_before_its_card_is_made(world: World) -> Told:
     return give_back(world, row_id, unit=2)
 
 
+def owe_a_duplicate(world: World) -> Told:
+    """Shopify took 10 once more with a redemption's reference, and a person has to put it right."""
+    reference = f"redemption#{redeem(world)}"
+    (card,) = world.shop.cards
+    world.shop.debit(card.id, amount=Decimal(10), note=reference)
+    amount = Money.parse(Decimal(-10), "USD")
+    world.app.owe().owe(card_id=card.id, operation=reference, amount=amount)
+    return Told(f"repay#{reference}", card.id)
+
+
+def credit_back(world: World) -> None:
+    """The person has it given back; he decides again where his command was cut off."""
+    assert decide_parked(world, "credit-back") == 1
+
+
 STORIES = {
     "undone": Story(
         begin=undo, outcome=REVERSED, moved=30, balance=50, given_back=30, to=("main@shop.example",)
@@ -194,6 +211,14 @@ STORIES = {
         balance=350,
         given_back=250,
         to=("main@shop.example",),
+    ),
+    "debited twice, credited back": Story(
+        begin=owe_a_duplicate,
+        steps=[credit_back],
+        outcome=REPAID,
+        moved=10,
+        balance=20,
+        to=(OFFICE,),
     ),
     "returned untouched": Story(
         begin=return_untouched,

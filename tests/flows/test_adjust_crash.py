@@ -1,4 +1,6 @@
-"""A worker dies at any effect of an undo or a return: the money moves once, or a person is asked.
+"""A worker dies at any effect of an undo, a credit-back or a return: the money moves once.
+
+Or a person is asked.
 
 As in `test_crash`, nobody lists the effects: an undisturbed telling shows them.
 """
@@ -23,6 +25,7 @@ SENDS = {
     "undone": "CreditCard",
     "undone in two steps": "CreditCard",
     "held, then undone": "CreditCard",
+    "debited twice, credited back": "CreditCard",
     "returned partly spent": "DebitCard",
 }
 
