@@ -21,7 +21,7 @@ _PLAIN = frozenset({str, bool, type(None)})
 _HELD_PLAIN = _PLAIN | {Decimal}
 
 
-def to_dynamodb(value: Value) -> Value:
+def to_dynamodb(value: Value) -> Value:  # noqa: PLR0911 - one return for each kind of value
     """A copy of `value` as DynamoDB holds it."""
     kind = type(value)
     if kind in _PLAIN:
