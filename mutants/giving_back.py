@@ -3,6 +3,7 @@
 from mutants.mutant import Guard, Mutant, named
 
 ADJUST = "layers/shared/giftcards/flows/adjust.py"
+CREDIT = "layers/shared/giftcards/flows/credit.py"
 CARDS = "layers/shared/giftcards/store/cards.py"
 FREEZE = "layers/shared/giftcards/flows/freeze.py"
 JOURNAL = "layers/shared/giftcards/store/journal.py"
@@ -150,11 +151,11 @@ MUTANTS = (
         name="giving-back-without-the-lock",
         guard=Guard.GIVING_BACK,
         breaks="A credit does not wait for whoever moves money on the card.",
-        file=REVERSE,
+        file=CREDIT,
         old=LOCK,
         new=(
             "        if lock is None:\n"
-            "            lock = Lease(lock_key(card_id), 'nobody', 0, deadline)\n"
+            "            lock = Lease(lock_key(credit.card_id), 'nobody', 0, deadline)\n"
         ),
         tests=named(
             "flows/test_adjust.py", "test_a_card_on_which_another_worker_moves_money_waits"
@@ -164,7 +165,7 @@ MUTANTS = (
         name="giving-back-lock-kept",
         guard=Guard.GIVING_BACK,
         breaks="The lock is not given back, so the card's next customer waits for its end.",
-        file=REVERSE,
+        file=CREDIT,
         old="        finally:\n            self.locks.release(lock)",
         new="        finally:\n            pass",
         tests=named("flows/test_adjust.py", "test_the_lock_is_given_back"),
@@ -173,7 +174,7 @@ MUTANTS = (
         name="giving-back-forgets-the-filings",
         guard=Guard.GIVING_BACK,
         breaks="The mark of a credit wipes out what the card remembers of stores' forms.",
-        file=REVERSE,
+        file=CREDIT,
         old='recent=lock.seen.get("recent", []),',
         new="recent=[],",
         tests=named("flows/test_adjust.py", "test_the_card_remembers_what_stores_filed"),
@@ -182,9 +183,9 @@ MUTANTS = (
         name="giving-back-looks-for-a-debit",
         guard=Guard.GIVING_BACK,
         breaks="After a lost reply a debit is looked for, not the credit.",
-        file=REVERSE,
-        old="amount=reversal.amount, is_credit=True",
-        new="amount=reversal.amount, is_credit=False",
+        file=CREDIT,
+        old="amount=credit.amount, is_credit=True",
+        new="amount=credit.amount, is_credit=False",
         tests=named(
             "flows/test_adjust.py", "test_a_credit_that_was_applied_is_found_and_not_sent_again"
         ),
@@ -248,7 +249,7 @@ MUTANTS = (
         name="giving-back-of-what-never-left",
         guard=Guard.GIVING_BACK,
         breaks="A person may count as credited what was never sent.",
-        file=REVERSE,
+        file=CREDIT,
         old="if credited and operation.parked_in is not State.SENT:",
         new="if credited and operation.parked_in is None:",
         tests=named(

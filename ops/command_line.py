@@ -263,9 +263,7 @@ def park_decide(app: Application, options: argparse.Namespace) -> int:
 def _decide(app: Application, operation: Operation, decision: str) -> int:
     key = operation.key
     if decision == "retry":
-        app.journal.unpark(operation, due_at=app.clock())
-        _say("The next sweep tries it again.")
-        return 0
+        return _retry(app, operation)
     if decision == "credit-back":
         return _credit_back(app, operation)
     if decision == "dismiss":
@@ -318,6 +316,16 @@ def unfreeze(app: Application, options: argparse.Namespace) -> int:
 def _me() -> str:
     """Who gives the command, as receipts name him."""
     return f"{getpass.getuser()}, by ops"
+
+
+def _retry(app: Application, operation: Operation) -> int:
+    if operation.kind == OWED:
+        words = f"{operation.key} waits for a decision, not for a try: credit-back or dismiss."
+        _say(words, to_error=True)
+        return 1
+    app.journal.unpark(operation, due_at=app.clock())
+    _say("The next sweep tries it again.")
+    return 0
 
 
 def _credit_back(app: Application, owed: Operation) -> int:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from giftcards.domain.outcomes import Outcome
-from giftcards.errors import VendorSurprise
+from giftcards.errors import NeedsAPerson, VendorSurprise
 from giftcards.flows.look_at_cards import CARDS_PER_PAGE, MOST_PAGES
 from giftcards.receipts import Action
 from giftcards.store.journal import State
@@ -366,17 +366,91 @@ def test_a_debit_that_turned_up_after_all_is_credited_back_once(world: World) ->
     check_in_step(world, card)
 
 
-def test_of_two_people_who_decide_at_once_only_the_first_is_heard(world: World) -> None:
+def test_a_credit_that_turns_up_after_all_can_only_be_debited_by_hand(world: World) -> None:
+    card = known_card(world)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    rest(world)
+    world.shop.faults.add(Fault.APPLY_LATE, operation="giftCardCredit", seconds=2000)
+    world.base.table("Redemptions").update(row_id, {"Reverse Amount": 10})
+    rest(world)
+    (unfound,) = world.journal.parked(now=now(), limit=10)
+    assert decide(world, unfound.key, "not-credited") == 0
+    world.advance(2000)
+    rest(world)
+    (owed,) = world.journal.parked(now=now(), limit=10)
+    (late,) = receipts(world, Action.RAISED_AT_SHOPIFY)
+    assert "has to debit 10.00 USD at Shopify, and then to dismiss owed#" in late["Details"]
+    with pytest.raises(NeedsAPerson, match="took nothing off a card"):
+        decide(world, owed.key, "credit-back")
+    assert world.shop.card(card.id).balance == 50
+    check_in_step(world, card)
+
+
+@pytest.mark.parametrize("is_dismissed", [True, False])
+def test_of_two_people_who_decide_at_once_only_the_first_is_heard(
+    world: World, *, is_dismissed: bool
+) -> None:
     card, _ = give_up_and_apply_late(world)
     (owed,) = world.journal.parked(now=now(), limit=10)
-    first = world.app.dismiss().dismiss(owed, by="one")
-    second = world.app.credit_back().begin(owed, by="two")
+    decisions = [world.app.credit_back().begin, world.app.dismiss().dismiss]
+    if is_dismissed:
+        decisions.reverse()
+    first, second = (decide_it(owed, by="somebody") for decide_it in decisions)
     assert first.result is not None
     assert second.result is not None
     assert second.result.outcome == first.result.outcome
     rest(world)
+    assert world.shop.card(card.id).balance == (40 if is_dismissed else 50)
+    assert len(receipts(world, Action.PUT_RIGHT)) == (0 if is_dismissed else 1)
+
+
+def test_what_is_owed_waits_for_a_decision_and_not_for_another_try(world: World) -> None:
+    card, _ = give_up_and_apply_late(world)
+    (owed,) = world.journal.parked(now=now(), limit=10)
+    assert decide(world, owed.key, "retry") == 1
+    assert world.journal.parked(now=now(), limit=10) == [owed]
     assert world.shop.card(card.id).balance == 40
-    assert not receipts(world, Action.PUT_RIGHT)
+
+
+def test_a_card_that_takes_no_money_any_more_is_told_to_the_office(world: World) -> None:
+    card, reference = give_up_and_apply_late(world)
+    (owed,) = world.journal.parked(now=now(), limit=10)
+    world.shop.deactivate(card.id)
+    assert decide(world, owed.key, "credit-back") == 0
+    rest(world)
+    (receipt,) = receipts(world, Action.PUT_RIGHT)
+    assert (receipt["Operation"], receipt["Outcome"]) == (f"repay#{reference}", "Failed")
+    assert "was not given back to the card (the card was deactivated" in receipt["Details"]
+    assert receipt["Gift Card"] == "•••• 6789"
+    assert world.shop.card(card.id).balance == 40
+    subject = "What a card was charged wrongly"
+    (mail,) = [mail for mail in world.mails() if mail.subject == subject]
+    assert mail.destinations["ToAddresses"] == [OFFICE]
+
+
+@pytest.mark.parametrize(
+    ("fault", "decision", "balance"),
+    [(Fault.DROP_REPLY, None, 50), (Fault.FAIL_BEFORE, "not-credited", 40)],
+)
+def test_a_credit_back_that_nobody_answered_is_looked_for_and_never_sent_again(
+    world: World, fault: Fault, decision: str | None, balance: int
+) -> None:
+    card, reference = give_up_and_apply_late(world)
+    (owed,) = world.journal.parked(now=now(), limit=10)
+    world.shop.faults.add(fault, operation="giftCardCredit")
+    assert decide(world, owed.key, "credit-back") == 0
+    for _ in range(6):  # the settling time passes
+        rest(world)
+    parked = world.journal.parked(now=now(), limit=10)
+    assert [one.key for one in parked] == ([f"repay#{reference}"] if decision else [])
+    if decision:
+        assert decide(world, parked[0].key, decision) == 0
+        rest(world)
+    assert world.shop.card(card.id).balance == balance
+    (receipt,) = receipts(world, Action.PUT_RIGHT)
+    assert receipt["Outcome"] == ("Failed" if decision else "Done")
+    check_in_step(world, card)
 
 
 def test_a_debit_applied_twice_with_one_reference_is_left_to_a_person(world: World) -> None:

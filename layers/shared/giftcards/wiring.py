@@ -51,6 +51,7 @@ from giftcards.flows.adjust import AdjustBalance
 from giftcards.flows.answer_check import AnswerCheck
 from giftcards.flows.answer_store import AnswerStore
 from giftcards.flows.check_balance import CheckBalance, CheckRules
+from giftcards.flows.credit import CreditCards
 from giftcards.flows.deliver import Deliver
 from giftcards.flows.digest import Digest
 from giftcards.flows.dismiss import Dismiss
@@ -551,26 +552,26 @@ class Application:
         """What gives money back to cards, and takes returned cards out of use."""
         shopify = self.shopify_for_adjusting
         moves = self.money_moves(shopify)
+        credit_cards = CreditCards(
+            shopify=shopify,
+            locks=self.leases,
+            moves=moves,
+            park=self.park(),
+            facts=self.facts,
+            clock=self.clock,
+        )
         return AdjustBalance(
             journal=self.journal,
             control=self.control,
             reverse=Reverse(
-                shopify=shopify,
+                credits=credit_cards,
                 journal=self.journal,
-                locks=self.leases,
-                moves=moves,
-                park=self.park(),
-                facts=self.facts,
                 clock=self.clock,
                 office_email=self.config.office_email,
             ),
             repay=Repay(
-                shopify=shopify,
+                credits=credit_cards,
                 journal=self.journal,
-                locks=self.leases,
-                moves=moves,
-                park=self.park(),
-                facts=self.facts,
                 clock=self.clock,
                 office_email=self.config.office_email,
             ),

@@ -435,15 +435,13 @@ class LookAtCards:
             self.ledgers.note(card.id, operation=operation.key, amount=amount)
             return
         what = f"A debit of {-amount}" if amount.minor < 0 else f"A credit of {amount}"
-        remedy = f"credit {-amount}" if amount.minor < 0 else f"debit {amount}"
         ended = operation.state if result is None else result.outcome
         snapshot = {"card_id": card.id, "operation": operation.key, "amount": pack_money(amount)}
         owed = self.owe.owe(card_id=card.id, operation=operation.key, amount=amount)
         key = late_key(operation.key)
         details = (
             f"{what} for {operation.key} was applied by Shopify although its outcome is {ended}."
-            f" Whoever looks after the cards has {owed.key} credited back, or does {remedy} at"
-            " Shopify and then dismisses it."
+            f" Whoever looks after the cards {_remedy(amount, owed.key)}."
         )
         self._record(
             key,
@@ -629,6 +627,13 @@ def _action(amount: Money) -> Action:
 
 def _positive(amount: Money) -> Money:
     return -amount if amount.minor < 0 else amount
+
+
+def _remedy(amount: Money, owed: str) -> str:
+    """What is to be done about what moved wrongly: what was taken can be given back by us."""
+    if amount.minor < 0:
+        return f"has {owed} credited back, or credits {-amount} at Shopify and then dismisses it"
+    return f"has to debit {amount} at Shopify, and then to dismiss {owed}"
 
 
 def _tell(movements: Sequence[Movement]) -> str:

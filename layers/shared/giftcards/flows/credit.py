@@ -1,0 +1,199 @@
+"""Credit a card, once: what an undo and a credit-back have in common.
+
+    lock the card ─► read it ─► make room at Shopify ─► mark SENT ─► credit ─► commit
+                      │ takes no money
+                      └─► commit that it was not credited
+
+The protocol is a debit's (`money_moves`), with one difference. Where nobody knows whether the
+credit was applied, and it has not turned up after the settling time, the answer is not "never":
+nobody stands at a till, and a second credit would be a gift. It is parked, and a person looks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from giftcards.clients.shopify import Shopify
+from giftcards.domain.cards import Card, Credited, CreditRefused, CreditReply, Movement, ShopFacts
+from giftcards.domain.hiding import hide_codes
+from giftcards.domain.money import Money
+from giftcards.errors import GiftCardError, NeedsAPerson, NotSent
+from giftcards.flows.money_moves import MoneyMoves, Unfound
+from giftcards.flows.park import Park
+from giftcards.store.cards import lock_key
+from giftcards.store.journal import Operation, State
+from giftcards.store.leases import Lease, Leases
+
+# What the office reads about money that a card does not take any more.
+OTHERWISE = "Give it back another way, for example as a new card"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a credit ended, for good.
+
+    `card` is the card as it was last read, if it could be; `balance` and `transaction_id` are known
+    of a credit that was applied, as far as Shopify told. `reason` says why it was not, or who has
+    decided.
+    """
+
+    is_done: bool
+    card: Card | None
+    balance: Money | None = None
+    transaction_id: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """`amount` for a card, and what makes its end final, with all that follows from it."""
+
+    card_id: str
+    amount: Money
+    commit: Callable[[Operation, Ended], Operation]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreditCards:
+    """Credits cards; every method may be called again at any moment. References are the keys."""
+
+    shopify: Shopify
+    locks: Leases
+    moves: MoneyMoves
+    park: Park
+    facts: ShopFacts
+    clock: Callable[[], datetime]
+
+    def finish(self, operation: Operation, credit: Credit, *, deadline: datetime) -> Operation:
+        """Go on from where the journal says it stands. Nothing is sent after `deadline`.
+
+        Raises `TryAgain` where it cannot be done just now: soon is early enough.
+        """
+        match operation.state:
+            case State.CLAIMED:
+                return self._credit(operation, credit, deadline=deadline)
+            case State.SENT:
+                return self._find_out(operation, credit)
+            case State.HELD | State.COMMITTED | State.SETTLED | State.PARKED:
+                return operation
+            case _:
+                assert_never(operation.state)
+
+    def decide(self, operation: Operation, credit: Credit, *, credited: bool, by: str) -> Operation:
+        """A person has looked: the parked credit was applied, or it was not."""
+        if credited and operation.parked_in is not State.SENT:
+            raise NeedsAPerson(
+                f"{operation.key} was never sent to Shopify, so it cannot have been credited"
+            )
+        card = self._read_if_possible(credit.card_id)
+        ended = Ended(
+            is_done=credited,
+            card=card,
+            balance=card.balance if credited and card is not None else None,
+            reason=f"decided by {by}",
+        )
+        return credit.commit(operation, ended)
+
+    def _credit(self, operation: Operation, credit: Credit, *, deadline: datetime) -> Operation:
+        lock = self.locks.acquire(lock_key(credit.card_id), now=self.clock())
+        if lock is None:
+            raise NotSent(f"{operation.key} waits: money moves on its card at this moment")
+        try:
+            return self._credit_locked(operation, credit, lock=lock, deadline=deadline)
+        finally:
+            self.locks.release(lock)
+
+    def _credit_locked(
+        self, operation: Operation, credit: Credit, *, lock: Lease, deadline: datetime
+    ) -> Operation:
+        card = self.shopify.read_card(credit.card_id)
+        reason = self._why_not(card, credit)
+        if reason is not None:
+            return credit.commit(operation, Ended(is_done=False, card=card, reason=reason))
+        time_left = self.moves.seconds_to_send(lock=lock, deadline=deadline)
+        with self.shopify.room_to_credit(within_seconds=time_left) as room:
+            sent, reply = self.moves.send(
+                operation,
+                lambda: self.shopify.credit(
+                    credit.card_id, amount=credit.amount, reference=operation.key, room=room
+                ),
+                amount=credit.amount,
+                recent=lock.seen.get("recent", []),
+                lock=lock,
+                deadline=deadline,
+            )
+        if reply is not None:
+            return credit.commit(sent, self._ended(card, credit, reply))
+        if sent.state is State.CLAIMED:
+            raise NotSent(f"{operation.key} waits: this worker's time is nearly over")
+        return sent  # nobody knows: the next look finds out
+
+    def _ended(self, card: Card | None, credit: Credit, reply: CreditReply) -> Ended:
+        match reply:
+            case Credited():
+                return Ended(
+                    is_done=True,
+                    card=card,
+                    balance=reply.balance_after,
+                    transaction_id=reply.transaction_id,
+                )
+            case CreditRefused():
+                # The card's facts say it better than Shopify's prose, where they say it.
+                now = self._read_if_possible(credit.card_id)
+                reason = None if now is None else self._why_not(now, credit)
+                refused = hide_codes(f"Shopify refused: {reply.message} ({reply.code})")
+                return Ended(is_done=False, card=now or card, reason=reason or refused)
+            case _:
+                assert_never(reply)
+
+    def _find_out(self, operation: Operation, credit: Credit) -> Operation:
+        """A credit may have been sent and nobody heard the answer: look for it at Shopify."""
+        found = self.moves.find_out(
+            operation, card_id=credit.card_id, amount=credit.amount, is_credit=True
+        )
+        match found:
+            case Movement():
+                card = self._read_if_possible(credit.card_id)
+                ended = Ended(
+                    is_done=True,
+                    card=card,
+                    balance=None if card is None else card.balance,
+                    transaction_id=found.id,
+                )
+                return credit.commit(operation, ended)
+            case Unfound.NOT_YET:
+                return operation
+            case Unfound.NOT_THERE:
+                return self.moves.leave_to_a_person(
+                    operation,
+                    park=self.park,
+                    because=f"nobody knows whether {credit.amount} was given back to"
+                    f" {credit.card_id}: look for a transaction with this reference in Shopify's"
+                    " admin, then decide credited, not-credited or retry",
+                )
+            case _:
+                assert_never(found)
+
+    def _why_not(self, card: Card | None, credit: Credit) -> str | None:
+        """Why the card takes no money, in words for the office; `None` where it does."""
+        if card is None:
+            return "Shopify has no such card any more"
+        if card.deactivated_at is not None or not card.enabled:
+            return "the card was deactivated, which cannot be undone"
+        if card.expires_on is not None and card.expires_on < self._today():
+            return "the card has expired"
+        if card.balance.currency != credit.amount.currency:
+            return f"the card holds {card.balance.currency} now"
+        return None
+
+    def _read_if_possible(self, card_id: str) -> Card | None:
+        """The card as it is now, for a better answer; the answer must not depend on it."""
+        try:
+            return self.shopify.read_card(card_id)
+        except GiftCardError:
+            return None
+
+    def _today(self) -> date:
+        return self.clock().astimezone(ZoneInfo(self.facts.time_zone)).date()
