@@ -1,5 +1,6 @@
 """What people may type into a form, to do harm or by chance, stays text and harms nobody else."""
 
+import re
 from typing import Any
 
 import pytest
@@ -80,11 +81,26 @@ def test_a_log_line_stays_one_line(typed: str, capsys: pytest.CaptureFixture[str
     assert all(line.startswith("{") and line.endswith("}") for line in lines)
 
 
-@given(some.text(max_size=600))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_what_is_searched_for_is_letters_and_digits_whatever_was_typed(typed: str) -> None:
-    code = clean(typed)
-    if isinstance(code, Code):
-        assert code.value.isascii()
-        assert code.value.isalnum()
-        assert 8 <= len(code.value) <= 20
+# What a code can be made of, what separates its groups, and what would mean something in a search.
+PIECES = some.text("abWX0189\u0430\uff21", min_size=3, max_size=7)
+BETWEEN = some.sampled_from(
+    [" ", "-", "", ".", "\u200b", "\t", "*", ":", "'", '"', " OR ", "\\", "\u202e"]
+)
+LIKE_CODES = some.lists(some.tuples(BETWEEN, PIECES), max_size=6).map(
+    lambda parts: "".join(between + piece for between, piece in parts)
+)
+
+
+def test_what_is_searched_for_is_letters_and_digits_whatever_was_typed() -> None:
+    codes: set[str] = set()
+
+    @given(LIKE_CODES | some.text(max_size=600))
+    @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    def read(typed: str) -> None:
+        code = clean(typed)
+        if isinstance(code, Code):
+            codes.add(code.value)
+
+    read()
+    assert len(codes) > 20, "hardly anything was read as a code, so nothing was shown"
+    assert all(re.fullmatch("[a-z0-9]{8,20}", code) for code in codes)
