@@ -29,7 +29,9 @@ class Action(StrEnum):
     RETURN_CARD = "Return card"
     FREEZE = "Freeze card"
     RELEASE_CARD = "Release card"
+    RECONCILE = "Reconcile"
     PUT_RIGHT = "Put right"
+    ARCHIVE = "Archive"
 
 
 class ReceiptOutcome(StrEnum):

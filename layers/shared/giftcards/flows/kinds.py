@@ -23,6 +23,9 @@
     late#<operation>             what was given up was applied at Shopify after all
     owed#<operation>             a person has to put that right
     repay#<operation>            what was applied too late, or twice, is given back to the card
+    drift#<what>#<subject>       a difference that only a person can explain
+    reconcile#<run>              the books were compared: what was found
+    archive#<table>#<batch>      rows were moved from Airtable to the archive
 
 Orders, lines, payments and cards go by Shopify's numbers, units and changes count from 1, totals
 are in minor units of the shop's currency.
@@ -49,6 +52,9 @@ UNREAD_ORDER: Final = "unread-order"
 LATE: Final = "late"
 OWED: Final = "owed"
 REPAY: Final = "repay"
+DRIFT: Final = "drift"
+RECONCILE: Final = "reconcile"
+ARCHIVE: Final = "archive"
 
 
 def order_key(order: str, change: int = 1) -> str:
@@ -134,3 +140,18 @@ def owed_key(operation: str) -> str:
 def repay_key(operation: str) -> str:
     """The business key of giving back what an operation took wrongly; the credit's reference."""
     return f"{REPAY}#{operation}"
+
+
+def drift_key(what: str, subject: str) -> str:
+    """The key under which a person explains a difference of this name about this subject."""
+    return f"{DRIFT}#{what}#{subject}"
+
+
+def reconcile_key(run: str) -> str:
+    """The business key of one comparison of the books."""
+    return f"{RECONCILE}#{run}"
+
+
+def archive_key(table: str, batch: str) -> str:
+    """The business key of moving some rows of a table to the archive."""
+    return f"{ARCHIVE}#{table}#{batch}"

@@ -250,6 +250,23 @@ class Table:
         )
         return [str(item["key"]) for item in reply["Items"]]
 
+    def scan_page(
+        self, *, after: Item | None = None, limit: int | None = None
+    ) -> tuple[list[Item], Item | None]:
+        """Some of all items, in DynamoDB's own order, and where the next page begins.
+
+        Strongly consistent; `after` is what the page before returned, `None` at the beginning, and
+        what is returned last is `None` at the end. A page holds at most 1 MB (DynamoDB, Scan).
+        Items that are written meanwhile may be in it or not.
+        """
+        arguments: dict[str, Any] = {"TableName": self.name, "ConsistentRead": True}
+        if after is not None:
+            arguments["ExclusiveStartKey"] = after
+        if limit is not None:
+            arguments["Limit"] = limit
+        reply = self._client.scan(**arguments)
+        return reply["Items"], reply.get("LastEvaluatedKey")
+
     def _expression(
         self, key: str, change: str, condition: str | None, values: Mapping[str, Any] | None
     ) -> Any:  # noqa: ANN401 - one shape serves UpdateItem and a transaction's entry

@@ -1,0 +1,64 @@
+"""The bucket in S3: what a comparison of the books works with, its reports, and the archive.
+
+    work/<run>/...               what the three sides said, in pieces; gone after some days
+    reports/<day>/<run>.csv      what a run found, and the same as .html
+    archive/<table>/...          rows that Airtable held no longer than KeepDays
+
+Objects are written whole under names that follow from what they hold, so that writing one twice
+changes nothing.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import batched
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+# DeleteObjects takes so many (Amazon S3, API reference).
+KEYS_PER_DELETE = 1000
+
+# A listing is cut off after so many pages of a thousand: nothing of ours has a million pieces.
+MOST_PAGES = 1000
+
+
+class Bucket:
+    """Reads and writes whole objects of one bucket."""
+
+    def __init__(self, client: "S3Client", *, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def put(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Write an object, whatever stood there. S3 checks that it arrived whole."""
+        self._client.put_object(
+            Bucket=self.name,
+            Key=key,
+            Body=body,
+            ContentType=content_type,
+            ChecksumAlgorithm="SHA256",
+        )
+
+    def get(self, key: str) -> bytes | None:
+        """The object as it is now, or `None`."""
+        try:
+            reply = self._client.get_object(Bucket=self.name, Key=key)
+        except self._client.exceptions.NoSuchKey:
+            return None
+        return reply["Body"].read()
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The names of the objects that begin so, in the order of their characters."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix=prefix, PaginationConfig={"MaxItems": MOST_PAGES * 1000}
+        )
+        for page in pages:
+            yield from (one["Key"] for one in page.get("Contents", ()))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete these objects; one that is gone already is no error."""
+        for some in batched(keys, KEYS_PER_DELETE, strict=False):
+            self._client.delete_objects(
+                Bucket=self.name,
+                Delete={"Objects": [{"Key": key} for key in some], "Quiet": True},
+            )
