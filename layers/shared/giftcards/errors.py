@@ -4,6 +4,7 @@
     ├── TryAgain              nobody has to do anything; a later run may succeed
     │   ├── NotSent           the vendor did not run the call: sending it again is safe
     │   ├── SafeToRepeat      it may have run, but the vendor takes the same call only once
+    │   ├── PlaceLost         a list has to be read again from its top
     │   └── Unconfirmed       a change was sent and nobody knows whether it was applied
     └── NeedsAPerson          trying again changes nothing until somebody mends something
         ├── ConfigurationError   a setting or a secret is missing or malformed
@@ -39,6 +40,10 @@ class NotSent(TryAgain):
 
 class SafeToRepeat(TryAgain):
     """Nobody knows whether it was applied, but the vendor takes the same call only once."""
+
+
+class PlaceLost(TryAgain):
+    """The vendor has forgotten where in its list we were: read the list again from its top."""
 
 
 class Unconfirmed(TryAgain):

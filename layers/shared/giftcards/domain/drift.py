@@ -26,6 +26,11 @@ class Drift(StrEnum):
     LATE_DEBIT = "late debit"  # an operation that was given up, applied after all
     CARD_GONE = "card gone"  # the journal and Airtable know it, Shopify does not
 
+    @property
+    def slug(self) -> str:
+        """The name as a part of a key: those hold no blanks."""
+        return self.value.replace(" ", "-")
+
 
 # What is about money that nobody can account for: these ring the alarm.
 UNEXPLAINED_MONEY = frozenset(

@@ -1,0 +1,84 @@
+"""What a part of comparing the books has to be: it reads one page after the other, each once.
+
+    step, step, step ... ─► differences, and the numbers of what was seen
+    some minutes later   ─► the differences are judged again, all of it read anew
+
+Nothing of a phase is kept in memory between two steps. A worker may die at any moment, and then its
+step is done again from the same cursor: so a step changes nothing anywhere.
+"""
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Protocol
+
+from giftcards.domain.drift import Difference
+from giftcards.domain.orders import number_of
+
+# Eight bytes tell a hundred thousand things apart: that two of them are taken for one another has a
+# chance of one in three thousand million (n squared / 2^65).
+NUMBER_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One comparison of the books.
+
+    `id` sorts as time. `since` is when the last complete run began, `None` before the first one;
+    `reads_all` asks for everything, also of cards that have not changed since. `deadline` is when
+    this worker has to be done: a step that takes long may end early, with its own cursor. `seen`
+    gives the numbers that an earlier phase has seen, by its name.
+    """
+
+    id: str
+    began_at: datetime
+    since: datetime | None
+    reads_all: bool
+    deadline: datetime
+    seen: Callable[[str], Container[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one page came to.
+
+    `next` is the cursor of the next page; `None` ends the phase. `looked_at` counts the things on
+    this one, and `seen` are their numbers.
+    """
+
+    next: str | None
+    looked_at: int = 0
+    found: tuple[Difference, ...] = ()
+    seen: tuple[int, ...] = ()
+
+
+class Phase(Protocol):
+    """One part of a run."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the state, in the bucket and in the report; it never changes."""
+
+    def step(self, run: Run, cursor: str | None) -> Step:
+        """Read the page at `cursor`, the first one for `None`, and compare it.
+
+        Raises `PlaceLost` where the vendor does not know the cursor any more: then the phase begins
+        anew. Raises `TryAgain` where a vendor is away: then the step is done again later.
+        """
+
+    def judge_again(self, run: Run, differences: Sequence[Difference]) -> list[Difference]:
+        """Judge what these are about once more, with everything read anew.
+
+        What is the same as before counts; so a difference holds nothing that changes by itself.
+        """
+
+
+def card_number(card_id: str) -> int:
+    """The number under which a card is remembered as seen: Shopify's own."""
+    return int(number_of(card_id))
+
+
+def name_number(name: str) -> int:
+    """The number under which something else is remembered as seen: a receipt's id, a row's name."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=NUMBER_BYTES).digest(), signed=True)
