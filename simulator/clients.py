@@ -84,7 +84,7 @@ def _refusal(code: str, status: int, **details: Any) -> ClientError:  # noqa: AN
     return ClientError(reply, "Call")
 
 
-READS = frozenset({"get_item", "batch_get_item", "query"})
+READS = frozenset({"get_item", "batch_get_item", "query", "scan"})
 
 
 class GatedClient:
@@ -303,6 +303,15 @@ class ApiBelowHttp:
             self._tables[table_id] = known
         return known
 
+    def get(self, url: str, *, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A page of a table's records, by the address that the table names."""
+        page = self._tables[url].page(
+            fields=options.get("fields"),
+            page_size=options["page_size"],
+            offset=options.get("offset"),
+        )
+        return {"records": page.records} | ({} if page.offset is None else {"offset": page.offset})
+
 
 class TableBelowHttp:
     """Stands where pyairtable's `Table` stands: fields by id, ten records a call."""
@@ -313,6 +322,7 @@ class TableBelowHttp:
         self._pace = pace
         self._table = base.table(table_id)
         self._seam = AirtableSeam()
+        self.urls = SimpleNamespace(records=table_id)
 
     def iterate(
         self, *, fields: Sequence[str], page_size: int, formula: object = None
@@ -332,6 +342,11 @@ class TableBelowHttp:
             if offset is None:
                 return
 
+    def page(self, *, fields: Sequence[str] | None, page_size: int, offset: str | None) -> Page:
+        """One page of all records."""
+        query = Query(fields=fields, by_field_id=True, page_size=page_size)
+        return self._call("list", partial(self._page, query, offset))
+
     def _page(self, query: Query, offset: str | None) -> Page:
         if not self._table.record_ids():  # quicker than asking a formula about nothing
             return Page([], None)
@@ -346,6 +361,11 @@ class TableBelowHttp:
         """Change records."""
         pairs = [(one["id"], dict(one["fields"])) for one in changes]
         return self._call("update", lambda: self._table.update_many(pairs, by_id=True))
+
+    def batch_delete(self, record_ids: Sequence[str]) -> None:
+        """Delete records."""
+        ids = list(record_ids)
+        self._call("delete", lambda: self._table.delete_many(ids))
 
     def _call[Result](self, verb: str, act: Callable[[], Result]) -> Result:
         self._pace.wait()

@@ -1,10 +1,12 @@
 """DynamoDB in memory: tables with one key, conditional writes, transactions, and indexes."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from threading import Lock
 from typing import Any
+from zlib import crc32
 
 from botocore.exceptions import ClientError
 
@@ -245,13 +247,31 @@ class DynamoDB:
             reply["LastEvaluatedKey"] = page[-1]
         return reply
 
-    def scan(self, *, TableName: str, ConsistentRead: bool = False) -> dict[str, Any]:
-        """All items, on one page."""
+    def scan(
+        self,
+        *,
+        TableName: str,
+        ConsistentRead: bool = False,
+        Limit: int | None = None,
+        ExclusiveStartKey: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """All items, page by page, in an order that nobody can foresee."""
         del ConsistentRead
+        operation = "Scan"
+        if Limit is not None and Limit < 1:
+            raise invalid(operation, "Limit has to be at least 1")
         with self._lock:
-            items = self._table("Scan", TableName).items.values()
-            found = [from_dynamodb(item) for item in items]
-        return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
+            table = self._table(operation, TableName)
+            keys = sorted(table.items, key=_place)
+            if ExclusiveStartKey is not None:
+                after = _place(_key(operation, table, ExclusiveStartKey))
+                keys = keys[bisect_right(keys, after, key=_place) :]
+            page = keys[:Limit]
+            found = [from_dynamodb(table.items[key]) for key in page]
+        reply: dict[str, Any] = {"Items": found, "Count": len(found), "ScannedCount": len(found)}
+        if page and len(page) == Limit:
+            reply["LastEvaluatedKey"] = {table.key: page[-1]}
+        return reply
 
     def _table(self, operation: str, name: str) -> Table:
         table = self._tables.get(name)
@@ -311,6 +331,11 @@ def _check_key_condition(parts: tuple[Comparison, ...] | None, bound: Bound, ind
     ranges = [name for name, _ in named[1:]]
     if not named or named[0] != (index.hash, "=") or ranges not in ([], [index.range]):
         raise UnknownHereError(f"the key condition {named}")
+
+
+def _place(key: str) -> tuple[int, str]:
+    """Where an item stands in a scan: by its key's hash, so in no order that means anything."""
+    return crc32(key.encode()), key
 
 
 def _condition_failed(operation: str) -> ClientError:

@@ -243,6 +243,30 @@ def receipts(side: Side, count: int) -> list[str]:
     return side.airtable.create_rows("Receipts", rows)
 
 
+def pages(side: Side, fields: tuple[str, ...] | None) -> object:
+    """Every page's rows; where a page begins is called differently on the two sides."""
+    read, offset = [], None
+    while True:
+        page = side.airtable.page("Receipts", fields, offset=offset)
+        read.append(page.rows)
+        if page.next is None:
+            return read
+        offset = page.next
+
+
+def page_forgotten(side: Side) -> object:
+    receipts(side, 130)
+    first_page = side.airtable.page("Receipts", ("Receipt",), offset=None)
+    side.world.base.forget_offsets()
+    return side.airtable.page("Receipts", ("Receipt",), offset=first_page.next)
+
+
+def deleted(side: Side, *batches: list[str]) -> object:
+    for batch in batches:
+        side.airtable.delete("Receipts", batch)
+    return "deleted"
+
+
 def waiting(side: Side) -> object:
     return side.airtable.waiting_redemptions(since=START - timedelta(hours=1))
 
@@ -273,6 +297,13 @@ AIRTABLE_CALLS: dict[str, Call] = {
     ),
     "receipts": lambda side: receipts(side, 3),
     "more receipts than a call makes": lambda side: receipts(side, 13),
+    "every receipt, page by page": lambda side: (receipts(side, 130), pages(side, ("Receipt",))),
+    "all fields of a page": lambda side: (receipts(side, 3), pages(side, None)),
+    "a page after its place was forgotten": page_forgotten,
+    "receipts deleted": lambda side: deleted(side, receipts(side, 13)),
+    "receipts deleted of which some are gone": lambda side: deleted(
+        side, (made := receipts(side, 5))[1:3], made
+    ),
     "receipts found again": lambda side: (
         receipts(side, 3),
         side.airtable.find_rows("Receipts", "Receipt", ["r0", "r2", "r9"]),

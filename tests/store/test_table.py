@@ -289,3 +289,38 @@ def test_a_deleted_item_is_gone_from_table_and_index(backend: Backend, table: Ta
     assert table.queued("open", until=NOW, limit=10) == []
     items = backend.dynamodb.scan(TableName=table.name, ConsistentRead=True)["Items"]
     assert items == [{"key": "b"}]
+
+
+def scanned(table: Table, limit: int | None) -> list[list[str]]:
+    """The keys of all items, by page."""
+    pages, after = [], None
+    while True:
+        items, after = table.scan_page(after=after, limit=limit)
+        pages.append([str(item["key"]) for item in items])
+        if after is None:
+            return pages
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 100, None])
+def test_a_scan_finds_every_item_once_however_long_its_pages(
+    table: Table, limit: int | None
+) -> None:
+    keys = [f"op#{number}" for number in range(7)]
+    put(table, **{key: {"n": number} for number, key in enumerate(keys)})
+    pages = scanned(table, limit)
+    assert sorted(key for page in pages for key in page) == sorted(keys)
+    assert max(len(page) for page in pages) <= (limit or 7)
+
+
+def test_a_scan_of_an_empty_table_is_over_at_once(table: Table) -> None:
+    assert table.scan_page() == ([], None)
+    assert table.scan_page(limit=5) == ([], None)
+
+
+def test_a_scan_goes_on_where_an_item_was_deleted_meanwhile(backend: Backend, table: Table) -> None:
+    put(table, **{f"op#{number}": {} for number in range(6)})
+    items, after = table.scan_page(limit=3)
+    backend.dynamodb.delete_item(TableName=table.name, Key={"key": items[-1]["key"]})
+    rest, _ = table.scan_page(after=after, limit=100)
+    assert {str(one["key"]) for one in [*items, *rest]} == {f"op#{n}" for n in range(6)}
+    assert len(rest) == 3

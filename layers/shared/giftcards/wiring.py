@@ -24,8 +24,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config as BotoConfig
 
 from giftcards.clients.airtable import (
-    OTHERS_REQUESTS_A_SECOND,
     OUTCOME_WRITER_REQUESTS_A_SECOND,
+    PURCHASES_PRONG_REQUESTS_A_SECOND,
     RECORD_WRITER_REQUESTS_A_SECOND,
     STORES_PRONG_REQUESTS_A_SECOND,
     Airtable,
@@ -322,9 +322,9 @@ class Application:
     @cached_property
     def purchases_pace(self) -> Pace:
         """The share of Airtable's requests for what the office says of orders."""
-        return self._pace(OTHERS_REQUESTS_A_SECOND)
+        return self._pace(PURCHASES_PRONG_REQUESTS_A_SECOND)
 
-    def _pace(self, requests_a_second: int) -> Pace:
+    def _pace(self, requests_a_second: float) -> Pace:
         return Pace(requests_a_second, sleep=self.sleep, monotonic=self.monotonic)
 
     def airtable(self, pace: Pace) -> Airtable:

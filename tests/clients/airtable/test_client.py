@@ -25,6 +25,7 @@ from giftcards.errors import (
     BaseMismatch,
     NeedsAPerson,
     NotSent,
+    PlaceLost,
     TryAgain,
     Unconfirmed,
     VendorSurprise,
@@ -73,6 +74,140 @@ def garble(airtable: Airtable, *, status: int, body: bytes, to_status: int | Non
             response.status_code = to_status or status
 
     airtable._api.session.hooks["response"].append(hook)  # noqa: SLF001 - the wire
+
+
+class TestPages:
+    """Every row of a table, whoever wrote it, page by page."""
+
+    def test_a_table_is_read_in_pages_of_a_hundred(self, base: Base, airtable: Airtable) -> None:
+        made = [base.table("Receipts").create({"Receipt": f"r{n}"})["id"] for n in range(205)]
+        first = airtable.page("Receipts", ("Receipt",), offset=None)
+        second = airtable.page("Receipts", ("Receipt",), offset=first.next)
+        last = airtable.page("Receipts", ("Receipt",), offset=second.next)
+        assert [len(page.rows) for page in (first, second, last)] == [100, 100, 5]
+        assert last.next is None
+        assert [row.id for page in (first, second, last) for row in page.rows] == made
+        assert first.rows[7].text("Receipt") == "r7"
+        assert first.rows[7].created_at == NOON
+
+    def test_cells_go_by_our_names_and_numbers_are_exact(
+        self, base: Base, session: requests.Session
+    ) -> None:
+        table = base.table("Receipts")
+        table.create_field(
+            {"name": "The office's own", "type": "number", "options": {"precision": 2}}
+        )
+        own = table.field("The office's own").id
+        table.create({"Receipt": "r", "Amount": 0.1, own: 7.25})
+        table.field("Receipt").name = "Beleg"
+        renamed = {"Receipts": {"Receipt": "Beleg"}}
+        schema = read_schema(
+            base.token, base_id=base.id, session=session, endpoint_url=URL, timeout_seconds=5
+        )
+        airtable = Airtable(
+            base.token,
+            base_id=base.id,
+            layout=resolve_layout(schema, renamed),
+            session=session,
+            endpoint_url=URL,
+            timeout_seconds=5,
+            pace=Pace(1000),
+        )
+        (row,) = airtable.page("Receipts", None, offset=None).rows
+        assert row.cells == {"Receipt": "r", "Amount": Decimal("0.1"), own: Decimal("7.25")}
+        assert row.number("Amount") == Decimal("0.1")
+        assert row.number("Receipt") is row.number("Balance After") is None
+        assert row.text("Amount") == "0.1"
+        (some,) = airtable.page("Receipts", ("Amount", "Details"), offset=None).rows
+        assert some.cells == {"Amount": Decimal("0.1")}
+
+    def test_a_field_that_the_base_lacks_is_left_out(
+        self, base: Base, session: requests.Session
+    ) -> None:
+        base.table("Processed Orders").delete_field("Release")
+        base.table("Processed Orders").create({"Order": "#1"})
+        airtable = connect_anew(base, session)
+        (row,) = airtable.page("Processed Orders", ("Order", "Release"), offset=None).rows
+        assert row.cells == {"Order": "#1"}
+
+    @pytest.mark.parametrize("how", ["forgotten", "too old"])
+    def test_a_place_that_is_lost_is_said(
+        self, base: Base, airtable: Airtable, clock: Clock, how: str
+    ) -> None:
+        for number in range(101):
+            base.table("Receipts").create({"Receipt": f"r{number}"})
+        first = airtable.page("Receipts", ("Receipt",), offset=None)
+        if how == "forgotten":
+            base.forget_offsets()
+        else:
+            clock.go_on(301)
+        with pytest.raises(PlaceLost, match="lost its place"):
+            airtable.page("Receipts", ("Receipt",), offset=first.next)
+
+    def test_a_page_without_reply_is_asked_for_again_later(
+        self, base: Base, airtable: Airtable
+    ) -> None:
+        base.faults.add(Fault.DROP_REPLY, operation="list Receipts")
+        with pytest.raises(TryAgain) as caught:
+            airtable.page("Receipts", None, offset=None)
+        assert not isinstance(caught.value, Unconfirmed)
+
+    def test_a_reply_of_another_form_is_a_surprise(self, base: Base, airtable: Airtable) -> None:
+        base.table("Receipts").create({"Receipt": SECRET})
+        garble(
+            airtable, status=200, body=b'{"records": [{"fields": {"x": "%s"}}]}' % SECRET.encode()
+        )
+        with pytest.raises(VendorSurprise) as caught:
+            airtable.page("Receipts", None, offset=None)
+        assert SECRET not in str(caught.value)
+
+
+class TestDeleting:
+    def test_ten_rows_a_call(self, base: Base, airtable: Airtable, clock: Clock) -> None:
+        made = [base.table("Receipts").create({"Receipt": f"r{n}"})["id"] for n in range(23)]
+        kept = made.pop(5)
+        started = clock.now
+        airtable.delete("Receipts", made)
+        assert list(base.table("Receipts").record_ids()) == [kept]
+        assert (clock.now - started).total_seconds() == pytest.approx(2 / 1000)
+
+    def test_what_is_gone_already_is_no_error(self, base: Base, airtable: Airtable) -> None:
+        made = [base.table("Receipts").create({"Receipt": f"r{n}"})["id"] for n in range(12)]
+        kept = made.pop()
+        for gone in made[:10:3]:
+            base.table("Receipts").delete(gone)
+        airtable.delete("Receipts", made)
+        assert list(base.table("Receipts").record_ids()) == [kept]
+        airtable.delete("Receipts", made)
+        assert list(base.table("Receipts").record_ids()) == [kept]
+
+    def test_nothing_is_deleted_where_nothing_is_named(
+        self, base: Base, airtable: Airtable
+    ) -> None:
+        base.table("Receipts").create({"Receipt": "r"})
+        airtable.delete("Receipts", [])
+        assert len(base.table("Receipts").record_ids()) == 1
+
+    def test_a_reply_that_is_lost_is_no_answer_and_again_is_harmless(
+        self, base: Base, airtable: Airtable
+    ) -> None:
+        made = [base.table("Receipts").create({"Receipt": f"r{n}"})["id"] for n in range(3)]
+        base.faults.add(Fault.DROP_REPLY, operation="delete Receipts")
+        with pytest.raises(Unconfirmed):
+            airtable.delete("Receipts", made)
+        assert list(base.table("Receipts").record_ids()) == []
+        airtable.delete("Receipts", made)
+
+    def test_a_token_that_may_not_delete_is_told_though_all_rows_are_there(
+        self, base: Base, airtable: Airtable
+    ) -> None:
+        made = [base.table("Receipts").create({"Receipt": "r"})["id"]]
+        forbidden = b'{"error": {"type": "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND"}}'
+        base.faults.add(Fault.FAIL_BEFORE, operation="delete Receipts")
+        garble(airtable, status=500, body=forbidden, to_status=403)
+        with pytest.raises(AccessRefused):
+            airtable.delete("Receipts", made)
+        assert list(base.table("Receipts").record_ids()) == made
 
 
 class TestWaitingRedemptions:

@@ -73,6 +73,20 @@ class TestRecords:
         assert refusal(lambda: redemptions.delete(ids[0])) == (404, {"error": "NOT_FOUND"})
         assert refusal(lambda: redemptions.get(ids[0])) == (404, {"error": "NOT_FOUND"})
 
+    def test_at_most_ten_are_deleted_in_one_call_and_all_or_none(
+        self, redemptions: Table, api: Api
+    ) -> None:
+        ids = [redemptions.create({})["id"] for _ in range(11)]
+        url = redemptions.urls.records
+        assert refusal(lambda: api.delete(url, params={"records[]": ids}))[0] == 422
+        redemptions.delete(ids[3])
+        assert error_of(lambda: redemptions.batch_delete(ids[:10])) == (
+            422,
+            "ROW_DOES_NOT_EXIST",
+            f"Record ID {ids[3]} does not exist in this table",
+        )
+        assert len(redemptions.all()) == 10
+
     def test_a_deleted_record_leaves_every_link(self, base: Base) -> None:
         stores = [base.table("Stores").create({"Name": name})["id"] for name in "AB"]
         row = base.table("Redemptions").create({"Store": stores})["id"]

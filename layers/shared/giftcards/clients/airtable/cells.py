@@ -22,7 +22,7 @@ def read_text(cell: object) -> str:
             return cell
         case bool() | None:
             return ""
-        case int() | float():
+        case int() | float() | Decimal():
             return write_number(Decimal(str(cell)))
         case [only]:
             return read_text(only)
@@ -42,6 +42,21 @@ def read_amount(cell: object) -> str | None:
             return special
         case _:
             return read_text(cell) or None
+
+
+def read_cell(cell: object) -> object:
+    """A cell as it is, whatever it holds, with every number in it as `Decimal`."""
+    match cell:
+        case bool() | None | str():
+            return cell
+        case int() | float():
+            return Decimal(str(cell))
+        case list():
+            return [read_cell(one) for one in cell]
+        case dict():
+            return {str(name): read_cell(one) for name, one in cell.items()}
+        case _:
+            raise TypeError(f"JSON holds no {type(cell).__name__}")
 
 
 def read_moment(text: str) -> datetime:

@@ -28,6 +28,7 @@ from pyairtable.api.types import RecordDict
 from giftcards.clients.airtable.cells import (
     Json,
     read_amount,
+    read_cell,
     read_moment,
     read_text,
     write_cell,
@@ -135,6 +136,39 @@ class ResendRow:
     id: str
     card_id: str
     to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRow:
+    """A row as it is in a shop's base: what it holds, by our names for the fields.
+
+    A field that is none of ours goes by Airtable's id. Numbers are `Decimal`; an empty cell is
+    absent.
+    """
+
+    id: str
+    created_at: datetime
+    cells: Mapping[str, object]
+
+    def text(self, field: str) -> str:
+        """A cell as text (`read_text`); empty for an empty one."""
+        return read_text(self.cells.get(field))
+
+    def number(self, field: str) -> Decimal | None:
+        """A cell as a number, `None` where it is empty or holds none."""
+        cell = self.cells.get(field)
+        return cell if isinstance(cell, Decimal) else None
+
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """Up to a hundred rows of a table, in the base's own order, and where the next ones begin.
+
+    `next` is `None` on the last page. Airtable remembers the place for some minutes only.
+    """
+
+    rows: tuple[BaseRow, ...]
+    next: str | None
 
 
 class Airtable:
@@ -419,7 +453,45 @@ class Airtable:
                     found[value].append(record["id"])
         return found
 
+    def page(self, table: str, fields: Sequence[str] | None, *, offset: str | None) -> RowPage:
+        """A hundred rows of a table, of all that it holds: with these fields, or with every one.
+
+        `offset` is `RowPage.next` of the page before, `None` for the first one. Fields that the
+        shop's base lacks are left out. A row that is made meanwhile may be missing, one that is
+        deleted is. Raises `PlaceLost` where Airtable has forgotten the place: begin anew.
+        """
+        options: dict[str, Any] = {"page_size": RECORDS_A_PAGE, "use_field_ids": True}
+        if fields is not None:
+            asked = (self._layout.field_id(table, field) for field in fields)
+            options["fields"] = [field_id for field_id in asked if field_id is not None]
+        if offset is not None:
+            options["offset"] = offset
+        call = Call(doing="reading its rows", table=table, changes=False)
+        names = {one: name for name, one in self._layout.field_ids.get(table, {}).items()}
+        with refusals_translated(call, self._layout):
+            reply: Any = self._api.get(self._table(table).urls.records, options=options)
+            rows = tuple(
+                BaseRow(
+                    id=str(record["id"]),
+                    created_at=read_moment(record["createdTime"]),
+                    cells={
+                        names.get(one, one): read_cell(cell)
+                        for one, cell in record["fields"].items()
+                    },
+                )
+                for record in reply["records"]
+            )
+            return RowPage(rows, reply.get("offset"))
+
     # Writing.
+
+    def delete(self, table: str, record_ids: Iterable[str]) -> None:
+        """Delete rows, ten a call; one that is gone already is no error.
+
+        `Unconfirmed` means: do it again.
+        """
+        for some in batched(dict.fromkeys(record_ids), RECORDS_A_WRITE, strict=False):
+            self._delete_what_is_there(table, some)
 
     def update_rows(self, table: str, changes: Mapping[str, Mapping[str, object]]) -> UpdateReport:
         """Change cells, by record id and our field names; `None` empties a cell. Ten rows a call.
@@ -634,6 +706,26 @@ class Airtable:
             left = _without(left, gone, field_ids=self._layout.field_ids.get(table, {}))
         raise VendorSurprise(f"Airtable keeps refusing to write rows of “{table}”")
 
+    def _delete_what_is_there(self, table: str, record_ids: Sequence[str]) -> None:
+        """Delete at most ten rows; leave out what Airtable no longer has."""
+        call = Call(doing="deleting rows", table=table, changes=True)
+        left = list(record_ids)
+        # Airtable deletes all of them or none, so each refusal has to take a row away.
+        for _ in record_ids:
+            try:
+                with refusals_caught(call, self._layout):
+                    self._table(table).batch_delete(left)
+                    return
+            except Refused as refused:
+                # How it names a row that is gone is not documented: so we look.
+                gone = self._deleted(table, left) if _may_miss_a_row(refused) else frozenset()
+                if not gone:
+                    raise refused.error from refused.__cause__
+            left = [one for one in left if one not in gone]
+            if not left:
+                return
+        raise VendorSurprise(f"Airtable keeps refusing to delete rows of “{table}”")
+
     def _update_without_choices(
         self, table: str, left: Mapping[str, dict[str, Json]], refused: Refused
     ) -> UpdateReport:
@@ -733,6 +825,11 @@ def read_schema(
             )
             for table in body["tables"]
         ]
+
+
+def _may_miss_a_row(refused: Refused) -> bool:
+    """Whether a refusal may mean that a row is gone; 429 and 401 never do."""
+    return refused.refusal.status in {403, 404, 422}
 
 
 def _choices(described: Mapping[str, Any]) -> frozenset[str]:

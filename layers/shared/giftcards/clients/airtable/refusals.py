@@ -21,6 +21,7 @@ from giftcards.errors import (
     GiftCardError,
     NeedsAPerson,
     NotSent,
+    PlaceLost,
     TryAgain,
     Unconfirmed,
     VendorSurprise,
@@ -215,7 +216,7 @@ def _unfit(refusal: Refusal, call: Call, layout: Layout | None) -> GiftCardError
                 "type; turning the select into a text field always helps"
             )
         case "LIST_RECORDS_ITERATOR_NOT_AVAILABLE":
-            return TryAgain(f"Airtable lost its place while reading {call.where}")
+            return PlaceLost(f"Airtable lost its place while reading {call.where}")
         case kind if "LIMIT" in kind:
             return NeedsAPerson(
                 f"{_capital(call.where)} takes no more rows ({kind}): archive old ones, or upgrade "
