@@ -8,10 +8,12 @@ import base64
 import binascii
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import overload
 
 from graphql import GraphQLError, GraphQLResolveInfo
 
@@ -101,6 +103,32 @@ def _cursor(node: View) -> str:
     return base64.b64encode(json.dumps(place).encode()).decode()
 
 
+class Numbered(Sequence[View]):
+    """A list sorted by the numbers in its ids, whose nodes are made only where they are shown."""
+
+    def __init__(self, numbers: Sequence[int], look: Callable[[int], View]) -> None:
+        self._numbers = numbers
+        self._look = look
+
+    @overload
+    def __getitem__(self, place: int) -> View: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[View]: ...
+
+    def __getitem__(self, place: int | slice) -> View | list[View]:
+        if isinstance(place, int):
+            return self._look(place)
+        return [self._look(one) for one in range(*place.indices(len(self)))]
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def position(self, number: int) -> int:
+        """The place of that number, or of the one before where it is not there any more."""
+        return bisect_right(self._numbers, number) - 1
+
+
 def _position(nodes: Sequence[View], cursor: str) -> int:
     """The place of what a cursor points to; where it would be if it is not there any more.
 
@@ -111,6 +139,8 @@ def _position(nodes: Sequence[View], cursor: str) -> int:
         last_id, last_value = place["last_id"], place.get("last_value")
     except (binascii.Error, ValueError, KeyError, TypeError):
         raise _bad_request("Invalid cursor for current pagination sort.") from None
+    if isinstance(nodes, Numbered):
+        return nodes.position(int(last_id))
     if last_value is not None and all(SORTED_BY in node for node in nodes):
         behind = (str(last_value), int(last_id))
         return sum((str(node[SORTED_BY]), _number(node)) <= behind for node in nodes) - 1

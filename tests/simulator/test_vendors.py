@@ -202,6 +202,10 @@ SHOPIFY_CALLS: dict[str, Call] = {
     "several cards": lambda side: side.shopify.read_cards(
         [card.id for card in side.world.shop.cards] + ["gid://shopify/GiftCard/1"]
     ),
+    "all cards, a page at a time": lambda side: (
+        page := side.shopify.all_cards(count=2),
+        side.shopify.all_cards(count=2, after=page.end_cursor),
+    ),
     "cards sold lately": lambda side: side.shopify.sold_lately(
         [code(CODE)], now=side.world.clock()
     ),

@@ -46,6 +46,7 @@ def test_every_document_is_valid_against_shopifys_schema(name: str) -> None:
 
 def test_there_are_documents() -> None:
     assert documents() == [
+        "all_cards",
         "card_limits",
         "card_movements",
         "changed_cards",

@@ -452,9 +452,25 @@ def test_the_card_that_changed_last_comes_first(counter: Counter) -> None:
     assert last.end_cursor is None
 
 
+def test_all_cards_come_once_in_an_order_that_no_change_touches(counter: Counter) -> None:
+    cards = [counter.card(code=f"abcdefgh{number:04}") for number in range(4)]
+    counter.advance(60)
+    page = counter.client.all_cards(count=2)
+    assert page == counter.client.all_cards(count=2)
+    assert [sight.card.id for sight in page.cards] == [card.id for card in cards[:2]]
+    assert page.cards[0].updated_at == START
+    for card in cards[:3]:
+        counter.shop.spend_on_web(card.id, 5)  # the two that were read, and one that was not
+    fresh = counter.card(code="abcdefgh9999")
+    rest = counter.client.all_cards(count=3, after=page.end_cursor)
+    assert [sight.card.id for sight in rest.cards] == [cards[2].id, cards[3].id, fresh.id]
+    assert rest.cards[0].card.balance == dollars("20")
+    assert rest.end_cursor is None
+
+
 def test_a_shop_may_have_no_cards(counter: Counter) -> None:
-    page = counter.client.changed_cards(count=50)
-    assert (page.cards, page.end_cursor) == ((), None)
+    for page in (counter.client.changed_cards(count=50), counter.client.all_cards(count=50)):
+        assert (page.cards, page.end_cursor) == ((), None)
 
 
 def test_a_list_of_changes_does_not_lag(counter: Counter) -> None:

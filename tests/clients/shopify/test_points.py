@@ -278,6 +278,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "debit": {"debitAmount": {"amount": "1", "currencyCode": "USD"}, "note": "n"},
     },
     "find_card": {"code": "abcdefgh0000"},
+    "all_cards": {"count": 40, "after": None},
     "changed_cards": {"count": 40, "after": None},
     "credit_card": {
         "id": SOME_CARD,

@@ -21,6 +21,7 @@ from giftcards.errors import NotSent
 # What each of our documents asks for at most, as recorded and by Shopify's rules (an object 1, a
 # list 2 and its objects, a change 10): enough until the first reply says it itself.
 REQUESTED_POINTS = {
+    "all_cards": 2,
     "card_limits": 1,
     "card_movements": 111,
     "changed_cards": 2,
@@ -42,7 +43,13 @@ REQUESTED_POINTS = {
 }
 
 # What some of them cost on top: for each of the `ids`, or of the `count`, that they ask for.
-POINTS_EACH = {"changed_cards": 1, "newest_cards": 1, "read_cards": 1, "read_payments": 3}
+POINTS_EACH = {
+    "all_cards": 1,
+    "changed_cards": 1,
+    "newest_cards": 1,
+    "read_cards": 1,
+    "read_payments": 3,
+}
 
 # A question waits at most this long for its points. Ten threads that all find an empty bucket pass
 # through it in 1.1 seconds (ten debits of 11 points, 100 restored a second); who has to wait twice
