@@ -84,7 +84,7 @@ def _refusal(code: str, status: int, **details: Any) -> ClientError:  # noqa: AN
     return ClientError(reply, "Call")
 
 
-READS = frozenset({"get_item", "batch_get_item", "query", "scan"})
+READS = frozenset({"get_item", "batch_get_item", "query", "scan", "get_object", "list_objects_v2"})
 
 
 class GatedClient:

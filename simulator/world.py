@@ -37,11 +37,13 @@ from simulator.timeline import Timeline
 from simulator.worker import Log, Worker
 from tests.aws_in_memory.dynamodb import KEYS_PER_BATCH_GET, DynamoDB
 from tests.aws_in_memory.kms import Kms
+from tests.aws_in_memory.s3 import S3
 from tests.aws_in_memory.ses import Ses
 from tests.aws_in_memory.sqs import Message, Queue, Sqs
 from tests.template_resources import (
     TABLE_NAME,
     batch_size,
+    create_bucket,
     create_journal,
     create_queues,
     function_seconds,
@@ -283,11 +285,14 @@ class World:
         self.ses = Ses()
         self.ses.create_email_identity(EmailIdentity=MAIL_FROM)
         self.ses.create_configuration_set(ConfigurationSetName=CONFIGURATION_SET)
+        self.s3 = S3()
+        create_bucket(self.s3)
         self.services = {
             "dynamodb": self.dynamodb,
             "sqs": self.sqs,
             "ses": self.ses,
             "kms": self.kms,
+            "s3": self.s3,
         }
         self.log = Log()
         self.gate = Gate(self, plan, jitter=jitter)

@@ -88,6 +88,10 @@ class Names:
 
     def _bucket_rights(self, operation: str, parameters: Mapping[str, Any]) -> Iterator[Right]:
         bucket = self.buckets[parameters["Bucket"]]
+        if operation == "GetObject":
+            # Who may not list a bucket is told that an object is forbidden where it is not there
+            # (Amazon S3, GetObject, "Permissions").
+            yield "s3:ListBucket", bucket
         action = S3_NAMES.get(operation, operation)
         yield f"s3:{action}", bucket if action == "ListBucket" else f"{bucket}/*"
 

@@ -1,4 +1,4 @@
-"""The template's table and queues, made in whatever AWS account a test has."""
+"""The template's table, queues and bucket, made in whatever AWS account a test has."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any
 from tests.cloudformation import load_template
 
 TABLE_NAME = "journal"
+BUCKET_NAME = "books"
 
 
 def create_journal(client: Any, *, name: str = TABLE_NAME) -> None:
@@ -20,6 +21,11 @@ def create_journal(client: Any, *, name: str = TABLE_NAME) -> None:
         AttributeDefinitions=journal["AttributeDefinitions"],
         GlobalSecondaryIndexes=journal["GlobalSecondaryIndexes"],
     )
+
+
+def create_bucket(client: Any, *, name: str = BUCKET_NAME) -> None:
+    """Create a bucket as the template's is for whoever reads and writes whole objects."""
+    client.create_bucket(Bucket=name)
 
 
 def create_queues(client: Any, *, prefix: str = "") -> dict[str, str]:

@@ -47,8 +47,10 @@ from tests.accounts import AccountInMemory, AccountKind, AwsAccount, SentMail, m
 from tests.effects import Effects, When, WorkerKilled
 from tests.snapshots import Snapshot
 from tests.template_resources import (
+    BUCKET_NAME,
     TABLE_NAME,
     batch_size,
+    create_bucket,
     create_journal,
     create_queues,
     function_seconds,
@@ -171,6 +173,7 @@ class World:
         self.ses = aws.client("sesv2")
         self.dynamodb = aws.resource("dynamodb").meta.client
         create_journal(self.dynamodb)
+        create_bucket(aws.client("s3"))
         self.queue_urls = create_queues(self.sqs)
         self.journal = Journal(Table(self.dynamodb, name=TABLE_NAME))  # looking has no effect
         self.ses.create_email_identity(EmailIdentity=MAIL_FROM)
@@ -622,6 +625,10 @@ def _config(queue_urls: Mapping[str, str], key_id: str, settings: Mapping[str, A
         "explain_seconds": 600,
         "cap_per_reversal": Decimal(200),
         "reversal_offsets_seconds": (0,),
+        "bucket": BUCKET_NAME,
+        "reconcile_hour": 3,
+        "keep_days": 400,
+        "airtable_records": 50_000,
     }
     return Config(**(values | dict(settings)))
 

@@ -9,6 +9,7 @@ from tests.aws_in_memory.dynamodb import DynamoDB
 from tests.aws_in_memory.errors import UnknownHereError
 from tests.aws_in_memory.functions import Functions
 from tests.aws_in_memory.kms import Kms
+from tests.aws_in_memory.s3 import S3
 from tests.aws_in_memory.ses import Ses
 from tests.aws_in_memory.sqs import Sqs
 
@@ -35,6 +36,7 @@ class Account:
         self.ses = Ses()
         self.kms = Kms()
         self.functions = Functions()
+        self.s3 = S3()
 
     def session(self, witness: Witness | None = None) -> "Session":
         """A session whose calls `witness` sees."""
@@ -51,6 +53,7 @@ class Session:
             "sesv2": account.ses,
             "kms": account.kms,
             "lambda": account.functions,
+            "s3": account.s3,
         }
         self._dynamodb = account.dynamodb
 

@@ -63,6 +63,10 @@ GOOD = {
     "EXPLAIN_SECONDS": "600",
     "CAP_PER_REVERSAL": "199.50",
     "REVERSAL_OFFSETS_SECONDS": "0",
+    "BUCKET": "books",
+    "RECONCILE_HOUR": "3",
+    "KEEP_DAYS": "400",
+    "AIRTABLE_RECORDS": "50000",
 }
 PEPPER = "p" * 32
 
@@ -82,11 +86,16 @@ def test_good_settings_are_read() -> None:
     assert config.order_properties == {"Gift Message": "Message"}
     assert (config.risk_patience_seconds, config.issues_unassessed) == (0, True)
     assert config.cap_per_reversal == Decimal("199.50")
+    assert (config.reconcile_hour, config.keep_days, config.airtable_records) == (3, 400, 50_000)
 
 
 def test_a_shop_that_sells_no_cards_of_ours_says_so() -> None:
     config = Config.from_environment(GOOD | {"GIFT_CARD_SKUS": "none"})
     assert config.gift_card_skus == ()
+
+
+def test_a_shop_may_keep_its_rows_for_ever() -> None:
+    assert Config.from_environment(GOOD | {"KEEP_DAYS": "0"}).keep_days == 0
 
 
 def test_all_that_is_missing_is_named_at_once() -> None:
@@ -120,6 +129,10 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("ORDER_OVERLAP_SECONDS", "0"),
         ("CAP_PER_REVERSAL", "a lot"),
         ("REVERSAL_OFFSETS_SECONDS", "60"),
+        ("RECONCILE_HOUR", "24"),
+        ("KEEP_DAYS", "29"),
+        ("KEEP_DAYS", "-400"),
+        ("AIRTABLE_RECORDS", "0"),
     ],
 )
 def test_a_malformed_setting_is_named_with_what_was_expected(name: str, value: str) -> None:

@@ -16,7 +16,7 @@ from tests.flows import adjust_stories, purchase_stories, sale_stories, spend_st
 from tests.flows.stories import CODE, STORIES, begun
 from tests.permissions import OLDER_KEY, SECRETS, Names, Right, allowed_by
 from tests.template.reading import ROLE, attribute_of, events, of_type, reference_to
-from tests.template_resources import TABLE_NAME
+from tests.template_resources import BUCKET_NAME, TABLE_NAME
 from tests.world import WORKERS, World, running_world
 
 type Called = dict[str, set[Right]]
@@ -235,7 +235,7 @@ def watch(world: World, called: Called) -> None:
         queues={url: name for name, url in world.queue_urls.items()},
         tables={TABLE_NAME: "Journal"},
         keys=Keys(world),
-        buckets={},
+        buckets={BUCKET_NAME: "Books"},
     )
 
     def asked(call: str, parameters: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from sandbox.embedded_aws import EmbeddedAws, running_aws
 from simulator.world import WatchedQueues, WatchedTable
 from tests import aws_in_memory
 from tests.aws_in_memory.kms import Kms
+from tests.aws_in_memory.s3 import S3
 from tests.aws_in_memory.ses import Ses
 from tests.template_resources import create_journal
 
@@ -41,6 +42,7 @@ class Backend:
     sqs: Any
     ses: Any
     kms: Any
+    s3: Any
     wait: Callable[[float], None]
     mark: str
 
@@ -88,6 +90,7 @@ def _simulated(wait: Callable[[float], None]) -> Backend:
         sqs=WatchedQueues(watcher),
         ses=Ses(),
         kms=Kms(),
+        s3=S3(),
         wait=wait,
         mark=f"t{next(NUMBERS)}",
     )
@@ -107,6 +110,7 @@ def _backend(name: str, aws: Any, wait: Callable[[float], None], **where: Any) -
         sqs=aws.client("sqs", **where),
         ses=aws.client("sesv2", **where),
         kms=aws.client("kms", **where),
+        s3=aws.client("s3", **where),
         wait=wait,
         mark=f"t{next(NUMBERS)}",
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.cloudformation import TEMPLATE
+from tests.permissions import resource_name
 from tests.template.reading import FUNCTION, LOG_GROUP, ROLE, as_list, of_type
 
 # The kinds of resource that the rules below were written for; a new kind needs a look at them.
@@ -113,21 +114,46 @@ def test_the_codes_key_cannot_be_deleted_in_a_hurry(template: dict[str, Any]) ->
 
 
 def test_buckets_are_private_encrypted_and_reached_by_tls_only(template: dict[str, Any]) -> None:
-    # True of no bucket at all, too; a bucket without a policy is found by its name missing here.
+    # A bucket without a policy is found by its name missing here.
     denied = {
         str(policy["Bucket"]["Ref"])
         for policy in of_type(template, "AWS::S3::BucketPolicy").values()
         for statement in policy["PolicyDocument"]["Statement"]
         if statement["Effect"] == "Deny"
         and statement["Condition"].get("Bool", {}).get("aws:SecureTransport") in (False, "false")
+        and (statement["Principal"], statement["Action"]) == ("*", "s3:*")
+        and {resource_name(resource) for resource in statement["Resource"]}
+        == {policy["Bucket"]["Ref"], f"{policy['Bucket']['Ref']}/*"}
     }
+    assert set(of_type(template, "AWS::S3::Bucket")) == {"Books"}
     for name, bucket in of_type(template, "AWS::S3::Bucket").items():
         access = bucket["PublicAccessBlockConfiguration"]
         assert len(access) == 4, name
         assert all(value is True for value in access.values()), name
         assert bucket["BucketEncryption"], name
+        (ownership,) = bucket["OwnershipControls"]["Rules"]
+        assert ownership == {"ObjectOwnership": "BucketOwnerEnforced"}, name
+        assert "BucketName" not in bucket, (
+            "a bucket with a name could not be retained and made anew"
+        )
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}, name
         assert name in denied, name
+
+
+def test_only_the_archive_is_kept_for_ever(template: dict[str, Any]) -> None:
+    rules = {
+        rule["Prefix"]: rule
+        for rule in template["Resources"]["Books"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    }
+
+    assert set(rules) == {"work/", "reports/"}, "a rule without a prefix would end the archive"
+    assert {prefix: rule["ExpirationInDays"] for prefix, rule in rules.items()} == {
+        "work/": 14,
+        "reports/": 400,
+    }
+    assert all(rule["Status"] == "Enabled" for rule in rules.values())
+    # What a version hides stays otherwise, and is paid for.
+    assert all("NoncurrentVersionExpiration" in rule for rule in rules.values())
 
 
 def test_no_log_is_kept_for_ever(template: dict[str, Any]) -> None:

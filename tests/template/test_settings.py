@@ -39,16 +39,12 @@ LONGEST_ANSWERS = {
     "AirtableUrl": "https://api.airtable.com",
     "KlaviyoUrl": "https://a.klaviyo.com",
     "Stage": "s" * 20,
-    "TickOffsetsSeconds": "5,10,15,20,25,30,35,40,45,50,55",
-    "SaleOffsetsSeconds": "0,5,10,15,20,25,30,35,40,45,50,55",
-    "CheckOffsetsSeconds": "0,5,10,15,20,25,30,35,40,45,50,55",
-    "OrderOffsetsSeconds": "5,10,15,20,25,30,35,40,45,50,55",
-    "ReversalOffsetsSeconds": "0,5,10,15,20,25,30,35,40,45,50,55",
     "CapPerCard": "123456789.123",
     "CapPerStoreAndDay": "123456789.123",
     "CapPerRecipientAndDay": "123456789.123",
     "CapPerReversal": "123456789.123",
     "SweepSchedule": "rate(59 minutes)",
+    "KeepDays": "9999",
 }
 
 REFUSED = {
@@ -71,6 +67,7 @@ REFUSED = {
     "ProcessedTag": ["", "gift cards", "a,b", "gift*"],
     "OrderProperties": ["Recipient", "[]"],
     "ShopifyEventBus": ["default", "aws.partner/shopify.com", "aws.partner/example.com/1/x"],
+    "KeepDays": ["", "1", "29", "-1", "12345", "a year"],
     "SweepSchedule": ["rate(1 minutes)", "rate(0 minutes)", "cron(0 3 * * ? *)", "rate(1 day)"],
 }
 
@@ -84,6 +81,7 @@ ACCEPTED = {
     "GiftCardSkus": ["none", "GIFT-25,GIFT 50 (EU)"],
     "OrderProperties": ["{}", '{"Recipient Email": "to"}'],
     "ShopifyEventBus": ["", "aws.partner/shopify.com/123456789/my-shop"],
+    "KeepDays": ["0", "30", "99", "400", "3650"],
     "SweepSchedule": ["rate(1 minute)", "rate(10 minutes)"],
 }
 
@@ -120,6 +118,8 @@ def _reference(target: str) -> str:
     """What CloudFormation puts for `!Ref` of a resource."""
     if target in {"Journal", "MailConfigurationSet"}:
         return f"{LONG_NAME}-{target}"[:64]
+    if target == "Books":
+        return f"{LONG_NAME}-{target}".lower()[:63]
     if target == "CodeKey":
         return "1234abcd-12ab-34cd-56ef-1234567890ab"
     queue = f"{LONG_NAME}-{target}"[:80]
@@ -156,6 +156,7 @@ def test_the_defaults_and_a_retailers_answers_are_a_configuration(template: dict
     assert config.http_timeout_seconds == 5
     assert config.gift_card_skus == ()
     assert config.issues_unassessed is False
+    assert (config.reconcile_hour, config.keep_days, config.airtable_records) == (3, 400, 50_000)
 
 
 def test_a_retailer_may_let_orders_pass_that_nobody_assessed(template: dict[str, Any]) -> None:
@@ -266,7 +267,7 @@ def test_every_function_says_who_it_is(template: dict[str, Any]) -> None:
 
 def test_the_command_line_finds_everything_among_the_outputs(template: dict[str, Any]) -> None:
     values = [output["Value"] for output in template["Outputs"].values()]
-    for kind in (FUNCTION, "AWS::SQS::Queue", "AWS::DynamoDB::Table"):
+    for kind in (FUNCTION, "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::S3::Bucket"):
         for name in of_type(template, kind):
             assert {"Ref": name} in values, name
     assert all(output["Description"] for output in template["Outputs"].values())

@@ -22,6 +22,10 @@ SHORTEST_PEPPER_CHARACTERS = 32
 LATEST_TICK_OFFSET_SECONDS = 59
 SECONDS = 60
 
+# What a row began may still be sent again from a dead-letter queue, which keeps it for 14 days
+# (SQS), and the office may give a redemption back only while its row is there.
+LEAST_KEEP_DAYS = 30
+
 # How a setting says that it is empty on purpose.
 NONE = "none"
 
@@ -34,6 +38,8 @@ class Config:
     Caps are in major units of the shop's currency, and hours on the clocks of the shop; of caps,
     `promotional_days` and `paid_years`, 0 means none. The offsets of sales and checks are those of
     the ticks at which they are looked for, 0 being the full minute.
+    What is done with is archived once it is `keep_days` old, 0 being never; `airtable_records` is
+    how many the base's plan allows.
     Without `gift_card_skus` the web shop sells none of our cards. `order_properties` maps our names
     for what a giver is asked in the web shop to the storefront's own.
     """
@@ -93,6 +99,10 @@ class Config:
     explain_seconds: int
     cap_per_reversal: Decimal
     reversal_offsets_seconds: tuple[int, ...]
+    bucket: str
+    reconcile_hour: int
+    keep_days: int
+    airtable_records: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Config":
@@ -154,6 +164,10 @@ class Config:
             explain_seconds=reader.count("EXPLAIN_SECONDS"),
             cap_per_reversal=reader.amount("CAP_PER_REVERSAL"),
             reversal_offsets_seconds=reader.looks("REVERSAL_OFFSETS_SECONDS"),
+            bucket=reader.text("BUCKET"),
+            reconcile_hour=reader.hour("RECONCILE_HOUR"),
+            keep_days=reader.days_kept("KEEP_DAYS"),
+            airtable_records=reader.count("AIRTABLE_RECORDS"),
         )
         reader.complain()
         if config.settling_seconds < config.lease_seconds:
@@ -223,6 +237,10 @@ class _Reader:
     def hour(self, name: str) -> int:
         return self._read(name, _hour, "an hour of the day, 0 to 23", 0)
 
+    def days_kept(self, name: str) -> int:
+        expected = f"a number of days from {LEAST_KEEP_DAYS} on, 0 for never archiving"
+        return self._read(name, _days_kept, expected, 0)
+
     def amount(self, name: str) -> Decimal:
         return self._read(name, _amount, "an amount such as 500 or 49.50, 0 for none", Decimal(0))
 
@@ -285,6 +303,13 @@ def _hour(text: str) -> int:
     if number not in range(24):
         raise ValueError
     return number
+
+
+def _days_kept(text: str) -> int:
+    days = int(text)
+    if days and days < LEAST_KEEP_DAYS:
+        raise ValueError
+    return days
 
 
 def _amount(text: str) -> Decimal:

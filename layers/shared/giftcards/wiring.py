@@ -92,6 +92,7 @@ from giftcards.flows.write_airtable import WriteAirtable
 from giftcards.logs import build_logger
 from giftcards.metrics import Metric, Metrics
 from giftcards.store.attempts import Attempts
+from giftcards.store.bucket import Bucket
 from giftcards.store.cards import Cards
 from giftcards.store.checks import CheckCounts
 from giftcards.store.control import Control
@@ -193,6 +194,12 @@ class Application:
     def ledgers(self) -> Ledgers:
         """What moved on each card."""
         return Ledgers(self.table)
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """What comparing the books works with, its reports, and the archive."""
+        client = self.aws.client("s3", config=_aws_config(attempts=AWS_ATTEMPTS))
+        return Bucket(client, name=self.config.bucket)
 
     @cached_property
     def queues(self) -> Queues:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from itertools import batched
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
@@ -20,6 +22,9 @@ KEYS_PER_DELETE = 1000
 
 # A listing is cut off after so many pages of a thousand: nothing of ours has a million pieces.
 MOST_PAGES = 1000
+
+# S3's word for an object that is not there. (Who may not list a bucket hears AccessDenied instead.)
+NO_SUCH_KEY = "NoSuchKey"
 
 
 class Bucket:
@@ -43,17 +48,22 @@ class Bucket:
         """The object as it is now, or `None`."""
         try:
             reply = self._client.get_object(Bucket=self.name, Key=key)
-        except self._client.exceptions.NoSuchKey:
+        except ClientError as error:
+            if error.response["Error"]["Code"] != NO_SUCH_KEY:
+                raise
             return None
         return reply["Body"].read()
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The names of the objects that begin so, in the order of their characters."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.name, Prefix=prefix, PaginationConfig={"MaxItems": MOST_PAGES * 1000}
-        )
-        for page in pages:
-            yield from (one["Key"] for one in page.get("Contents", ()))
+        reply = self._client.list_objects_v2(Bucket=self.name, Prefix=prefix)
+        for _ in range(MOST_PAGES):
+            yield from (one["Key"] for one in reply.get("Contents", ()))
+            if not reply["IsTruncated"]:
+                return
+            reply = self._client.list_objects_v2(
+                Bucket=self.name, Prefix=prefix, ContinuationToken=reply["NextContinuationToken"]
+            )
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete these objects; one that is gone already is no error."""
