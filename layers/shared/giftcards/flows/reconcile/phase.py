@@ -10,6 +10,7 @@ step is done again from the same cursor: so a step changes nothing anywhere.
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from hashlib import blake2b
 from typing import Protocol
 
@@ -63,8 +64,8 @@ class Phase(Protocol):
     def step(self, run: Run, cursor: str | None) -> Step:
         """Read the page at `cursor`, the first one for `None`, and compare it.
 
-        Raises `PlaceLost` where the vendor does not know the cursor any more: then the phase begins
-        anew. Raises `TryAgain` where a vendor is away: then the step is done again later.
+        Raises `PlaceLost` where the vendor does not know the cursor any more: then the phase
+        begins anew. Raises `TryAgain` where a vendor is away: then the step is done again later.
         """
 
     def judge_again(self, run: Run, differences: Sequence[Difference]) -> list[Difference]:
@@ -72,6 +73,28 @@ class Phase(Protocol):
 
         What is the same as before counts; so a difference holds nothing that changes by itself.
         """
+
+    def put_right(self, difference: Difference) -> "Remedy":
+        """Repair what can be repaired for certain; a second time changes nothing more.
+
+        Receipts, and what is left to a person, are the matter of `putting_right`.
+        """
+
+
+class Ending(Enum):
+    """What becomes of a difference."""
+
+    PUT_RIGHT = auto()
+    LEFT = auto()  # only a person can tell what it is
+    LATER = auto()  # nothing was done, and the next run looks again
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What was done about a difference: `words` for people, a sentence without codes."""
+
+    ending: Ending
+    words: str
 
 
 def card_number(card_id: str) -> int:
