@@ -73,6 +73,19 @@ def test_every_functions_errors_raise_an_alarm(template: dict[str, Any]) -> None
     assert watched == set(of_type(template, FUNCTION))
 
 
+def test_every_mail_that_comes_back_raises_an_alarm(template: dict[str, Any]) -> None:
+    # Events of the default bus are counted by their rule's name alone (EventBridge, "Metrics").
+    rule = template["Resources"]["MailCameBack"]["Properties"]
+    (alarm,) = (
+        alarm for alarm in of_type(template, ALARM).values() if alarm["Namespace"] == "AWS/Events"
+    )
+
+    assert "EventBusName" not in rule
+    assert alarm["Dimensions"] == [{"Name": "RuleName", "Value": {"Ref": "MailCameBack"}}]
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("Invocations", "Sum")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanOrEqualToThreshold", 1)
+
+
 def test_every_dead_letter_raises_an_alarm(template: dict[str, Any]) -> None:
     watched = {
         attribute_of(_dimension(alarm, "QueueName"))

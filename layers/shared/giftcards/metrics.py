@@ -22,7 +22,8 @@ class Metric(StrEnum):
     MESSAGE_FAILED = "MessageFailed"
     SHOPIFY_VERSION_CHANGED = "ShopifyVersionChanged"
     CHECK_LOCKED_OUT = "CheckLockedOut"
-    MAIL_BOUNCED = "MailBounced"
+    UNEXPLAINED_MONEY = "UnexplainedMoney"
+    BASE_FILLS = "BaseFills"
 
 
 @dataclass(frozen=True, slots=True)

@@ -716,7 +716,6 @@ class Application:
                 follow_up=self.follow_up,
                 clock=self.clock,
                 office_email=self.config.office_email,
-                note_bounced=lambda: self.metrics.count(Metric.MAIL_BOUNCED),
             ),
         )
 

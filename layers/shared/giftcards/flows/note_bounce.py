@@ -1,7 +1,8 @@
-"""Note a mail that came back: a receipt, an alarm, and the office reads it in the store's stead.
+"""Note a mail that came back: a receipt, and the office reads it in the store's stead.
 
 SES reports bounces and complaints as events; each names the mail's tags, among them the operation
-the mail told of, and has an id of its own, so that one that comes twice is noted once.
+the mail told of, and has an id of its own, so that one that comes twice is noted once. The alarm
+counts the events where EventBridge hands them on, whatever becomes of them here.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,12 +35,11 @@ class NoteBounce:
     follow_up: FollowUp
     clock: Callable[[], datetime]
     office_email: str
-    note_bounced: Callable[[], None]
 
     def note(self, event: Mapping[str, Any]) -> None:
         """Note one event, as EventBridge hands it on; `detail` is SES's own.
 
-        A mail to the office that comes back is noted and counted, but not mailed to the office.
+        A mail to the office that comes back is noted, but not mailed to the office.
         """
         detail = event.get("detail")
         kind = detail.get("eventType") if isinstance(detail, Mapping) else None
@@ -81,7 +81,6 @@ class NoteBounce:
         )
         if noted.state is State.COMMITTED:
             self.follow_up.hand_over(noted)
-            self.note_bounced()
 
 
 def _why(detail: Mapping[str, Any]) -> str:
