@@ -150,6 +150,7 @@ def _status() -> Sequence[FieldWish]:
         _moment("Since"),
         _moment("Last Finished"),
         _of("multilineText", "Last Error"),
+        _text("Summary"),
     ]
 
 

@@ -47,7 +47,7 @@ LINKS_SHOWN = 3
 LINKS_IN_ORDINARY_COLUMN = 2
 
 # Columns whose cells are words for people rather than values: they get room and several lines.
-WORDY = frozenset({"Message", "Gift Message", "Details", "Last Error"})
+WORDY = frozenset({"Message", "Gift Message", "Details", "Last Error", "Summary"})
 
 # Columns of text that read like a choice, whether or not the base made them one.
 LIKE_CHOICES = frozenset({"Status", "Outcome", "State"})

@@ -34,7 +34,7 @@ class ProngView:
 
     name: str
     state: CellView
-    since: str
+    says: str
 
 
 def start_pages(vendors: Vendors) -> Blueprint:
@@ -90,7 +90,7 @@ def _prongs(vendors: Vendors) -> list[ProngView]:
         ProngView(
             name=str(row["fields"].get("Prong", "")),
             state=pill(str(row["fields"].get("State", "unknown"))),
-            since=str(row["fields"].get("Last Error", "")),
+            says=str(row["fields"].get("Last Error") or row["fields"].get("Summary", "")),
         )
         for row in vendors.base.table("Status").records()
     ]

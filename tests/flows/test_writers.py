@@ -3,6 +3,7 @@
 import pytest
 
 from giftcards.domain.outcomes import Outcome
+from giftcards.store.control import ProngState
 from tests.world import World
 
 CODE = "wxyz2345abcd6789"
@@ -112,3 +113,29 @@ def _status_when(world: World, card_id: str, *, frozen: bool) -> str:
     world.drain()
     (row,) = world.cells("Gift Cards")
     return str(row["Status"])
+
+
+@pytest.mark.parametrize("has_summary", [True, False])
+def test_what_a_run_came_to_stands_in_its_status_where_the_base_has_a_field_for_it(
+    world: World, *, has_summary: bool
+) -> None:
+    if not has_summary:
+        world.base.table("Status").delete_field("Summary")
+        world.resume()
+    line = "0 drift over 12 cards at 03:10"
+    now = world.app.clock()
+    state = ProngState(
+        "reconcile",
+        is_failing=False,
+        since=now,
+        last_finished=now,
+        last_error=None,
+        told_at=now,
+        summary=line,
+    )
+    world.app.control.note_run(state)
+    world.app.queues.write_status("reconcile")
+    world.drain()
+    (row,) = [one for one in world.cells("Status") if one["Prong"] == "reconcile"]
+    assert row["State"] == "Executing"
+    assert row.get("Summary") == (line if has_summary else None)

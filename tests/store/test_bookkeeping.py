@@ -1,5 +1,6 @@
 """What we remember of cards, rows, stores, prongs and Airtable's records."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -110,6 +111,9 @@ def test_a_prongs_state_stands_beside_its_lease(table: Table) -> None:
     )
     control.note_run(state)
     assert control.prong("stores") == state
+    told = replace(state, summary="0 drift over 12 cards at 03:10")
+    control.note_run(told)
+    assert control.prong("stores") == told
     assert Leases(table, seconds=30).acquire("prong#stores", now=NOW) is None
 
 

@@ -502,4 +502,6 @@ def _status_cells(state: ProngState) -> dict[str, object]:
         cells["Last Finished"] = pack_moment(state.last_finished)
     if state.last_error is not None:
         cells["Last Error"] = state.last_error
+    if state.summary is not None:
+        cells["Summary"] = state.summary
     return cells

@@ -30,7 +30,8 @@ class Switch:
 class ProngState:
     """How a prong fares.
 
-    `since` is when `is_failing` last changed, `told_at` when Airtable was last told.
+    `since` is when `is_failing` last changed, `told_at` when Airtable was last told. `summary` says
+    what its last run came to in one line, where that is worth one.
     """
 
     prong: str
@@ -39,6 +40,7 @@ class ProngState:
     last_finished: datetime | None
     last_error: str | None
     told_at: datetime | None
+    summary: str | None = None
 
 
 class Control:
@@ -110,6 +112,7 @@ class Control:
             "last_finished": _pack_optional(state.last_finished),
             "last_error": state.last_error,
             "told_at": _pack_optional(state.told_at),
+            "summary": state.summary,
         }
         self._table.update(
             lease_key(state.prong),
@@ -139,4 +142,5 @@ def _unpack(prong: str, item: Item) -> ProngState:
         last_finished=_unpack_optional(item["last_finished"]),
         last_error=item["last_error"],
         told_at=_unpack_optional(item["told_at"]),
+        summary=item.get("summary"),  # states that were kept before there was one lack it
     )

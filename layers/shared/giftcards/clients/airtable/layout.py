@@ -279,6 +279,7 @@ def expected_tables() -> Mapping[str, ExpectedTable]:
                 "Last Finished": Kind.MOMENT,
                 "Last Error": text,
             },
+            optional={"Summary": text},
         ),
     ]
     return {table.name: table for table in tables}
