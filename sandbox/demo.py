@@ -60,6 +60,9 @@ ALARM_EMAIL = "engineer@shop.example.com"
 EVERY_LOOK = "0,15,30,45"
 BETWEEN_MINUTES = "15,30,45"
 
+# Whoever compares the books here has just planted a difference, and wants to read about it.
+SECOND_LOOK_SECONDS = "30"
+
 # The stack's outputs that name the prongs, the stores' first.
 PRONGS = ("StoreTransactionsFunction", "ShopifyPurchasesFunction", "ShopifyRedemptionsFunction")
 
@@ -186,6 +189,7 @@ def _parameters(sandbox: Sandbox) -> dict[str, str]:
         "CheckOffsetsSeconds": EVERY_LOOK,
         "ReversalOffsetsSeconds": EVERY_LOOK,
         "OrderOffsetsSeconds": BETWEEN_MINUTES,
+        "SecondLookSeconds": SECOND_LOOK_SECONDS,
         "GiftCardSkus": ",".join(_our_skus(sandbox.shop)),
     }
 

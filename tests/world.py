@@ -629,6 +629,7 @@ def _config(queue_urls: Mapping[str, str], key_id: str, settings: Mapping[str, A
         "reconcile_hour": 3,
         "keep_days": 400,
         "airtable_records": 50_000,
+        "second_look_seconds": 300,
     }
     return Config(**(values | dict(settings)))
 

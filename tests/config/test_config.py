@@ -67,6 +67,7 @@ GOOD = {
     "RECONCILE_HOUR": "3",
     "KEEP_DAYS": "400",
     "AIRTABLE_RECORDS": "50000",
+    "SECOND_LOOK_SECONDS": "300",
 }
 PEPPER = "p" * 32
 
@@ -133,6 +134,7 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("KEEP_DAYS", "29"),
         ("KEEP_DAYS", "-400"),
         ("AIRTABLE_RECORDS", "0"),
+        ("SECOND_LOOK_SECONDS", "0"),
     ],
 )
 def test_a_malformed_setting_is_named_with_what_was_expected(name: str, value: str) -> None:

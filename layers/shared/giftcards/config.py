@@ -103,6 +103,7 @@ class Config:
     reconcile_hour: int
     keep_days: int
     airtable_records: int
+    second_look_seconds: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Config":
@@ -168,6 +169,7 @@ class Config:
             reconcile_hour=reader.hour("RECONCILE_HOUR"),
             keep_days=reader.days_kept("KEEP_DAYS"),
             airtable_records=reader.count("AIRTABLE_RECORDS"),
+            second_look_seconds=reader.count("SECOND_LOOK_SECONDS"),
         )
         reader.complain()
         if config.settling_seconds < config.lease_seconds:
