@@ -29,7 +29,7 @@ from giftcards.domain.outcomes import RedemptionRow
 from giftcards.errors import GiftCardError
 from giftcards.flows.dismiss import DISMISSED_KINDS
 from giftcards.flows.freeze import global_id
-from giftcards.flows.kinds import OWED, REPAY, RETURN, REVERSAL
+from giftcards.flows.kinds import DRIFT, OWED, REPAY, RETURN, REVERSAL
 from giftcards.flows.owe import CREDIT_BACK
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key
@@ -322,6 +322,9 @@ def _retry(app: Application, operation: Operation) -> int:
     if operation.kind == OWED:
         words = f"{operation.key} waits for a decision, not for a try: credit-back or dismiss."
         _say(words, to_error=True)
+        return 1
+    if operation.kind == DRIFT:
+        _say(f"{operation.key} waits for a decision, not for a try: dismiss.", to_error=True)
         return 1
     app.journal.unpark(operation, due_at=app.clock())
     _say("The next sweep tries it again.")

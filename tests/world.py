@@ -23,6 +23,7 @@ from giftcards.clients.airtable import read_schema, resolve_layout
 from giftcards.config import Config, Secrets
 from giftcards.errors import NeedsAPerson
 from giftcards.flows.messages import keep_while_alive, take_each, take_together
+from giftcards.flows.reconcile.reconcile import RunEnd
 from giftcards.flows.tick import TickEnd
 from giftcards.flows.write_airtable import FIRST_GROUP
 from giftcards.logs import build_logger
@@ -76,6 +77,9 @@ WORKER_SECONDS = 20
 
 # The same for the functions that make cards and send customers' mail.
 BULK_WORKER_SECONDS = 60
+
+# The same for the function that compares the books.
+RECONCILE_SECONDS = 240
 
 # Which function of the template each of the world's workers is.
 WORKERS = {
@@ -340,6 +344,17 @@ class World:
         return app.tick(REDEMPTIONS_PRONG).take(
             {"source": "aws.events"}, lambda _: app.serve_spends().run(deadline)
         )
+
+    def reconcile(self) -> RunEnd | None:
+        """The timer of comparing the books; an error it ends with rings an alarm."""
+        try:
+            return self.work(self.take_reconcile)
+        except NeedsAPerson as error:
+            self.alarms.append(error)
+            return None
+
+    def take_reconcile(self, app: Application) -> RunEnd:
+        return app.reconcile().run(now() + timedelta(seconds=RECONCILE_SECONDS))
 
     def delayed_tick(self, *, late_by_seconds: int, offset_seconds: int = 0) -> TickEnd | None:
         """One of our own delayed messages arrives, later than it was meant to."""

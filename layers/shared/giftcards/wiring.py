@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache, cached_property, partial
@@ -26,6 +26,7 @@ from botocore.config import Config as BotoConfig
 from giftcards.clients.airtable import (
     OUTCOME_WRITER_REQUESTS_A_SECOND,
     PURCHASES_PRONG_REQUESTS_A_SECOND,
+    RECONCILE_REQUESTS_A_SECOND,
     RECORD_WRITER_REQUESTS_A_SECOND,
     STORES_PRONG_REQUESTS_A_SECOND,
     Airtable,
@@ -69,6 +70,14 @@ from giftcards.flows.park import Park
 from giftcards.flows.purchase import Purchase
 from giftcards.flows.purchase_entries import PurchaseEntries
 from giftcards.flows.purchase_row import PurchaseRow
+from giftcards.flows.reconcile.cards import CardsAtShopify
+from giftcards.flows.reconcile.judge_card import JudgeCard
+from giftcards.flows.reconcile.phase import Part, Phase
+from giftcards.flows.reconcile.putting_right import PuttingRight
+from giftcards.flows.reconcile.reconcile import Reconcile
+from giftcards.flows.reconcile.report import Report
+from giftcards.flows.reconcile.rows_of_cards import RowsOfCards
+from giftcards.flows.reconcile.second_look import SecondLook
 from giftcards.flows.redeem import Redeem, Rules
 from giftcards.flows.repay import Repay
 from giftcards.flows.resend import Resend
@@ -95,7 +104,7 @@ from giftcards.store.attempts import Attempts
 from giftcards.store.bucket import Bucket
 from giftcards.store.cards import Cards
 from giftcards.store.checks import CheckCounts
-from giftcards.store.control import Control
+from giftcards.store.control import Control, lease_key
 from giftcards.store.issued import Issued
 from giftcards.store.journal import Journal
 from giftcards.store.leases import Leases
@@ -105,6 +114,7 @@ from giftcards.store.orders import Orders
 from giftcards.store.progress import Progress
 from giftcards.store.queues import Queues
 from giftcards.store.records import Records
+from giftcards.store.runs import Runs
 from giftcards.store.table import Table
 
 if TYPE_CHECKING:
@@ -113,6 +123,11 @@ if TYPE_CHECKING:
 STORES_PRONG = "store_transactions"
 PURCHASES_PRONG = "shopify_purchases"
 REDEMPTIONS_PRONG = "shopify_redemptions"
+RECONCILE_PRONG = "reconcile"
+
+# Longer than its function may take (240 seconds) and one more request, so that a worker that lost
+# its lease is dead; less than its timer's five minutes, so that the next one takes the run up.
+RECONCILE_LEASE_SECONDS = 270
 
 # What bulk work (mirroring, later issuing hundreds of cards) leaves in Shopify's bucket of points
 # for the stores. A tick with a hundred new cards asks for 2,400 (a search 4, a read 9, a debit 11
@@ -330,6 +345,11 @@ class Application:
     def purchases_pace(self) -> Pace:
         """The share of Airtable's requests for what the office says of orders."""
         return self._pace(PURCHASES_PRONG_REQUESTS_A_SECOND)
+
+    @cached_property
+    def reconcile_pace(self) -> Pace:
+        """The share of Airtable's requests for comparing the books, and for the archive."""
+        return self._pace(RECONCILE_REQUESTS_A_SECOND)
 
     def _pace(self, requests_a_second: float) -> Pace:
         return Pace(requests_a_second, sleep=self.sleep, monotonic=self.monotonic)
@@ -859,6 +879,7 @@ class Application:
             redeem=self.redeem,
             payments=lambda: self.note_payments(self.shopify_for_bulk_work),
             looks=self.look_at_cards,
+            putting_right=self.putting_right,
             park=self.park(),
             queues=self.queues,
             digest=Digest(
@@ -872,6 +893,84 @@ class Application:
             logger=self.logger,
             clock=self.clock,
         )
+
+    @cached_property
+    def runs(self) -> Runs:
+        """How far comparing the books has got."""
+        return Runs(self.table, key=lease_key(RECONCILE_PRONG))
+
+    def reconcile(self) -> Reconcile:
+        """What compares the books."""
+        return Reconcile(
+            prong=RECONCILE_PRONG,
+            runs=self.runs,
+            leases=Leases(self.table, seconds=RECONCILE_LEASE_SECONDS),
+            control=self.control,
+            bucket=self.bucket,
+            parts=self._parts_of_a_run,
+            journal=self.journal,
+            queues=self.queues,
+            facts=lambda: self.facts,
+            logger=self.logger,
+            clock=self.clock,
+            hour=self.config.reconcile_hour,
+            second_look_seconds=self.config.second_look_seconds,
+            note_finished=lambda: self.metrics.count_finished_run(RECONCILE_PRONG),
+        )
+
+    def _parts_of_a_run(self) -> list[Part]:
+        """The parts of comparing the books, in their order."""
+        phases = self._phases(self.airtable(self.reconcile_pace))
+        by_name = {phase.name: phase for phase in phases}
+        return [
+            *phases,
+            SecondLook(bucket=self.bucket, phases=by_name),
+            self.putting_right(by_name),
+            Report(
+                bucket=self.bucket,
+                journal=self.journal,
+                follow_up=self.follow_up,
+                facts=lambda: self.facts,
+                clock=self.clock,
+            ),
+        ]
+
+    def putting_right(self, phases: Mapping[str, Phase] | None = None) -> PuttingRight:
+        """What puts right what was found, or leaves it to a person."""
+        return PuttingRight(
+            bucket=self.bucket,
+            phases=phases or {},
+            journal=self.journal,
+            follow_up=self.follow_up,
+            park=self.park(),
+            logger=self.logger,
+            clock=self.clock,
+            note_unexplained=lambda: self.metrics.count(Metric.UNEXPLAINED_MONEY),
+        )
+
+    def _phases(self, airtable: Airtable) -> list[Phase]:
+        """What is compared, in its order: later phases ask what earlier ones have seen."""
+        shopify = self.shopify_for_bulk_work
+        return [
+            RowsOfCards(airtable=airtable, shopify=shopify, cards=self.cards, queues=self.queues),
+            CardsAtShopify(
+                airtable=airtable,
+                shopify=shopify,
+                judge_card=JudgeCard(
+                    shopify=shopify,
+                    journal=self.journal,
+                    cards=self.cards,
+                    ledgers=self.ledgers,
+                    live_from=self.config.live_from,
+                    accept_historical=self.config.accept_historical,
+                ),
+                journal=self.journal,
+                cards=self.cards,
+                ledgers=self.ledgers,
+                looks=replace(self.look_at_cards(), shopify=shopify),
+                queues=self.queues,
+            ),
+        ]
 
     def deadline(self, context: LambdaContext) -> datetime:
         """When AWS ends this invocation."""

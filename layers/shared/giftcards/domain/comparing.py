@@ -200,14 +200,13 @@ class _Comparison:
     def _movements_of_nobody(self, others: Sequence[Movement]) -> Iterator[Difference]:
         """What moved there and back between two looks, so that the balance does not tell of it.
 
-        Of a card from before our time it is not known which movements made what it began with.
+        Of a card from before our time it is not known which movements made what it began with. And
+        where something was entered without saying which movements it was, only those that cancel
+        each other out are certain not to be it.
         """
         if self._books.began_with is None:
             return
-        untold = sum(self._books.untold, self._zero)
-        if self._books.untold and sum((one.amount for one in others), self._zero) == untold:
-            return  # they are what was entered without saying which movements it was
-        for movement in others:
+        for movement in _cancelling(others) if self._books.untold else others:
             yield self._difference(
                 Drift.UNEXPLAINED_MOVEMENT,
                 number_of(movement.id),
@@ -245,3 +244,16 @@ class _Comparison:
             found=found,
             details=details,
         )
+
+
+def _cancelling(movements: Sequence[Movement]) -> list[Movement]:
+    """Those of the movements that come in pairs, there and back."""
+    left = list(movements)
+    pairs = []
+    for movement in movements:
+        back = next((one for one in left if one.amount == -movement.amount), None)
+        if movement in left and back is not None and back is not movement:
+            left.remove(movement)
+            left.remove(back)
+            pairs += [movement, back]
+    return pairs

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from giftcards.flows.follow_up import FollowUp
-from giftcards.flows.kinds import GIVEN_BACK, OWED, SPEND, UNREAD_ORDER
+from giftcards.flows.kinds import DRIFT, GIVEN_BACK, OWED, SPEND, UNREAD_ORDER
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.journal import Journal, Operation, Result, State
 from giftcards.store.table import unpack_money
@@ -16,6 +16,7 @@ DISMISSED_KINDS = {
     GIVEN_BACK: Action.REFUND_ON_WEB,
     UNREAD_ORDER: Action.SPEND_ON_WEB,
     OWED: Action.CHANGED_AT_SHOPIFY,
+    DRIFT: Action.RECONCILE,
 }
 
 DISMISSED = "DISMISSED"

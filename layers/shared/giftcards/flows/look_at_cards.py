@@ -162,6 +162,37 @@ class LookAtCards:
         """Park what a worker claimed for a person, and died."""
         self.owe.leave_to_a_person(operation)
 
+    def look_now(self, card_id: str, *, deadline: datetime) -> bool:
+        """Enter what nobody explains of a card without waiting any longer; say whether any was.
+
+        For what was looked at twice already, some minutes apart. An operation that is under way may
+        still explain it: then nothing is entered, and the card is looked at again as ever.
+        """
+        card = self.shopify.read_card(card_id)
+        if card is None:
+            return False
+        tally = Tally()
+        impatient = replace(self, patience_seconds=0)
+        impatient._look_at([card], tally, deadline)  # noqa: SLF001 - it is one of us
+        return tally.answered > 0
+
+    def enter_late(self, card_id: str, operation: Operation) -> bool:
+        """Have a person put right what moved with an operation's reference and should not have.
+
+        False where something of that was entered before, or nothing is there (any more). Raises
+        `JournalConflict` where another amount was found before.
+        """
+        card = self.shopify.read_card(card_id)
+        if card is None:
+            return False
+        movements = self.shopify.movements(card_id, since=self.live_from)
+        ledger = self.ledgers.of([card_id]).get(card_id) or Ledger(card_id)
+        late = _late(movements, {operation.key: operation}, ledger)
+        if operation.key not in late or is_under_way(operation, ledger):
+            return False
+        self._enter_late(card, operation, late[operation.key])
+        return True
+
     # ------------------------------------------------------------------------------- the list
 
     def _look_at_changes(self, tally: Tally, deadline: datetime) -> None:
@@ -388,10 +419,10 @@ class LookAtCards:
     def _enter(self, card: Card, ledger: Ledger, look: Look, verdict: Verdict) -> tuple[Look, bool]:
         """Enter what stands unexplained, unless an operation of ours may still explain it."""
         movements = self.shopify.movements(card.id, since=self.live_from)
-        references = {one.note for one in movements if one.note and _may_be_ours(one.note)}
+        references = {one.note for one in movements if one.note and may_be_ours(one.note)}
         recent = self.cards.recent_operations(card.id)
         operations = self.journal.load_many({*references, *recent})
-        if look.open is None or any(_is_under_way(one, ledger) for one in operations.values()):
+        if look.open is None or any(is_under_way(one, ledger) for one in operations.values()):
             return look, False
         rest = look.open
         late = _late(movements, operations, ledger)
@@ -587,12 +618,12 @@ def _as_read(sight: CardSight | Card) -> tuple[Card, datetime | None, str | None
     return sight.card, sight.updated_at, sight.note
 
 
-def _may_be_ours(note: str) -> bool:
+def may_be_ours(note: str) -> bool:
     """Whether a note can be the key of an operation: they have no blanks, and are not long."""
     return "#" in note and len(note) <= LONGEST_NOTE and not any(map(str.isspace, note))
 
 
-def _is_under_way(operation: Operation, ledger: Ledger) -> bool:
+def is_under_way(operation: Operation, ledger: Ledger) -> bool:
     """Whether an operation may still explain something: no outcome yet, or no line yet."""
     if operation.result is None:
         return State.SENT in {operation.state, operation.parked_in} or (

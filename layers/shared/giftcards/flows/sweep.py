@@ -13,10 +13,11 @@ from aws_lambda_powertools import Logger
 from giftcards.errors import TryAgain, VendorSurprise
 from giftcards.flows.digest import Digest
 from giftcards.flows.follow_up import FollowUp, one_off_of
-from giftcards.flows.kinds import GIVEN_BACK, OWED, SPEND, UNREAD_ORDER
+from giftcards.flows.kinds import DRIFT, GIVEN_BACK, OWED, SPEND, UNREAD_ORDER
 from giftcards.flows.look_at_cards import LookAtCards
 from giftcards.flows.note_payments import NotePayments
 from giftcards.flows.park import Park
+from giftcards.flows.reconcile.putting_right import PuttingRight
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import Redeem
 from giftcards.store.control import Control
@@ -44,6 +45,7 @@ class Sweep:
     redeem: Callable[[], Redeem]
     payments: Callable[[], NotePayments]
     looks: Callable[[], LookAtCards]
+    putting_right: Callable[[], PuttingRight]
     logger: Logger
     clock: Callable[[], datetime]
     park: Park
@@ -116,3 +118,5 @@ class Sweep:
             self.payments().read_again(operation)
         elif operation.kind == OWED:
             self.looks().leave_to_a_person(operation)
+        elif operation.kind == DRIFT:
+            self.putting_right().leave_to_a_person(operation)

@@ -3,7 +3,7 @@
     prong#reconcile   the lease, and beside it
                       run      the run under way: its phase, where in it, what was counted so far
                       last     how the last run ended
-                      since    when the last complete run began
+                      complete_from   when the last complete run began
                       wishes   how often somebody asked for a run; all_wished: the last of those
                                wishes that asked for everything
 
@@ -25,11 +25,12 @@ class RunState:
     """A run under way.
 
     `granted` is the number of the last wish that it grants. `phase` is what it is at, `cursor`
-    where in it, `step` how many steps of it are done, and `folded` of how many of them the numbers
-    seen stand in one object. `restarts` counts how often the phase was begun anew, `failures` how often
-    the step that is next has failed. `not_before` is when the next step may begin. `steps` are how
-    many steps each phase had that is over, `looked_at` what each phase has looked at, and `found`
-    how many differences were found in all.
+    where in it, and `step` how many steps of it are done; `has_seen` says whether any of them saw
+    something, and `folded` of how many of them the numbers stand in one object. `restarts` counts
+    how often the phase was begun anew, `failures` how often the step that is next has failed.
+    `not_before` is when the next step may begin. `steps` are how many steps each part had that is
+    over, `looked_at` what each has looked at, `found` how many differences were found in all.
+    `trouble` says why the run is given up, if it is.
     """
 
     id: str
@@ -41,12 +42,14 @@ class RunState:
     cursor: str | None = None
     step: int = 0
     folded: int = 0
+    has_seen: bool = False
     restarts: int = 0
     failures: int = 0
     not_before: datetime | None = None
     steps: Mapping[str, int] = field(default_factory=dict)
     looked_at: Mapping[str, int] = field(default_factory=dict)
     found: int = 0
+    trouble: str | None = None
 
     def enter(self, phase: str, *, not_before: datetime | None = None) -> "RunState":
         """The same run at the beginning of another phase."""
@@ -56,6 +59,7 @@ class RunState:
             cursor=None,
             step=0,
             folded=0,
+            has_seen=False,
             restarts=0,
             failures=0,
             not_before=not_before,
@@ -98,11 +102,11 @@ class Runs:
 
     def __init__(self, table: Table, *, key: str) -> None:
         self._table = table
-        self._key = key
+        self.key = key
 
     def standing(self) -> Standing:
         """How it stands now."""
-        return _unpack(self._table.get(self._key) or {})
+        return _unpack(self._table.get(self.key) or {})
 
     def held(self, lease: Lease) -> Standing:
         """How it stood when the lease was given: nobody else changes it meanwhile."""
@@ -113,11 +117,11 @@ class Runs:
 
         Asked twice, because the reply was lost, is granted by the same run or a second one.
         """
-        item = self._table.update(self._key, "ADD #wishes :one", values={"one": 1}) or {}
+        item = self._table.update(self.key, "ADD #wishes :one", values={"one": 1}) or {}
         number = int(item["wishes"])
         if reads_all:
             self._table.update(
-                self._key,
+                self.key,
                 "SET #all_wished = :number",
                 condition="attribute_not_exists(#all_wished) OR #all_wished < :number",
                 values={"number": number},
@@ -133,14 +137,14 @@ class Runs:
         change = "SET #last = :last"
         values: dict[str, Any] = {"last": _pack_last(last)}
         if is_complete:
-            change += ", #since = :since"
-            values["since"] = pack_moment(last.began_at)
+            change += ", #complete_from = :complete_from"
+            values["complete_from"] = pack_moment(last.began_at)
         return self._put(lease, f"{change} REMOVE #run", values)
 
     def _put(self, lease: Lease, change: str, values: dict[str, Any]) -> bool:
         """Change the item on condition that the lease is still ours."""
         item = self._table.update(
-            self._key,
+            self.key,
             change,
             condition="#lease_owner = :owner AND #lease_fence = :fence",
             values=values | {"owner": lease.owner, "fence": lease.fence},
@@ -153,7 +157,7 @@ def _unpack(item: Mapping[str, Any]) -> Standing:
     return Standing(
         under_way=None if run is None else _unpack_state(run),
         last=None if last is None else _unpack_last(last),
-        since=None if "since" not in item else unpack_moment(item["since"]),
+        since=None if "complete_from" not in item else unpack_moment(item["complete_from"]),
         wishes=int(item.get("wishes", 0)),
         all_wished=int(item.get("all_wished", 0)),
     )
@@ -188,12 +192,14 @@ def _unpack_state(item: Item) -> RunState:
         cursor=item["cursor"],
         step=int(item["step"]),
         folded=int(item["folded"]),
+        has_seen=item["has_seen"],
         restarts=int(item["restarts"]),
         failures=int(item["failures"]),
         not_before=_moment(item["not_before"]),
         steps=_counts(item["steps"]),
         looked_at=_counts(item["looked_at"]),
         found=int(item["found"]),
+        trouble=item["trouble"],
     )
 
 

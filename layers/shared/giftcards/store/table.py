@@ -6,7 +6,9 @@
     layout                       ids of Airtable's tables and fields         ops resume
     facts                        the shop's currency, time zone and name     ops resume
     prong#<name>                 lease (owner, until, fence) and how the     the prong
-                                 last run ended
+                                 last run ended; of `reconcile` also how
+                                 far its run is, and how often somebody
+                                 asked for one
     op#<business key>            an operation: snapshot, state, outcome,     flows, through Journal
                                  and what follows from it (the outbox)
     card#<Shopify's id>          lock (owner, until, fence), and how often   flows, through Cards

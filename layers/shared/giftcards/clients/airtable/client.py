@@ -439,18 +439,27 @@ class Airtable:
 
         A value no row has comes with an empty list. An empty text is found in rows without a value.
         """
-        found: dict[str, list[str]] = {value: [] for value in values}
+        found = self.rows_named(table, field, values, fields=())
+        return {value: [row.id for row in rows] for value, rows in found.items()}
+
+    def rows_named(
+        self, table: str, field: str, values: Sequence[str], *, fields: Sequence[str]
+    ) -> dict[str, list[BaseRow]]:
+        """The rows whose `field` reads exactly so, as `find_rows`, with these fields as well."""
+        found: dict[str, list[BaseRow]] = {value: [] for value in values}
         field_id = self._layout.required_field_id(table, field)
+        asked = [one for one in fields if self._layout.field_id(table, one) is not None]
         for some in batched(found, VALUES_A_FORMULA, strict=False):
             one_of = formula.OR(*(formula.EQ(formula.Field(field_id), value) for value in some))
-            records = self._list(table, (field,), one_of, doing=f"looking for rows by {field}")
+            names = (field, *asked)
+            records = self._list(table, names, one_of, doing=f"looking for rows by {field}")
             if len(records) == RECORDS_A_PAGE * MOST_PAGES:
                 raise VendorSurprise(f"Hundreds of rows of “{table}” have the same “{field}”")
-            for record in sorted(records, key=lambda one: (one["createdTime"], one["id"])):
+            rows = [self._base_row(table, record) for record in records]
+            for row in sorted(rows, key=lambda one: (one.created_at, one.id)):
                 # Airtable compares more loosely than we do (an empty cell equals 0 there).
-                value = read_text(record["fields"].get(field_id))
-                if value in some:
-                    found[value].append(record["id"])
+                if row.text(field) in some:
+                    found[row.text(field)].append(row)
         return found
 
     def page(self, table: str, fields: Sequence[str] | None, *, offset: str | None) -> RowPage:
@@ -467,21 +476,18 @@ class Airtable:
         if offset is not None:
             options["offset"] = offset
         call = Call(doing="reading its rows", table=table, changes=False)
-        names = {one: name for name, one in self._layout.field_ids.get(table, {}).items()}
         with refusals_translated(call, self._layout):
             reply: Any = self._api.get(self._table(table).urls.records, options=options)
-            rows = tuple(
-                BaseRow(
-                    id=str(record["id"]),
-                    created_at=read_moment(record["createdTime"]),
-                    cells={
-                        names.get(one, one): read_cell(cell)
-                        for one, cell in record["fields"].items()
-                    },
-                )
-                for record in reply["records"]
-            )
+            rows = tuple(self._base_row(table, record) for record in reply["records"])
             return RowPage(rows, reply.get("offset"))
+
+    def _base_row(self, table: str, record: RecordDict) -> BaseRow:
+        names = {one: name for name, one in self._layout.field_ids.get(table, {}).items()}
+        return BaseRow(
+            id=record["id"],
+            created_at=read_moment(record["createdTime"]),
+            cells={names.get(one, one): read_cell(cell) for one, cell in record["fields"].items()},
+        )
 
     # Writing.
 

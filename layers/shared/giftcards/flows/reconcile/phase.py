@@ -2,13 +2,14 @@
 
     step, step, step ... ─► differences, and the numbers of what was seen
     some minutes later   ─► the differences are judged again, all of it read anew
+    what is still there  ─► is put right, or left to a person
 
-Nothing of a phase is kept in memory between two steps. A worker may die at any moment, and then its
-step is done again from the same cursor: so a step changes nothing anywhere.
+Nothing of a part is kept in memory between two workers. Each may die at any moment, and then its
+step is done again from the same cursor: so a second time changes nothing more.
 """
 
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 from hashlib import blake2b
@@ -29,7 +30,8 @@ class Run:
     `id` sorts as time. `since` is when the last complete run began, `None` before the first one;
     `reads_all` asks for everything, also of cards that have not changed since. `deadline` is when
     this worker has to be done: a step that takes long may end early, with its own cursor. `seen`
-    gives the numbers that an earlier phase has seen, by its name.
+    gives the numbers that a phase has seen so far, by its name. `looked_at` counts what each part
+    that is over has looked at. `trouble` says why the comparison was given up, if it was.
     """
 
     id: str
@@ -38,23 +40,26 @@ class Run:
     reads_all: bool
     deadline: datetime
     seen: Callable[[str], Container[int]]
+    looked_at: Mapping[str, int] = field(default_factory=dict)
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """What one page came to.
 
-    `next` is the cursor of the next page; `None` ends the phase. `looked_at` counts the things on
-    this one, and `seen` are their numbers.
+    `next` is the cursor of the next page; `None` ends the part. `looked_at` counts the things on
+    this one, and `seen` are their numbers. `notes` are lines for the report.
     """
 
     next: str | None
     looked_at: int = 0
     found: tuple[Difference, ...] = ()
     seen: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-class Phase(Protocol):
+class Part(Protocol):
     """One part of a run."""
 
     @property
@@ -62,11 +67,15 @@ class Phase(Protocol):
         """Its name in the state, in the bucket and in the report; it never changes."""
 
     def step(self, run: Run, cursor: str | None) -> Step:
-        """Read the page at `cursor`, the first one for `None`, and compare it.
+        """Do what is at `cursor`, the first of it for `None`.
 
-        Raises `PlaceLost` where the vendor does not know the cursor any more: then the phase
-        begins anew. Raises `TryAgain` where a vendor is away: then the step is done again later.
+        Raises `PlaceLost` where the vendor does not know the cursor any more: then the part begins
+        anew. Raises `TryAgain` where a vendor is away: then the step is done again later.
         """
+
+
+class Phase(Part, Protocol):
+    """A part that compares, and that changes nothing while it does."""
 
     def judge_again(self, run: Run, differences: Sequence[Difference]) -> list[Difference]:
         """Judge what these are about once more, with everything read anew.
@@ -87,6 +96,7 @@ class Ending(Enum):
     PUT_RIGHT = auto()
     LEFT = auto()  # only a person can tell what it is
     LATER = auto()  # nothing was done, and the next run looks again
+    KNOWN = auto()  # it was left to a person, or decided, before
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,188 @@
+"""Put right what is still wrong, each with a receipt; leave to a person what only one can tell.
+
+    repaired                ─► drift#<what>#<subject>#<run>   committed, with a receipt
+    only a person can tell  ─► drift#<what>#<subject>         parked: `ops park` shows it
+
+What was parked or decided before, with the same money on both sides, is known: it is neither parked
+nor alarmed again. The same with other money is another difference, and counts on: `...#2`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aws_lambda_powertools import Logger
+
+from giftcards.domain.drift import UNEXPLAINED_MONEY, Difference
+from giftcards.domain.orders import number_of
+from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.kinds import DRIFT, drift_key
+from giftcards.flows.park import Park
+from giftcards.flows.reconcile.phase import Ending, Phase, Remedy, Run, Step
+from giftcards.flows.reconcile.second_look import next_place
+from giftcards.receipts import Action, Receipt, ReceiptOutcome
+from giftcards.store.bucket import Bucket
+from giftcards.store.journal import Journal, Operation, Result, State
+from giftcards.store.pieces import Done, Kind, Pieces
+from giftcards.store.table import Item, pack_money
+
+# How soon somebody looks after one whose worker died before parking it or handing it over.
+LOOK_AGAIN_SECONDS = 60
+
+# The same subject with other money each time: after so many a person has long been looking.
+MOST_OF_ONE_SUBJECT = 20
+
+# How an operation ended.
+PUT_RIGHT = "PUT_RIGHT"
+
+# Who acts here, as receipts name him.
+ACTOR = "reconcile"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PuttingRight:
+    """Takes a piece of differences a step, by the phase that found them."""
+
+    bucket: Bucket
+    phases: Mapping[str, Phase]
+    journal: Journal
+    follow_up: FollowUp
+    park: Park
+    logger: Logger
+    clock: Callable[[], datetime]
+    note_unexplained: Callable[[], None]
+
+    name = "putting right"
+
+    def step(self, run: Run, cursor: str | None) -> Step:
+        """Put right the differences in the piece behind `cursor`."""
+        pieces = Pieces(self.bucket, run=run.id)
+        place = next_place(pieces, Kind.STANDS, cursor)
+        if place is None:
+            return Step(next=None)
+        stands = pieces.differences(Kind.STANDS, place)
+        phase = self.phases[place.part]
+        done = [
+            Done(one, ending.name, words)
+            for one in stands
+            for ending, words in [self._put_right(run, phase, one)]
+        ]
+        pieces.put_done(place, done)
+        return Step(next=str(place), looked_at=len(done))
+
+    def _put_right(self, run: Run, phase: Phase, difference: Difference) -> tuple[Ending, str]:
+        remedy = phase.put_right(difference)
+        if remedy.ending is Ending.PUT_RIGHT:
+            self._enter(run, difference, remedy)
+        elif remedy.ending is Ending.LEFT:
+            remedy = self._leave(run, difference, remedy)
+        if remedy.ending is not Ending.KNOWN and difference.drift in UNEXPLAINED_MONEY:
+            self.logger.error(
+                "money is unexplained",
+                extra={"drift": difference.drift, "subject": difference.subject},
+            )
+            self.note_unexplained()
+        return remedy.ending, remedy.words
+
+    def _enter(self, run: Run, difference: Difference, remedy: Remedy) -> None:
+        """Leave a receipt of what was repaired, once a run."""
+        now = self.clock()
+        key = f"{_key(difference)}#{run.id}"
+        receipt = Receipt(
+            id=f"{key}#1",
+            at=now,
+            action=Action.RECONCILE,
+            actor=ACTOR,
+            card=None,
+            amount=None,
+            balance_after=None,
+            outcome=ReceiptOutcome.DONE,
+            operation=key,
+            details=f"{describe(difference)} Now {remedy.words}.",
+        )
+        entered = self.journal.record(
+            key,
+            kind=DRIFT,
+            snapshot=_snapshot(run, difference),
+            result=Result(outcome=PUT_RIGHT, decided_at=now, receipts=(receipt,)),
+            due_at=self._look_again_at(),
+        )
+        if entered.state is State.COMMITTED:
+            self.follow_up.hand_over(entered)
+
+    def _leave(self, run: Run, difference: Difference, remedy: Remedy) -> Remedy:
+        """Park it, unless it stands from an earlier run, parked or decided."""
+        key, standing = self._standing(difference)
+        if key is None:
+            return Remedy(Ending.LATER, "it was found with other money again and again")
+        if standing is None:
+            standing = self.journal.claim(
+                key,
+                kind=DRIFT,
+                snapshot=_snapshot(run, difference)
+                | {"because": describe(difference), "remedy": remedy.words},
+                now=self.clock(),
+                due_at=self._look_again_at(),
+            )
+        if standing.state is State.CLAIMED:
+            self.leave_to_a_person(standing)
+        if standing.snapshot["run"] != run.id:
+            return Remedy(Ending.KNOWN, f"{standing.key} stands from before")
+        return Remedy(Ending.LEFT, f"{standing.key} is parked: {remedy.words}")
+
+    def leave_to_a_person(self, claimed: Operation) -> None:
+        """Park what a worker claimed for a person, and died."""
+        told = claimed.snapshot
+        because = f"{told['because']} What to do: {told['remedy']}; then dismiss it."
+        self.park.park_operation(claimed, because=because)
+
+    def _standing(self, difference: Difference) -> tuple[str | None, Operation | None]:
+        """Under which key a difference stands, or is to stand; `None` where it has had too many."""
+        for number in range(1, MOST_OF_ONE_SUBJECT + 1):
+            key = _key(difference) + (f"#{number}" if number > 1 else "")
+            standing = self.journal.load(key)
+            if standing is None or _is_about(standing, difference):
+                return key, standing
+        return None, None
+
+    def _look_again_at(self) -> datetime:
+        return self.clock() + timedelta(seconds=LOOK_AGAIN_SECONDS)
+
+
+def describe(difference: Difference) -> str:
+    """A difference in a sentence or two, for people."""
+    about = difference.subject
+    if difference.card_id is not None and difference.card_id != about:
+        about += f" on {difference.card_id}"
+    sides = ""
+    if difference.expected is not None or difference.found is not None:
+        expected, found = (
+            "none" if one is None else str(one) for one in (difference.expected, difference.found)
+        )
+        sides = f" (should be {expected}, is {found})"
+    return f"{difference.drift.capitalize()}, {about}{sides}: {difference.details}"
+
+
+def _key(difference: Difference) -> str:
+    """Its key; Shopify's ids go by their numbers."""
+    subject = difference.subject
+    if subject.startswith("gid://"):
+        subject = number_of(subject)
+    return drift_key(difference.drift.slug, subject)
+
+
+def _snapshot(run: Run, difference: Difference) -> Item:
+    return {
+        "run": run.id,
+        "drift": str(difference.drift),
+        "subject": difference.subject,
+        "card_id": difference.card_id,
+        "expected": pack_money(difference.expected),
+        "found": pack_money(difference.found),
+    }
+
+
+def _is_about(standing: Operation, difference: Difference) -> bool:
+    """Whether it was left to a person with the same money on both sides."""
+    sides = pack_money(difference.expected), pack_money(difference.found)
+    return (standing.snapshot["expected"], standing.snapshot["found"]) == sides
