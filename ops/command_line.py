@@ -1,4 +1,4 @@
-"""The engineer's commands: `ops status`, `ops resume`, `ops pause`, `ops park`, `ops setup`.
+"""The engineer's commands: `ops status`, `resume`, `pause`, `park`, `reconcile`, `setup`.
 
     ops status --stack universal-gift-cards
     ops resume --stack universal-gift-cards        shows what it would process, then asks
@@ -7,6 +7,7 @@
     ops park decide KEY retry|charged|not-charged|credited|not-credited|credit-back|dismiss
     ops freeze CARD --because TEXT --stack universal-gift-cards    refused in stores until released
     ops unfreeze CARD --because TEXT --stack universal-gift-cards
+    ops reconcile [--all] [--wait] --stack universal-gift-cards     the books are compared now
     ops setup klaviyo --stack universal-gift-cards  the customers' mails; run it after each update
 
 Exit code 0: done. 1: something has to be mended first; the message says what. 2: wrong usage.
@@ -45,6 +46,7 @@ from giftcards.wiring import (
     Application,
 )
 from ops.airtable_calls import calls_a_month
+from ops.books import ask, describe_books, wait_for
 from ops.deployment import open_deployment
 from ops.setup_klaviyo import CHECKLIST, branches, introduce_metrics, upload_templates
 from ops.workers import describe_workers
@@ -169,7 +171,7 @@ def pause(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001
 
 
 def status(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
-    """Show the switch, each prong, and what is unfinished."""
+    """Show the switch, each prong, what is unfinished or parked, and how the books stand."""
     _say(_describe_switch(app.control.switch()))
     for prong in PRONGS:
         _say(_describe_prong(prong, app.control.prong(prong)))
@@ -185,7 +187,31 @@ def status(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG00
     _say(f"Unfinished operations whose time has come: {_count(due)}")
     for operation in due:
         _say(f"  {operation.key}  {operation.state}  since {operation.claimed_at.isoformat()}")
+    _say(f"Parked: {_count(parked)} operations, {_count(_parked_rows(app))} rows")
+    if parked:
+        _say("  `ops park list` says why")
+    for line in describe_books(app):
+        _say(line)
     return 0
+
+
+def reconcile(app: Application, options: argparse.Namespace) -> int:
+    """Have the journal, Shopify and Airtable compared now, and not only tonight.
+
+    Of cards that have not moved since the last comparison only the balance is looked at; --all has
+    every movement of every card read. With --wait the exit code is 1 where something is wrong.
+    """
+    wish = ask(app, reads_all=bool(options.all))
+    _say("Asked for: it begins within minutes. `ops status` shows how far it has got.")
+    if not options.wait:
+        return 0
+    last = wait_for(app, wish, say=_say)
+    if last is None:
+        _say("It is not over yet; `ops status` shows when it is.", to_error=True)
+        return 1
+    for line in describe_books(app):
+        _say(line)
+    return 1 if last.is_failed else 0
 
 
 def _say_sales(sales: Sequence[Operation]) -> None:
@@ -418,6 +444,7 @@ def _parser() -> argparse.ArgumentParser:
         (commands, "pause", pause),
         (commands, "freeze", freeze),
         (commands, "unfreeze", unfreeze),
+        (commands, "reconcile", reconcile),
         (parked, "list", park_list),
         (parked, "decide", park_decide),
         (vendors, "klaviyo", setup_klaviyo),
@@ -434,6 +461,9 @@ def _parser() -> argparse.ArgumentParser:
         if command in {freeze, unfreeze}:
             sub.add_argument("card", help="Shopify's number of the card, or its Shopify ID")
             sub.add_argument("--because", default="", help="why: its receipt says so")
+        if command is reconcile:
+            sub.add_argument("--all", action="store_true", help="read every card's movements")
+            sub.add_argument("--wait", action="store_true", help="until it is over")
         if command is resume:
             sub.add_argument("--yes", action="store_true", help="do not ask, resume")
     return parser

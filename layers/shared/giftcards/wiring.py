@@ -201,6 +201,11 @@ class Application:
         return Leases(self.table, seconds=self.config.lease_seconds)
 
     @cached_property
+    def runs(self) -> Runs:
+        """How comparing the books stands."""
+        return Runs(self.table, key=lease_key(RECONCILE_PRONG))
+
+    @cached_property
     def cards(self) -> Cards:
         """The index of codes, and how far the mirror is behind."""
         return Cards(self.table)
@@ -893,11 +898,6 @@ class Application:
             logger=self.logger,
             clock=self.clock,
         )
-
-    @cached_property
-    def runs(self) -> Runs:
-        """How far comparing the books has got."""
-        return Runs(self.table, key=lease_key(RECONCILE_PRONG))
 
     def reconcile(self) -> Reconcile:
         """What compares the books."""
