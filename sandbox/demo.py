@@ -60,8 +60,10 @@ ALARM_EMAIL = "engineer@shop.example.com"
 EVERY_LOOK = "0,15,30,45"
 BETWEEN_MINUTES = "15,30,45"
 
-# Whoever compares the books here has just planted a difference, and wants to read about it.
-SECOND_LOOK_SECONDS = "30"
+# Whoever changes a balance here, or compares the books, wants to read about it soon. The least that
+# the template takes, and somewhat more than that.
+EXPLAIN_SECONDS = "60"
+SECOND_LOOK_SECONDS = "75"
 
 # The stack's outputs that name the prongs, the stores' first.
 PRONGS = ("StoreTransactionsFunction", "ShopifyPurchasesFunction", "ShopifyRedemptionsFunction")
@@ -189,6 +191,7 @@ def _parameters(sandbox: Sandbox) -> dict[str, str]:
         "CheckOffsetsSeconds": EVERY_LOOK,
         "ReversalOffsetsSeconds": EVERY_LOOK,
         "OrderOffsetsSeconds": BETWEEN_MINUTES,
+        "ExplainSeconds": EXPLAIN_SECONDS,
         "SecondLookSeconds": SECOND_LOOK_SECONDS,
         "GiftCardSkus": ",".join(_our_skus(sandbox.shop)),
     }

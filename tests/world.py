@@ -644,7 +644,7 @@ def _config(queue_urls: Mapping[str, str], key_id: str, settings: Mapping[str, A
         "reconcile_hour": 3,
         "keep_days": 400,
         "airtable_records": 50_000,
-        "second_look_seconds": 300,
+        "second_look_seconds": 900,
     }
     return Config(**(values | dict(settings)))
 

@@ -67,7 +67,7 @@ GOOD = {
     "RECONCILE_HOUR": "3",
     "KEEP_DAYS": "400",
     "AIRTABLE_RECORDS": "50000",
-    "SECOND_LOOK_SECONDS": "300",
+    "SECOND_LOOK_SECONDS": "900",
 }
 PEPPER = "p" * 32
 
@@ -141,6 +141,11 @@ def test_a_malformed_setting_is_named_with_what_was_expected(name: str, value: s
     with pytest.raises(ConfigurationError) as caught:
         Config.from_environment(GOOD | {name: value})
     assert f"{name} is “{value}”, expected " in str(caught.value)
+
+
+def test_a_second_look_that_comes_before_the_explanation_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"SECOND_LOOK_SECONDS \(600\)"):
+        Config.from_environment(GOOD | {"SECOND_LOOK_SECONDS": "600"})
 
 
 def test_a_shops_own_names_are_read() -> None:

@@ -157,7 +157,7 @@ def test_the_defaults_and_a_retailers_answers_are_a_configuration(template: dict
     assert config.gift_card_skus == ()
     assert config.issues_unassessed is False
     assert (config.reconcile_hour, config.keep_days, config.airtable_records) == (3, 400, 50_000)
-    assert config.second_look_seconds == 300
+    assert config.second_look_seconds == 900
 
 
 def test_a_retailer_may_let_orders_pass_that_nobody_assessed(template: dict[str, Any]) -> None:

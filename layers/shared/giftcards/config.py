@@ -177,6 +177,12 @@ class Config:
                 f"SETTLING_SECONDS ({config.settling_seconds}) is less than LEASE_SECONDS"
                 f" ({config.lease_seconds}): a debit would be given up while its worker may live"
             )
+        if config.second_look_seconds <= config.explain_seconds:
+            raise ConfigurationError(
+                f"SECOND_LOOK_SECONDS ({config.second_look_seconds}) is not more than"
+                f" EXPLAIN_SECONDS ({config.explain_seconds}): what is still to be explained would"
+                " ring the alarm"
+            )
         return config
 
 
