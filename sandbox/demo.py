@@ -23,6 +23,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from sandbox import airtable, klaviyo, pages, shopify
 from sandbox.embedded_aws import (
     PROJECT,
@@ -35,6 +37,7 @@ from sandbox.embedded_aws import (
     try_lock,
 )
 from sandbox.inbox import Inbox
+from sandbox.reports import Reports
 from sandbox.seed import Day, seed_a_day
 from sandbox.server import serve
 from sandbox.shopify.webhooks import delivering
@@ -158,7 +161,8 @@ def _open_vendors(stack: ExitStack, aws: EmbeddedAws) -> Sandbox:
     airtable.build_standard_base(base)
     mailer = klaviyo.Klaviyo(key=KLAVIYO_KEY)
     inbox = Inbox(aws.url, klaviyo=mailer, shop=shop)
-    people = pages.create_app(shop=shop, base=base, klaviyo=mailer, inbox=inbox)
+    reports = _open_reports(aws)
+    people = pages.create_app(shop=shop, base=base, klaviyo=mailer, inbox=inbox, reports=reports)
     stack.enter_context(delivering(shop))  # nothing is sent until somebody gives an address
     return Sandbox(
         aws=aws,
@@ -172,6 +176,22 @@ def _open_vendors(stack: ExitStack, aws: EmbeddedAws) -> Sandbox:
         airtable_url=stack.enter_context(serve(airtable.create_app(base))),
         klaviyo_url=stack.enter_context(serve(klaviyo.create_app(mailer))),
         pages_url=stack.enter_context(serve(people)),
+    )
+
+
+def _open_reports(aws: EmbeddedAws) -> Reports:
+    """What the deployed stack's bucket holds of reports."""
+
+    def bucket() -> str | None:
+        try:
+            return aws.outputs(STACK).get("BucketName")
+        except ClientError:
+            return None  # the stack is not deployed yet
+
+    return Reports(
+        s3=aws.session().client("s3", endpoint_url=aws.url),
+        bucket=bucket,
+        compare=lambda: _run_ops(aws, "reconcile"),
     )
 
 

@@ -11,6 +11,7 @@ from sandbox.pages.faults import faults_pages
 from sandbox.pages.forms import forms_pages
 from sandbox.pages.inbox import inbox_pages
 from sandbox.pages.orders import orders_pages
+from sandbox.pages.reports import reports_pages
 from sandbox.pages.shopify import shopify_pages
 from sandbox.pages.start import start_pages
 from sandbox.pages.storefront import storefront_pages
@@ -19,6 +20,7 @@ from sandbox.pages.tables import tables_pages
 from sandbox.pages.vendors import Vendors
 from sandbox.pages.website import website_pages
 from sandbox.pages.wording import peek, write_moment
+from sandbox.reports import Reports
 from sandbox.shopify import Shop
 
 # First pages first; each endpoint's blueprint lights up its entry.
@@ -44,9 +46,11 @@ HEADINGS = {
 }
 
 
-def create_app(*, shop: Shop, base: Base, inbox: Inbox, klaviyo: Klaviyo) -> Flask:
+def create_app(
+    *, shop: Shop, base: Base, inbox: Inbox, klaviyo: Klaviyo, reports: Reports
+) -> Flask:
     """The pages on these vendors. What Klaviyo's flows send is shown by the `inbox`."""
-    vendors = Vendors(shop=shop, base=base, inbox=inbox, klaviyo=klaviyo)
+    vendors = Vendors(shop=shop, base=base, inbox=inbox, klaviyo=klaviyo, reports=reports)
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     for build in (
@@ -60,6 +64,7 @@ def create_app(*, shop: Shop, base: Base, inbox: Inbox, klaviyo: Klaviyo) -> Fla
         storefront_pages,
         switches_pages,
         faults_pages,
+        reports_pages,
     ):
         app.register_blueprint(build(vendors))
     app.jinja_env.trim_blocks = True

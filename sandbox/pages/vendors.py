@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from sandbox.airtable import Base
 from sandbox.inbox import Inbox
 from sandbox.klaviyo import Klaviyo
+from sandbox.reports import Reports
 from sandbox.shopify import Shop
 
 
 @dataclass(frozen=True, slots=True)
 class Vendors:
-    """The vendors in a box that the pages show and act upon."""
+    """The vendors in a box that the pages show and act upon, and the reports about them."""
 
     shop: Shop
     base: Base
     inbox: Inbox
     klaviyo: Klaviyo
+    reports: Reports
 
     @property
     def version(self) -> str:

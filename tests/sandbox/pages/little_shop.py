@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
 
 import requests
 from flask import Flask, jsonify
@@ -14,9 +15,15 @@ from sandbox.airtable import Base, build_standard_base
 from sandbox.inbox import Inbox
 from sandbox.klaviyo import Klaviyo
 from sandbox.pages import create_app
+from sandbox.reports import Reports
 from sandbox.seed import Day, seed_a_day
 from sandbox.shopify import Shop
 from sandbox.wsgi import WsgiAdapter
+from tests.aws_in_memory.s3 import S3
+from tests.template_resources import BUCKET_NAME, create_bucket
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
 
 NOON = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 AWS = "http://aws.test"
@@ -24,7 +31,10 @@ AWS = "http://aws.test"
 
 @dataclass
 class LittleShop:
-    """The vendors, what was seeded, the pages, and the mails the embedded AWS tells of."""
+    """The vendors, what was seeded, the pages, and the mails the embedded AWS tells of.
+
+    `s3` holds the reports, and `asked` how often somebody asked for one.
+    """
 
     shop: Shop
     base: Base
@@ -32,6 +42,8 @@ class LittleShop:
     day: Day
     app: Flask
     client: FlaskClient
+    s3: S3
+    asked: list[str]
     sent: list[dict[str, object]] = field(default_factory=list)
 
     def mail(self, to: str, *, subject: str = "Paid", text: str = "Paid.", html: str = "") -> None:
@@ -111,6 +123,14 @@ def open_little_shop(clock: Callable[[], datetime] = lambda: NOON) -> Iterator[L
         session.mount(AWS, WsgiAdapter(aws))
         klaviyo = Klaviyo(clock=clock)
         inbox = Inbox(AWS, klaviyo=klaviyo, shop=shop, session=session, monotonic_seconds=Watch())
-        app = create_app(shop=shop, base=base, inbox=inbox, klaviyo=klaviyo)
+        s3 = S3()
+        asked: list[str] = []
+        create_bucket(s3)
+        reports = Reports(
+            s3=cast("S3Client", s3),
+            bucket=lambda: BUCKET_NAME,
+            compare=lambda: asked.append("compare"),
+        )
+        app = create_app(shop=shop, base=base, inbox=inbox, klaviyo=klaviyo, reports=reports)
         with app.test_client() as client:
-            yield LittleShop(shop, base, klaviyo, day, app, client, sent)
+            yield LittleShop(shop, base, klaviyo, day, app, client, s3, asked, sent)
