@@ -1,8 +1,13 @@
 """What we rely on in S3."""
 
-import pytest
+from typing import Any
 
-from giftcards.store.bucket import Bucket
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from giftcards.errors import NeedsAPerson, TryAgain
+from giftcards.store.bucket import MOST_PAGES, Bucket
 from tests.store.conftest import Backend
 from tests.store.refused import refusal_code
 from tests.template_resources import create_bucket
@@ -72,3 +77,37 @@ def test_what_is_deleted_is_gone_and_may_be_gone_already(bucket: Bucket) -> None
     assert list(bucket.keys("work/")) == ["work/b"]
     bucket.delete([])
     assert bucket.get("work/b") == b"work/b"
+
+
+def test_what_s3_says_it_did_not_delete_is_an_error() -> None:
+    """It answers 200 all the same. None of our stand-ins refuses a single object, so S3's reply
+    is played here."""
+    s3 = boto3.client(
+        "s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    with Stubber(s3) as played:
+        played.add_response(
+            "delete_objects",
+            {"Errors": [{"Key": "work/a", "Code": "InternalError", "Message": "again"}]},
+        )
+        with pytest.raises(TryAgain, match=r"did not delete 1 objects .*InternalError"):
+            Bucket(s3, name="books").delete(["work/a", "work/b"])
+
+
+def test_a_listing_that_does_not_end_is_not_taken_for_all() -> None:
+    class Endless:
+        """S3 as it would be with millions of objects."""
+
+        def list_objects_v2(self, **_: object) -> dict[str, Any]:
+            return {
+                "Contents": [{"Key": "work/a"}],
+                "IsTruncated": True,
+                "NextContinuationToken": "more",
+            }
+
+    endless: Any = Endless()
+    listed = Bucket(endless, name="books").keys("work/")
+    for _ in range(MOST_PAGES):
+        assert next(listed) == "work/a"
+    with pytest.raises(NeedsAPerson, match="look what fills it"):
+        next(listed)

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from giftcards.errors import NeedsAPerson, TryAgain
+
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 # DeleteObjects takes so many (Amazon S3, API reference).
 KEYS_PER_DELETE = 1000
 
-# A listing is cut off after so many pages of a thousand: nothing of ours has a million pieces.
+# A listing has at most so many pages of a thousand: nothing of ours has a million pieces.
 MOST_PAGES = 1000
 
 # S3's word for an object that is not there. (Who may not list a bucket hears AccessDenied instead.)
@@ -55,7 +57,10 @@ class Bucket:
         return reply["Body"].read()
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """The names of the objects that begin so, in the order of their characters."""
+        """The names of the objects that begin so, in the order of their characters.
+
+        Raises `NeedsAPerson` where there are more than a million: a part would look like all.
+        """
         reply = self._client.list_objects_v2(Bucket=self.name, Prefix=prefix)
         for _ in range(MOST_PAGES):
             yield from (one["Key"] for one in reply.get("Contents", ()))
@@ -64,11 +69,21 @@ class Bucket:
             reply = self._client.list_objects_v2(
                 Bucket=self.name, Prefix=prefix, ContinuationToken=reply["NextContinuationToken"]
             )
+        raise NeedsAPerson(
+            f"More than {MOST_PAGES} pages of objects begin with {prefix} in {self.name}:"
+            " look what fills it"
+        )
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete these objects; one that is gone already is no error."""
+        """Delete these objects; one that is gone already is no error.
+
+        S3 answers 200 and names in the reply what it did not delete: raises `TryAgain` for that.
+        """
         for some in batched(keys, KEYS_PER_DELETE, strict=False):
-            self._client.delete_objects(
+            reply = self._client.delete_objects(
                 Bucket=self.name,
                 Delete={"Objects": [{"Key": key} for key in some], "Quiet": True},
             )
+            if errors := reply.get("Errors"):
+                code = errors[0].get("Code")
+                raise TryAgain(f"S3 did not delete {len(errors)} objects of {self.name} ({code})")
