@@ -43,6 +43,9 @@ SOME_FIRSTS = 12
 BY_CHANCE_AT_ONCE = 50
 DAYS_AT_ONCE = 5
 
+# Two operations that meet in one way: so many times with accidents, once without.
+PAIRS_OF_A_SEED = 4
+
 
 @dataclass(slots=True)
 class Tally:
@@ -120,6 +123,18 @@ def accidents_after(trace: Sequence["Step"], start: int) -> Iterator[Planned]:
             yield Planned(effect.label, nth, kind)
 
 
+def outages_in(trace: Sequence["Step"], chance: Random) -> set[int]:
+    """Where an hour's outage begins: for each function and vendor at one effect, by chance.
+
+    It costs as much as twenty other histories, and an outage of three minutes begins at every one.
+    """
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, (effect, _, kinds, _) in enumerate(trace):
+        if not RARELY.isdisjoint(kinds):
+            places.setdefault((effect.role, effect.vendor), []).append(place)
+    return {chance.choice(some) for some in places.values()}
+
+
 def place_of(trace: Sequence["Step"], planned: Planned) -> int:
     """Where in a history an accident happened."""
     for place, (effect, nth, _, _) in enumerate(trace):
@@ -176,14 +191,16 @@ class Piece:
         return Spec(self.story, seed, planned, most, late=self.late)
 
     def _singles(self, world: "World", tally: Tally, chance: Random) -> None:
-        del chance
         base = tell(world, self._spec())
         if self.part == 0:
+            tally.possible["singles"] += 1
             tally.note("singles", base)
-        for effect, nth, kinds, _ in base.trace[self.part :: PARTS_OF_SINGLES]:
+        outages = set() if STORIES[self.story].is_pair else outages_in(base.trace, chance)
+        for place in range(self.part, len(base.trace), PARTS_OF_SINGLES):
+            effect, nth, kinds, _ = base.trace[place]
             for kind in kinds:
-                is_dear = kind in RARELY and STORIES[self.story].is_pair
-                if is_dear or (self.late and kind not in BEYOND_SETTLING):
+                is_elsewhere = kind in RARELY and place not in outages
+                if is_elsewhere or (self.late and kind not in BEYOND_SETTLING):
                     continue
                 tally.possible["singles"] += 1
                 tally.note("singles", tell(world, self._spec(Planned(effect.label, nth, kind))))
@@ -220,14 +237,19 @@ class Piece:
                     tally.note("triples", told)
 
     def _pairs(self, world: "World", tally: Tally, chance: Random) -> None:
-        for _ in range(self.count):
+        told = 0
+        while told < self.count:
             seed = chance.randrange(1, 1 << 30)
             base = tell(world, self._spec(seed=seed))
+            tally.note("pairs", base)
             accidents = list(accidents_after(base.trace, 0))
             preemptions = [one for one in accidents if one.kind is Kind.PREEMPTED]
             others = [one for one in accidents if one.kind is not Kind.PREEMPTED]
-            planned = [*chance.sample(preemptions, 2), *chance.sample(others, 2)]
-            tally.note("pairs", tell(world, self._spec(*planned, seed=seed)))
+            behind = min(self.count - told - 1, PAIRS_OF_A_SEED)
+            for _ in range(behind):
+                planned = [*chance.sample(preemptions, 2), *chance.sample(others, 2)]
+                tally.note("pairs", tell(world, self._spec(*planned, seed=seed)))
+            told += 1 + behind
 
     def _by_chance(self, world: "World", tally: Tally, chance: Random) -> None:
         for _ in range(self.count):

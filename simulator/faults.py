@@ -102,8 +102,8 @@ BY_OTHERS = frozenset(
     }
 )
 
-# What a second accident is combined with every first one for. An hour's outage costs as much as
-# thirty other histories, and the shorter one goes the same ways but for the patience.
+# What does not begin at every effect. An hour's outage costs as much as twenty other histories, and
+# the shorter one goes the same ways but for the patience.
 RARELY = frozenset({Kind.VENDOR_DOWN})
 
 # A person who is struck by one of these twice in a history is not what the product is for.

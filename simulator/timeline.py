@@ -12,9 +12,14 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Self, override
 
 from greenlet import getcurrent, greenlet
+
+
+class Timer(partial[object]):
+    """What looks whether there is something to do, and does nothing if there is not."""
 
 
 class Timeline:
@@ -49,6 +54,10 @@ class Timeline:
     def start(self, work: Callable[[], object], *, at: int | None = None) -> None:
         """Have `work` begin, beside whatever else is going on; it may sleep."""
         self.at(self.us if at is None else at, greenlet(work, parent=self._hub).switch)
+
+    def next_but_timers(self) -> int:
+        """When the next thing happens that is no `Timer`; 0 where nothing does."""
+        return min((at for at, _, do in self._due if type(do) is not Timer), default=0)
 
     def sleep(self, us: int) -> None:
         """Let the others go on for so long. Only within what was `start`ed."""

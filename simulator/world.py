@@ -33,7 +33,7 @@ from simulator.effects import Effect
 from simulator.faults import MINUTE, SECOND, Kind
 from simulator.gate import Gate, Plan, PlannedOnes, WorkerKilled
 from simulator.stories.story import Settle, Story
-from simulator.timeline import Timeline
+from simulator.timeline import Timeline, Timer
 from simulator.worker import Log, Worker
 from tests.aws_in_memory.dynamodb import KEYS_PER_BATCH_GET, DynamoDB
 from tests.aws_in_memory.kms import Kms
@@ -370,16 +370,15 @@ class World:
 
     def _minute(self, at: int) -> None:
         def minute() -> None:
+            now, idle = self.timeline.us, self._idle_for()
             if self.waits():
                 self.invoke("prong", MINUTE_EVENT)
-            else:  # its own messages would come, too
+            elif idle < MINUTE:  # its own messages would come, too
                 for offset in self.config.tick_offsets_seconds:
-                    self.timeline.at(
-                        self.timeline.us + offset * SECOND, partial(self._tick, offset)
-                    )
-            self._minute(self.timeline.us + MINUTE)
+                    self.timeline.at(now + offset * SECOND, Timer(self._tick, offset))
+            self._minute(now + MINUTE * max(1, idle // MINUTE))
 
-        self.timeline.at(at, minute)
+        self.timeline.at(at, Timer(minute))
 
     def _tick(self, offset: int) -> None:
         if self.waits():
@@ -391,9 +390,17 @@ class World:
             due = self.dynamodb.next_due
             if due is not None and due <= self.clock().timestamp():
                 self.invoke("sweep", {})
-            self._sweep(self.timeline.us + SWEEP_EVERY)
+            self._sweep(self.timeline.us + SWEEP_EVERY * max(1, self._idle_for() // SWEEP_EVERY))
 
-        self.timeline.at(at, sweep)
+        self.timeline.at(at, Timer(sweep))
+
+    def _idle_for(self) -> int:
+        """How long nothing can come up: until then, timers would look in vain."""
+        due = self.dynamodb.next_due
+        comes = [self._late_until, self.timeline.next_but_timers()]
+        if due is not None:
+            comes.append(int((due - self.timeline.began) * SECOND))
+        return min((at - self.timeline.us for at in comes if at > self.timeline.us), default=0)
 
     def is_quiet(self) -> bool:
         """Whether nobody works, and nothing is left to be done."""

@@ -1,17 +1,20 @@
 """The simulator itself: the same history twice is the same, and it sees what it is there to see."""
 
 import json
+from datetime import timedelta
+from random import Random
 
 import pytest
 
 from sandbox.shopify import Shop
 from simulator.__main__ import main
-from simulator.explore import Piece, Tally, strike
-from simulator.faults import WORDS, Kind, Planned
+from simulator.explore import Piece, Tally, outages_in, strike
+from simulator.faults import HOUR, SECOND, WORDS, Kind, Planned
+from simulator.gate import PlannedOnes
 from simulator.history import Spec, tell
 from simulator.shrink import in_words, shrink
-from simulator.stories import STORIES
-from simulator.world import World
+from simulator.stories import STORIES, redeeming
+from simulator.world import START, World
 
 DEBIT = "prong: shopify debit_card"
 
@@ -105,6 +108,24 @@ def test_what_was_never_struck_is_struck(world: World) -> None:
     assert len(tally.unstruck) == len(tally.seen)
     strike(world, tally)
     assert tally.unstruck == []
+
+
+def test_an_hours_outage_begins_once_for_each_function_and_vendor(world: World) -> None:
+    trace = tell(world, Spec("redeem")).trace
+    places = [outages_in(trace, Random(seed)) for seed in range(20)]  # noqa: S311 - no secrets
+    met = [sorted(f"{trace[n][0].role} {trace[n][0].vendor}" for n in some) for some in places]
+    once = ["answer ses", "prong airtable", "prong shopify", "write airtable", "write shopify"]
+    assert met == [once] * 20
+    assert len(set(map(frozenset, places))) > 5
+
+
+def test_a_row_after_hours_of_nothing_is_served_at_once(world: World) -> None:
+    world.begin(PlannedOnes(()), allowed=frozenset(), jitter=None)
+    world.arrange(7 * HOUR + 11 * SECOND, lambda: redeeming.file(world))
+    assert world.live(at_most=8 * HOUR)
+    assert world.clock() - START < timedelta(hours=7, seconds=45)
+    assert world.base.table("Redemptions").records()[0]["fields"]["Status"] == "Processed"
+    world.end()
 
 
 def test_a_piece_of_doubles_tells_each_second_accident_once(world: World) -> None:
