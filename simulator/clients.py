@@ -328,15 +328,9 @@ class TableBelowHttp:
         self, *, fields: Sequence[str], page_size: int, formula: object = None
     ) -> Iterator[list[Any]]:
         """The pages of a list."""
-        query = Query(
-            formula=None if formula is None else str(formula),
-            fields=fields,
-            by_field_id=True,
-            page_size=page_size,
-        )
         offset: str | None = None
         while True:
-            page = self._call("list", partial(self._page, query, offset))
+            page = self._call("list", partial(self._page, fields, page_size, formula, offset))
             yield page.records
             offset = page.offset
             if offset is None:
@@ -344,12 +338,19 @@ class TableBelowHttp:
 
     def page(self, *, fields: Sequence[str] | None, page_size: int, offset: str | None) -> Page:
         """One page of all records."""
-        query = Query(fields=fields, by_field_id=True, page_size=page_size)
-        return self._call("list", partial(self._page, query, offset))
+        return self._call("list", partial(self._page, fields, page_size, None, offset))
 
-    def _page(self, query: Query, offset: str | None) -> Page:
+    def _page(
+        self, fields: Sequence[str] | None, page_size: int, formula: object, offset: str | None
+    ) -> Page:
         if not self._table.record_ids():  # quicker than asking a formula about nothing
             return Page([], None)
+        query = Query(
+            formula=None if formula is None else str(formula),
+            fields=fields,
+            by_field_id=True,
+            page_size=page_size,
+        )
         return self._table.list_page(query, offset)
 
     def batch_create(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:

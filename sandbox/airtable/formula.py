@@ -32,7 +32,8 @@ Value = str | float | bool | datetime | None
 # Deeper than any formula people write; keeps a hostile one from exhausting the stack.
 DEEPEST_NESTING = 100
 
-# A prong asks by one formula, the writer by a few; a formula may be 16 KB long.
+# A prong asks by one formula, the writer by a few; a formula may be 16 KB long. Asked again and
+# again, one costs less to use than to take apart.
 FORMULAS_REMEMBERED = 100
 
 GRAMMAR = r"""
@@ -84,23 +85,23 @@ def _parser() -> Lark:
     return Lark(GRAMMAR, parser="lalr")
 
 
-@functools.lru_cache(FORMULAS_REMEMBERED)
-def _parse(text: str) -> Tree[Token]:
-    """The formula taken apart: it is asked again and again, and this costs more than using it."""
-    return _parser().parse(text)
-
-
 def compile_formula(text: str, *, field_ids: Mapping[str, str]) -> Callable[[Row], bool]:
     """Whether a row is picked. `field_ids` maps the table's field names and ids to field ids.
 
     Raises `AirtableError` for anything not understood, at once or when a row is read.
     """
+    expression = _compile(text, tuple(field_ids.items()))
+    return lambda row: _picks(expression, row)
+
+
+@functools.lru_cache(FORMULAS_REMEMBERED)
+def _compile(text: str, field_ids: tuple[tuple[str, str], ...]) -> "Expression":
+    """The formula as something that reads rows of a table with these fields."""
     try:
-        tree = _parse(text)
+        tree = _parser().parse(text)
     except UnexpectedInput:
         raise invalid_formula("Invalid formula. Please check your formula text.") from None
-    expression = _Compiler(field_ids).compile(tree, depth=0)
-    return lambda row: _picks(expression, row)
+    return _Compiler(dict(field_ids)).compile(tree, depth=0)
 
 
 class _Compiler:

@@ -18,10 +18,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from lark import Lark, Token, Transformer, exceptions
+from lark import Lark, Token, Transformer, Tree, exceptions
 
 from sandbox.shopify.shop import GiftCard, IndexEntry, Shop
 
@@ -46,6 +46,9 @@ GRAMMAR = r"""
 
 # `status:expiring`: cards that expire soon. Shopify does not publish how soon; a month here.
 EXPIRING_WITHIN = timedelta(days=30)
+
+# A search is asked again every minute or for the same card; more than a page of them is no use.
+SEARCHES_REMEMBERED = 100
 
 type Comparable = Decimal | date | datetime | int
 
@@ -226,11 +229,17 @@ def _parser() -> Lark:
     return Lark(GRAMMAR, start="query", parser="lalr", maybe_placeholders=False)
 
 
+@lru_cache(SEARCHES_REMEMBERED)
+def _parse(text: str) -> Tree[Token]:
+    """The search taken apart, which costs more than making it."""
+    return _parser().parse(text)
+
+
 def parse_search[C](text: str, vocabulary: Vocabulary[C]) -> Search[C]:
     """Read a search as Shopify's syntax has it; raises `UnsupportedSearch`."""
     conditions = _Conditions(vocabulary)
     try:
-        condition = conditions.transform(_parser().parse(text))
+        condition = conditions.transform(_parse(text))
     except exceptions.VisitError as problem:
         if isinstance(problem.orig_exc, UnsupportedSearch):
             raise problem.orig_exc from None

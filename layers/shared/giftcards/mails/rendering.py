@@ -78,4 +78,5 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,  # a deployed file does not change, so nobody has to look whether it did
     )
