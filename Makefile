@@ -35,15 +35,23 @@ if ( $(2) ); then printf '   done in %s s\n' "$$(($$(date +%s) - began))"; \
 else printf '   FAILED: %s\n' "$(1)" >&2; exit 1; fi
 endef
 
-# What `make simulate` tells, and the seed of what it leaves to chance.
+# What `make simulate` tells, and the seed of what it leaves to chance; with ALL=doubles (or triples)
+# all of those of STORIES and nothing else, or a PART of them.
 HISTORIES := 100000
 SEED := 1
+STORIES := redeem
+PART := 1/1
+ALL_OF_THEM = --all "$(ALL)" --stories "$(STORIES)" --part "$(PART)"
+
+# What `make test` tells, days apart: two minutes on two cores.
+HISTORIES_IN_TEST := 30000
+DAYS_IN_TEST := 20
 
 FAST := not sockets and not deployed and not browser and not slow
 STACK := deployed or browser
 
 .PHONY: help setup demo test check mutants simulate format lock templates screenshots docs clean \
-	_static _template _locks _fast-tests _tests _stack-tests _needs-chromium
+	_static _template _locks _histories _fast-tests _tests _stack-tests _needs-chromium
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -56,14 +64,15 @@ demo: setup ## Show the whole system at work on this machine, until Ctrl-C
 
 check: setup _static _fast-tests ## The quick part, for while you work
 
-test: setup _needs-chromium _static _template _locks _tests _stack-tests ## Everything
+test: setup _needs-chromium _static _template _locks _histories _tests _stack-tests ## Everything
 	@printf '── all green\n'
 
 mutants: setup ## Break each guard of a redemption once and see a test go red (ONLY=name: one)
 	@$(BIN)/python -m mutants --only "$(ONLY)"
 
-simulate: setup ## Tell histories with accidents, look at every promise (HISTORIES=n SEED=s)
-	@$(BIN)/python -m simulator --histories "$(HISTORIES)" --seed "$(SEED)"
+simulate: setup ## Tell histories with accidents, look at every promise (HISTORIES=n SEED=s ALL=doubles)
+	@$(BIN)/python -m simulator --seed "$(SEED)" \
+		$(if $(ALL),$(ALL_OF_THEM),--histories "$(HISTORIES)")
 
 format: setup ## Format the code, and mend what the linter can mend
 	$(call phase,format,$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format .)
@@ -106,6 +115,10 @@ _locks:
 
 _fast-tests:
 	$(call phase,tests without sockets,$(BIN)/pytest -q -n 2 --dist worksteal -m '$(FAST)')
+
+_histories:
+	$(call phase,$(HISTORIES_IN_TEST) histories with accidents in them,$(BIN)/python -m simulator \
+		--histories $(HISTORIES_IN_TEST) --days $(DAYS_IN_TEST) --seed $(SEED))
 
 _tests:
 	$(call phase,tests in this process and on loopback,$(BIN)/pytest -q -n 2 --dist worksteal -m 'not ($(STACK))')

@@ -7,14 +7,16 @@
     by chance  any story, any latencies, a few accidents
     days       an hour of dozens of operations, counted apart
 
-Given fewer histories than there are, doubles and triples are sampled evenly; the report says how
-many of how many. What the sampling never struck is struck at the end, one by one.
+All singles are always told. Of doubles and triples, of which there are millions, each story has the
+same number, chosen by the seed; or all of one story's are told. The report says how many of how
+many. What was never struck is struck at the end, one by one.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
+from time import process_time
 from typing import TYPE_CHECKING
 
 from simulator.faults import BEYOND_SETTLING, RARELY, Kind, Planned
@@ -38,6 +40,7 @@ PARTS_OF_SINGLES = 12
 
 # So many first accidents are tried out to judge how much follows one.
 SOME_FIRSTS = 12
+AT_LEAST_BEHIND_A_FIRST = 20
 
 # So many histories of chance are one piece of work.
 BY_CHANCE_AT_ONCE = 50
@@ -58,10 +61,12 @@ class Tally:
     seen: Counter[str] = field(default_factory=Counter)
     struck: Counter[tuple[str, Kind]] = field(default_factory=Counter)
     example: dict[str, tuple[str, int, tuple[Kind, ...]]] = field(default_factory=dict)
+    chance_of: dict[Kind, tuple[str, Planned]] = field(default_factory=dict)
     broken: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
     awaiting_reconcile: int = 0
     virtual_seconds: float = 0.0
+    processor_seconds: dict[str, float] = field(default_factory=dict)
 
     def note(self, kind: str, told: Told) -> None:
         """Count one history of this kind."""
@@ -74,9 +79,11 @@ class Tally:
             self.seen[label] += 1
             if label not in self.example:
                 self.example[label] = (str(told.spec), nth, kinds)
-        for one in told.met:
-            self.accidents[one.kind] += 1
-            self.struck[one.effect, one.kind] += 1
+                for one in kinds:
+                    self.chance_of.setdefault(one, (str(told.spec), Planned(label, nth, one)))
+        for met in told.met:
+            self.accidents[met.kind] += 1
+            self.struck[met.effect, met.kind] += 1
         if told.violations:
             self.broken.update(told.broken)
             if len(self.violations) < MOST_KEPT:
@@ -91,10 +98,13 @@ class Tally:
         self.seen += other.seen
         self.struck += other.struck
         self.example = other.example | self.example
+        self.chance_of = other.chance_of | self.chance_of
         self.broken += other.broken
         self.violations = sorted([*self.violations, *other.violations])[:MOST_KEPT]
         self.awaiting_reconcile += other.awaiting_reconcile
         self.virtual_seconds += other.virtual_seconds
+        for kind, seconds in other.processor_seconds.items():
+            self.processor_seconds[kind] = self.processor_seconds.get(kind, 0.0) + seconds
 
     @property
     def total(self) -> int:
@@ -106,6 +116,11 @@ class Tally:
         """The effects that no accident ever met."""
         met = {effect for effect, _ in self.struck}
         return sorted(self.seen.keys() - met)
+
+    @property
+    def never_met(self) -> list[Kind]:
+        """The kinds of accidents that never happened."""
+        return sorted(kind for kind in Kind if self.accidents[kind] == 0)
 
 
 def accidents_after(trace: Sequence["Step"], start: int) -> Iterator[Planned]:
@@ -175,7 +190,7 @@ class Piece:
 
     def tell(self, world: "World") -> Tally:
         """Tell its histories."""
-        tally = Tally()
+        tally, began = Tally(), process_time()
         chance = Random(f"{self.kind} {self.story} {self.seed} {self.first}")  # noqa: S311 - no secrets
         {
             "singles": self._singles,
@@ -185,6 +200,7 @@ class Piece:
             "by chance": self._by_chance,
             "days": self._days,
         }[self.kind](world, tally, chance)
+        tally.processor_seconds[self.kind] = process_time() - began
         return tally
 
     def _spec(self, *planned: Planned, seed: int = 0, most: int = 0) -> Spec:
@@ -275,55 +291,64 @@ def singles(seed: int, names: Sequence[str]) -> list[Piece]:
     ]
 
 
-def enumerated(
+def every(kind: str, world: "World", name: str, *, seed: int) -> list[Piece]:
+    """All doubles or triples of one story: a piece for each first accident."""
+    return [Piece(kind, name, seed, first=first) for first in _firsts(kind, world, name)]
+
+
+def sampled(
     kind: str, world: "World", names: Sequence[str], *, seed: int, budget: float
 ) -> list[Piece]:
-    """Doubles or triples: a piece for each first accident, and of what follows so much as fits."""
-    pieces: list[Piece] = []
-    possible = 0.0
+    """Doubles or triples by chance, the same number of each story, so that none drowns another."""
+    stories = [name for name in names if _has(kind, name)]
     chance = Random(f"{kind} {seed}")  # noqa: S311 - no secrets
-    for name in names:
-        story = STORIES[name]
-        if story.is_day or (kind == "triples" and story.window is None):
-            continue
-        trace = tell(world, Spec(name)).trace
-        start, end = 0, len(trace)
-        if kind == "triples" and story.window is not None:
-            start, end = window_of(trace, story.window)
-        firsts = list(accidents_after(trace[:end], start))
-        possible += _possible(kind, world, name, firsts, chance)
-        pieces += [Piece(kind, name, seed, first=first) for first in firsts]
-    share = min(1.0, budget / possible) if possible else 0.0
-    if share == 0.0:
-        return []
-    # With a small share, most pieces would tell their first history and nothing else.
-    of_pieces = min(1.0, max(0.05, share * 20))
-    of_each = min(1.0, share / of_pieces)
-    chosen = [
-        replace(piece, share=of_each, stands_for=1 / of_pieces)
-        for piece in pieces
-        if chance.random() < of_pieces
-    ]
-    chance.shuffle(chosen)
-    return chosen
+    pieces: list[Piece] = []
+    for name in stories:
+        every_one = every(kind, world, name, seed=seed)
+        possible = _possible(kind, world, every_one, chance)
+        wanted = min(possible, budget / len(stories))
+        # A piece begins with a history that was told as a single, so it should not stand for few.
+        of_pieces = min(1.0, wanted / (AT_LEAST_BEHIND_A_FIRST * len(every_one)))
+        some = chance.sample(every_one, max(1, round(of_pieces * len(every_one))))
+        stands_for = len(every_one) / len(some)
+        share = min(1.0, wanted / possible * stands_for)
+        if share:
+            pieces += [replace(one, share=share, stands_for=stands_for) for one in some]
+    chance.shuffle(pieces)
+    return pieces
 
 
-def _possible(
-    kind: str, world: "World", name: str, firsts: Sequence[Planned], chance: Random
-) -> float:
-    """About how many doubles or triples there are, judged by what follows some first accidents."""
+def _has(kind: str, name: str) -> bool:
+    """Whether doubles or triples of a story are enumerated."""
+    story = STORIES[name]
+    return not story.is_day and (kind != "triples" or story.window is not None)
+
+
+def _firsts(kind: str, world: "World", name: str) -> list[Planned]:
+    trace = tell(world, Spec(name)).trace
+    start, end = 0, len(trace)
     window = STORIES[name].window
-    some = chance.sample(firsts, min(SOME_FIRSTS, len(firsts)))
+    if kind == "triples" and window is not None:
+        start, end = window_of(trace, window)
+    return list(accidents_after(trace[:end], start))
+
+
+def _possible(kind: str, world: "World", pieces: Sequence[Piece], chance: Random) -> float:
+    """About how many doubles or triples there are, judged by what follows some first accidents."""
     behind = 0
-    for first in some:
-        trace = tell(world, Spec(name, planned=(first,))).trace
+    some = chance.sample(pieces, min(SOME_FIRSTS, len(pieces)))
+    for piece in some:
+        if piece.first is None:
+            continue
+        trace = tell(world, Spec(piece.story, planned=(piece.first,))).trace
+        window = STORIES[piece.story].window
         end = len(trace)
         if kind == "triples" and window is not None:
             _, end = window_of(trace, window)
-        behind += sum(1 for _ in accidents_after(trace[:end], place_of(trace, first) + 1))
+        behind += sum(1 for _ in accidents_after(trace[:end], place_of(trace, piece.first) + 1))
     on_average = behind / len(some) if some else 0.0
     # Of three in a row, the third has half as many places left as the second.
-    return len(firsts) * on_average * (on_average / 2 if kind == "triples" else 1)
+    return len(pieces) * on_average * (on_average / 2 if kind == "triples" else 1)
 
 
 def pairs(seed: int, names: Sequence[str], budget: float) -> list[Piece]:
@@ -362,13 +387,16 @@ def _by_count(
 def strike(world: "World", tally: Tally) -> None:
     """Strike what was never struck: each such effect, once, where it was first seen.
 
-    What is struck shows new effects at times, so this goes on for some rounds.
+    So it is with a kind of accident that never happened, where some effect has room for it. What is
+    struck shows new effects at times, so this goes on for some rounds.
     """
     for _ in range(ROUNDS_OF_STRIKING):
+        missing = [tally.chance_of[kind] for kind in tally.never_met if kind in tally.chance_of]
         for label in tally.unstruck:
             text, nth, kinds = tally.example[label]
-            spec = Spec.read(text)
             kind = Kind.PREEMPTED if Kind.PREEMPTED in kinds else kinds[0]
-            planned = (*spec.planned, Planned(label, nth, kind))
-            told = tell(world, Spec(spec.story, spec.seed, planned, 0, late=spec.late))
-            tally.note("by chance", told)
+            missing.append((text, Planned(label, nth, kind)))
+        for text, planned in missing:
+            spec = Spec.read(text)
+            more = replace(spec, planned=(*spec.planned, planned), most=0)
+            tally.note("by chance", tell(world, more))

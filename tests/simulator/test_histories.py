@@ -1,21 +1,26 @@
 """The simulator itself: the same history twice is the same, and it sees what it is there to see."""
 
 import json
+from argparse import ArgumentTypeError
+from dataclasses import fields
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from sandbox.shopify import Shop
-from simulator.__main__ import main
-from simulator.explore import Piece, Tally, outages_in, strike
+from simulator.__main__ import a_part, main
+from simulator.explore import Piece, Tally, every, outages_in, sampled, strike
 from simulator.faults import HOUR, SECOND, WORDS, Kind, Planned
 from simulator.gate import PlannedOnes
 from simulator.history import Spec, tell
+from simulator.last_line import LastLine, last_line
 from simulator.shrink import in_words, shrink
 from simulator.stories import STORIES, redeeming
 from simulator.world import START, World
 
+ROOT = Path(__file__).parents[2]
 DEBIT = "prong: shopify debit_card"
 
 
@@ -49,8 +54,10 @@ def test_a_history_is_written_down_and_read_again() -> None:
     assert Spec.read(str(spec)) == spec
 
 
-def test_every_kind_of_accident_has_words() -> None:
+def test_every_kind_of_accident_has_words_and_stands_in_the_document() -> None:
     assert WORDS.keys() == set(Kind)
+    document = (ROOT / "docs" / "simulator.md").read_text()
+    assert [kind for kind in Kind if f"`{kind}`" not in document] == []
 
 
 def test_a_lost_reply_is_found_again_and_a_refused_connection_is_tried_again(world: World) -> None:
@@ -135,14 +142,79 @@ def test_a_piece_of_doubles_tells_each_second_accident_once(world: World) -> Non
     assert tally.broken.total() == 0
 
 
-def test_the_last_line_is_json(
+def test_of_doubles_each_story_has_about_as_many(world: World) -> None:
+    names = ["redeem-no-code", "sell-gift"]
+    pieces = sampled("doubles", world, names, seed=1, budget=120)
+    for name in names:
+        its = [one for one in pieces if one.story == name]
+        firsts = len(every("doubles", world, name, seed=1))
+        assert sum(one.stands_for for one in its) == pytest.approx(firsts)
+        # What follows a first accident is three times as much at one as at another.
+        assert 15 < sum(one.tell(world).histories["doubles"] for one in its) < 400
+
+
+def test_every_double_of_a_story_is_told_in_parts() -> None:
+    whole = every("doubles", World(), "redeem-no-code", seed=1)
+    assert len({piece.first for piece in whole}) == len(whole) > 400
+    assert {piece.share for piece in whole} == {1.0}
+    parts = [whole[part - 1 :: parts] for part, parts in map(a_part, ("1/3", "2/3", "3/3"))]
+    assert sorted(map(str, whole)) == sorted(str(piece) for part in parts for piece in part)
+    with pytest.raises(ArgumentTypeError, match="4/3"):
+        a_part("4/3")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["simulator", "--processes", "1", *arguments])
+    return main()
+
+
+def test_the_last_line_says_what_was_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = "simulator --stories redeem-no-code --histories 900 --days 0 --processes 1"
-    monkeypatch.setattr("sys.argv", command.split())
-    assert main() == 0
-    facts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    arguments = "--stories redeem-no-code --histories 900 --days 0 --seed 3"
+    assert run(monkeypatch, *arguments.split()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    facts = json.loads(lines[-1])
+    assert list(facts) == [one.name for one in fields(LastLine)]
+    by_kind = [line for line in lines if line.endswith("ms of processor each")]
+    assert (
+        sum(int(line.split(":")[1].split()[0].strip(",")) for line in by_kind)
+        == (facts["histories"])
+    )
+    assert 900 <= facts["histories"] < 950
+    assert (facts["days"], facts["seed"]) == (0, 3)
+    assert facts["effects"] > 50 * facts["histories"]
     assert facts["violations"] == {}
-    assert facts["histories"] >= 900
-    assert facts["effects_never_struck"] == 0
-    assert len(facts["faults"]) >= 16
+    assert facts["effects_never_struck"] == facts["kinds_never_met"] == []
+    assert facts["faults"].keys() == set(Kind)
+    assert sum(count > 0 for count in facts["faults"].values()) >= 16
+    assert facts["faults"]["applied-too-late"] > 0
+    assert facts["seconds"] > 0 < facts["processor_seconds"]
+
+
+def test_the_last_line_counts_the_histories_that_broke_a_promise(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, broken: Spec
+) -> None:
+    del broken  # from now on the shop breaks its word
+    arguments = "--stories redeem --histories 1 --days 0 --first"
+    assert run(monkeypatch, *arguments.split()) == 1
+    told = capsys.readouterr().out
+    facts = json.loads(told.splitlines()[-1])
+    assert facts["violations"]["ONE_DEBIT"] > 0
+    assert "A store redeems 10 of a card of 50." in told
+    assert "ONE_DEBIT is broken" in told
+    assert "python -m simulator --replay 'redeem;0;in-time;0" in told
+
+
+def test_a_kind_of_accident_that_never_happened_is_struck_or_fails_the_run(world: World) -> None:
+    tally = Tally()
+    tally.note("singles", tell(world, Spec("redeem")))
+    assert set(tally.never_met) == set(Kind)
+    strike(world, tally)
+    # In this regime nothing is applied later than the settling time.
+    never = tally.never_met
+    assert never == [Kind.APPLIED_TOO_LATE]
+    line = last_line(tally, needs_all_kinds=True, seconds=1.0, seed=1)
+    assert line.kinds_never_met == never
+    assert not line.is_good
+    assert last_line(tally, needs_all_kinds=False, seconds=1.0, seed=1).is_good
