@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 ROLES = {
     "prong": "the stores' prong",
+    "orders": "the prong of the web shop's orders",
+    "spends": "the prong of what the web shop charged",
     "answer": "the mailer of stores",
     "write": "the writer of Airtable",
     "issue": "the maker of cards",
     "deliver": "the sender of customers' mail",
+    "adjust": "the adjuster of balances",
+    "tag": "the tagger of orders",
     "sweep": "the sweep",
     "office": "the office",
 }

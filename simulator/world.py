@@ -20,12 +20,14 @@ import requests
 from giftcards.clients.airtable import resolve_layout
 from giftcards.clients.airtable.layout import BaseField, BaseTable
 from giftcards.domain.cards import ShopFacts
+from giftcards.errors import GiftCardError
+from giftcards.flows.kinds import REFUSED_REVERSAL, held_reversal_key, reversal_key
 from giftcards.flows.messages import keep_while_alive, take_each, take_together
 from giftcards.flows.write_airtable import FIRST_GROUP
 from giftcards.store.attempts import ROW_PREFIX
-from giftcards.store.journal import OPERATION_PREFIX, Journal, Operation
+from giftcards.store.journal import OPERATION_PREFIX, Journal, Operation, State
 from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE, Table
-from giftcards.wiring import STORES_PRONG, Application
+from giftcards.wiring import PURCHASES_PRONG, REDEMPTIONS_PRONG, STORES_PRONG, Application
 from sandbox.airtable import Base, build_standard_base
 from sandbox.klaviyo import Klaviyo as KlaviyoAccount
 from sandbox.shopify import Shop
@@ -34,6 +36,7 @@ from simulator.faults import MINUTE, SECOND, Kind
 from simulator.gate import Gate, Plan, PlannedOnes, WorkerKilled
 from simulator.stories.story import Settle, Story
 from simulator.timeline import Timeline, Timer
+from simulator.web import ORDERS, QUEUES, SPENDS, WEB_ROLES, WebProngs
 from simulator.worker import Log, Worker
 from tests.aws_in_memory.dynamodb import KEYS_PER_BATCH_GET, DynamoDB
 from tests.aws_in_memory.kms import Kms
@@ -60,6 +63,9 @@ WORKERS_A_QUEUE = 2
 FIRST_MINUTE = 2 * SECOND
 SWEEP_EVERY = 2 * MINUTE
 FIRST_SWEEP = 67 * SECOND
+
+# A person gives up after so many tries of a command; what it was about then stays as it is.
+TRIES_OF_THE_OFFICE = 5
 
 # An event source looks all the time; a message is in a worker's hands after this.
 POLLED_AFTER = SECOND // 20
@@ -88,9 +94,7 @@ class WatchedTable(DynamoDB):
         self.fences: dict[str, int] = {}
         self.broken: list[tuple[str, str]] = []
         self._name = TABLE_NAME
-        self._writes = 0
-        self._counted_at = -1
-        self._next_due: int | None = None
+        self.queued: dict[str, tuple[str, int]] = {}
 
     @property
     def items(self) -> dict[str, Any]:
@@ -105,7 +109,9 @@ class WatchedTable(DynamoDB):
     def begin(self, items: Mapping[str, Any]) -> None:
         """Hold these items, and have seen nothing yet."""
         self._tables[self._name].items = dict(items)
-        self._writes += 1
+        self.queued.clear()
+        for key, item in items.items():
+            self._note_queued(key, item)
         self.results.clear()
         self.fences.clear()
         self.broken.clear()
@@ -149,15 +155,18 @@ class WatchedTable(DynamoDB):
     @property
     def next_due(self) -> int | None:
         """When the next unfinished operation is due, in epoch seconds; None where none is."""
-        if self._counted_at != self._writes:
-            self._counted_at = self._writes
-            due = [int(i["due_at"]) for i in self.items.values() if i.get("queue") == OPEN_QUEUE]
-            self._next_due = min(due, default=None)
-        return self._next_due
+        return min((at for queue, at in self.queued.values() if queue == OPEN_QUEUE), default=None)
+
+    def _note_queued(self, key: str, item: Mapping[str, Any]) -> None:
+        """Whatever waits for a time stands in one of the table's queues."""
+        if "queue" in item:
+            self.queued[key] = (item["queue"], int(item["due_at"]))
+        else:
+            self.queued.pop(key, None)
 
     def _look(self, key: str) -> None:
-        self._writes += 1
         item = self.items[key]
+        self._note_queued(key, item)
         if "result" in item or key in self.results:
             known = self.results.setdefault(key, item.get("result"))
             if item.get("result") != known:
@@ -233,6 +242,7 @@ class World:
         self.urls = create_queues(self.sqs)
         key = self.kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
         self.config = _config(self.urls, key["KeyMetadata"]["KeyId"], {})
+        self.web_prongs = WebProngs(self)
         self._chance = Random(BASE_ID)  # noqa: S311 - ids guard nothing
         self.base = Base(clock=self.clock, base_id=BASE_ID, chance=self._chance)
         build_standard_base(self.base)
@@ -306,10 +316,13 @@ class World:
         self._looking: dict[str, int] = {}
         self._warm: dict[str, list[Worker]] = {}
         self._late_until = 0
+        self.web_prongs.begin()
         self.filed: list[str] = []
         self.requested: list[str] = []
         self.deleted: set[str] = set()
-        self.web: dict[str, int] = {}
+        self.web: dict[str, Decimal] = {}
+        self.charged_by_mistake: dict[str, Decimal] = {}
+        self.reversals: dict[str, Decimal | int] = {}
         self.late_debits: list[tuple[str, str]] = []
         self.may_be_late = False
         self.is_restless = False
@@ -333,7 +346,9 @@ class World:
 
         self.timeline.start(resume)
         self.timeline.run(until=lambda: False)
-        self.invoke("prong", MINUTE_EVENT)
+        self.invoke(STORES, MINUTE_EVENT)
+        for role in WEB_ROLES:
+            self._tick(role, 0)
         self.timeline.run(until=self.is_quiet)
         self.sqs.begin()
 
@@ -372,18 +387,36 @@ class World:
         def minute() -> None:
             now, idle = self.timeline.us, self._idle_for()
             if self.waits():
-                self.invoke("prong", MINUTE_EVENT)
+                self.invoke(STORES, MINUTE_EVENT)
             elif idle < MINUTE:  # its own messages would come, too
-                for offset in self.config.tick_offsets_seconds:
-                    self.timeline.at(now + offset * SECOND, Timer(self._tick, offset))
+                self._tick_later(STORES)
+            if self.is_on_web:
+                for role in WEB_ROLES:
+                    self._tick_if_needed(role, 0)
+                    if idle < MINUTE:
+                        self._tick_later(role)
             self._minute(now + MINUTE * max(1, idle // MINUTE))
 
         self.timeline.at(at, Timer(minute))
 
-    def _tick(self, offset: int) -> None:
-        if self.waits():
-            body = json.dumps({"due": self.clock().isoformat(), "offset": offset})
-            self.invoke("prong", {"Records": [{"body": body}]})
+    def _tick_later(self, role: str) -> None:
+        for offset in self.config.tick_offsets_seconds:
+            at = self.timeline.us + offset * SECOND
+            self.timeline.at(at, Timer(self._tick_if_needed, role, offset))
+
+    def _tick_if_needed(self, role: str, offset: int) -> None:
+        if self.waits() if role == STORES else self.web_prongs.waits(role):
+            self._tick(role, offset)
+
+    def _tick(self, role: str, offset: int) -> None:
+        """A message that a prong has sent itself; how those are sent, the stores' prong shows."""
+        body = json.dumps({"due": self.clock().isoformat(), "offset": offset})
+        self.invoke(role, {"Records": [{"body": body}]})
+
+    @property
+    def is_on_web(self) -> bool:
+        """Whether the web shop's two prongs are at work in this story."""
+        return self.story is not None and self.story.is_on_web
 
     def _sweep(self, at: int) -> None:
         def sweep() -> None:
@@ -396,8 +429,16 @@ class World:
 
     def _idle_for(self) -> int:
         """How long nothing can come up: until then, timers would look in vain."""
+        if self.waits() or (self.is_on_web and any(map(self.web_prongs.waits, WEB_ROLES))):
+            return 0
         due = self.dynamodb.next_due
         comes = [self._late_until, self.timeline.next_but_timers()]
+        if self.is_on_web:
+            comes += [
+                int((at - self.timeline.began) * SECOND)
+                for queue, at in self.dynamodb.queued.values()
+                if queue in QUEUES.values()
+            ]
         if due is not None:
             comes.append(int((due - self.timeline.began) * SECOND))
         return min((at - self.timeline.us for at in comes if at > self.timeline.us), default=0)
@@ -408,19 +449,39 @@ class World:
             return False
         if any(self.sqs.queue(url).messages for url in self._one_offs()):
             return False
-        return self.dynamodb.next_due is None and not self.waits()
+        if self.dynamodb.next_due is not None or self.waits():
+            return False
+        return not self.is_on_web or self.web_prongs.are_quiet
 
     def _one_offs(self) -> list[str]:
-        return [url for url, one in self._of_queue.items() if one.role != "prong"]
+        return [url for url, one in self._of_queue.items() if one.role != STORES]
 
     def waits(self) -> bool:
         """Whether a row in one of the tables that people fill in waits for us."""
         if self._waited_at != self.base.version:
             self._waited_at = self.base.version
             self._waits = self._look_for_rows()
-        return self._waits
+        return self._waits or any(map(self._is_to_be_given_back, self.reversals))
+
+    def _is_to_be_given_back(self, row_id: str) -> bool:
+        """Whether the stores' prong has something to do about what the office wants given back."""
+        if row_id in self.deleted:
+            return False
+        cells = self.base.table("Redemptions").get(row_id)["fields"]
+        total = int(Decimal(str(cells["Reverse Amount"])) * 100)
+        if f"op#{reversal_key(row_id, total)}" in self.items:
+            return False  # from now on it is an operation like any other
+        held, approved = f"op#{held_reversal_key(row_id, total)}", cells.get("Approved", False)
+        if held in self.items and not approved:
+            return False
+        refused = f"op#{REFUSED_REVERSAL}#{row_id}#{total}#"
+        return not any(key.startswith(refused) for key in self.items)
 
     def _look_for_rows(self) -> bool:
+        if any(
+            record["fields"].get("Resend") for record in self.base.table("Gift Cards").records()
+        ):
+            return True
         for name, status in self._status_fields.items():
             table = self.base.table(name)
             for record in table._records.values():  # noqa: SLF001 - asked at every step
@@ -453,7 +514,7 @@ class World:
         self._looking.pop(url, None)
         if self._busy.get(url, 0) >= WORKERS_A_QUEUE:
             return  # it looks again when one of them is done
-        if function.role == "prong" and not self.waits():
+        if function.role == STORES and not self.waits():
             self._drop_idle_ticks(url)
             return
         messages = self.sqs.receive_message(
@@ -527,16 +588,18 @@ class World:
         elif self.story is not None:
             self.story.happen(self, kind)
 
-    def note_web(self, card_id: str, amount: int) -> None:
-        """Something moved on a card without us: positive where it was spent."""
-        self.web[card_id] = self.web.get(card_id, 0) + amount
+    def note_web(self, card_id: str, amount: Decimal | int) -> None:
+        """Something moved on a card without us, and in no order: positive where it was spent."""
+        self.web[card_id] = self.web.get(card_id, Decimal(0)) + amount
 
     def awaits_reconcile(self, card_id: str, key: str) -> None:
         """A debit was applied after it had been given up."""
         self.late_debits.append((card_id, key))
 
     def is_behind_by_right(self, card_id: str) -> bool:
-        """Whether a card moved without us, so that only another prong can show it."""
+        """Whether a card moved without us, so that only the web shop's prong can show it."""
+        if self.is_on_web:
+            return False
         return card_id in self.web or any(one == card_id for one, _ in self.late_debits)
 
     # ------------------------------------------------------------------------------------- at rest
@@ -545,8 +608,8 @@ class World:
         """What waits for a person is decided, and dead letters are sent again; False if none is."""
         did = self._redrive()
         parked = [key for key, item in self.items.items() if item.get("queue") == PARKED_QUEUE]
-        if parked:
-            self.timeline.start(lambda: self._decide(parked, settlers))
+        for key in parked:
+            self.ask_office(partial(self._decide_one, key, settlers))
             did = True
         for name in ("Redemptions", "Creation Requests"):
             table = self.base.table(name)
@@ -555,19 +618,67 @@ class World:
                 if cells.get("Status") == "Held" and "Approved" not in cells:
                     table.update(record["id"], {"Approved": True})
                     did = True
+        for row_id in self.reversals:
+            did = self._approve_reversal(row_id) or did
+        return self._release_orders() or did
+
+    def _approve_reversal(self, row_id: str) -> bool:
+        """The office says once more that so much is to be given back."""
+        table = self.base.table("Redemptions")
+        cells = table.get(row_id)["fields"]
+        total = int(Decimal(str(cells["Reverse Amount"])) * 100)
+        is_held = f"op#{held_reversal_key(row_id, total)}" in self.items
+        if not is_held or f"op#{reversal_key(row_id, total)}" in self.items:
+            return False
+        table.update(row_id, {"Approved": not cells.get("Approved", False)})
+        return True
+
+    def _release_orders(self) -> bool:
+        """The office ticks what is held, and takes a tick away that had no effect."""
+        did = False
+        table = self.base.table("Processed Orders")
+        for record in table.records() if self.is_on_web else ():
+            if record["fields"].get("Status") == "Held":
+                table.update(record["id"], {"Release": not record["fields"].get("Release", False)})
+                self.web_prongs.releases += 1
+                did = True
         return did
 
-    def _decide(self, keys: Sequence[str], settlers: Mapping[str, Settle]) -> None:
-        app = Worker(self, "office").app
-        for key in keys:
-            if not key.startswith(OPERATION_PREFIX):
-                app.attempts.unpark(key.removeprefix(ROW_PREFIX))
-                continue
-            operation = app.journal.load(key.removeprefix(OPERATION_PREFIX))
-            if operation is not None and operation.kind in settlers:
-                settlers[operation.kind](self, app, operation)
-            elif operation is not None:
-                app.journal.unpark(operation, due_at=self.clock())
+    def _decide_one(self, key: str, settlers: Mapping[str, Settle], app: Application) -> None:
+        if not key.startswith(OPERATION_PREFIX):
+            app.attempts.unpark(key.removeprefix(ROW_PREFIX))
+            return
+        operation = app.journal.load(key.removeprefix(OPERATION_PREFIX))
+        if operation is None or operation.state is not State.PARKED:
+            return  # the try before this one was heard
+        if operation.kind in settlers:
+            settlers[operation.kind](self, app, operation)
+        else:
+            app.journal.unpark(operation, due_at=self.clock())
+
+    def ask_office(self, command: Callable[[Application], object]) -> None:
+        """Somebody in the office types a command."""
+        self.running += 1
+
+        def work() -> None:
+            self._as_office(command)
+            self.running -= 1
+
+        self.timeline.start(work)
+
+    def _as_office(self, command: Callable[[Application], object]) -> None:
+        """Whoever typed a command that was cut off, or failed, types it again."""
+        for _ in range(TRIES_OF_THE_OFFICE):
+            worker = Worker(self, "office")
+            try:
+                command(worker.app)
+                break
+            except WorkerKilled:
+                if self.is_over:
+                    return
+            except GiftCardError as error:
+                self.alarms.append(error)
+            self.timeline.sleep(MINUTE)
 
     def _redrive(self) -> bool:
         did = False
@@ -628,6 +739,8 @@ class World:
 # What an item holds that nobody can change.
 PLAIN = frozenset({str, Decimal, bool, type(None)})
 
+STORES = "prong"
+
 MINUTE_EVENT: Event = {"source": "aws.events"}
 WAITING_TABLES = ("Redemptions", "Creation Requests", "Balance Checks")
 
@@ -678,9 +791,10 @@ def _base_table(schema: Mapping[str, Any]) -> BaseTable:
 
 
 def _functions(world: World) -> list[Function]:
-    del world
     return [
-        Function("prong", "StoreTransactions", "StoreTicksQueue", _tick),
+        Function(STORES, "StoreTransactions", "StoreTicksQueue", _tick),
+        Function(ORDERS, "ShopifyPurchases", None, partial(_look_at_orders, world)),
+        Function(SPENDS, "ShopifyRedemptions", None, partial(_look_at_spends, world)),
         Function("answer", "AnswerStore", "AnswerStoreQueue", _answer),
         Function("write", "WriteAirtable", "WriteAirtableQueue", _write),
         Function("issue", "IssueCards", "IssueCardsQueue", _issue),
@@ -695,6 +809,24 @@ def _tick(app: Application, event: Event, deadline: datetime) -> None:
     app.tick(STORES_PRONG).take(
         dict(event), lambda offset: app.serve_counter().run(deadline, offset_seconds=offset)
     )
+
+
+def _look_at_orders(world: World, app: Application, event: Event, deadline: datetime) -> None:
+    with world.web_prongs.looking(ORDERS) as look:
+        tick = app.tick(PURCHASES_PRONG)
+        look.end = tick.take(
+            dict(event),
+            lambda offset: look.note(app.serve_purchases().run(deadline)),  # noqa: ARG005 - as below
+        )
+
+
+def _look_at_spends(world: World, app: Application, event: Event, deadline: datetime) -> None:
+    with world.web_prongs.looking(SPENDS) as look:
+        tick = app.tick(REDEMPTIONS_PRONG)
+        look.end = tick.take(
+            dict(event),
+            lambda offset: look.note(app.serve_spends().run(deadline)),  # noqa: ARG005 - looks are alike
+        )
 
 
 def _sweep(app: Application, event: Event, deadline: datetime) -> None:

@@ -9,6 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from giftcards.domain.outcomes import Outcome
+from giftcards.flows.kinds import LATE, REPAY, RETURN, REVERSAL, repay_key
 from giftcards.flows.redeem import KIND
 from giftcards.receipts import ReceiptOutcome
 from giftcards.store.journal import Operation, State
@@ -18,6 +19,7 @@ from sandbox.shopify import GiftCard, Refusal
 from sandbox.shopify import Kind as Movement
 from simulator.faults import MINUTE, SECOND, Kind
 from simulator.stories.story import Act, Promise, Settle, Story
+from simulator.web import spent_in_orders
 
 if TYPE_CHECKING:
     from simulator.world import World
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 CODE = "wxyz2345abcd6789"
 UNKNOWN = "qqqq2345qqqq7777"
 LOADED = 50
+
+# What else of ours moves the money of a card, or is found to have moved it.
+OTHER_MOVES = frozenset({REVERSAL, RETURN, REPAY, LATE})
 
 # What the web takes in one go: enough to leave too little for the store.
 SPENT_ON_WEB = 45
@@ -309,6 +314,9 @@ def one_debit(world: "World") -> Iterator[str]:
         outcome = None if operation.result is None else operation.result.outcome
         amount = unpack_money(operation.snapshot["amount"])
         if outcome == Outcome.REDEEMED:
+            by_mistake = world.charged_by_mistake.get(operation.key, Decimal(0))
+            if by_mistake and by_mistake == _credited_back(world, operation.key):
+                debits = debits[:1]  # Shopify did that, and a person has had it put right
             if len(debits) != 1:
                 yield f"{operation.key} is REDEEMED and was debited {len(debits)} times"
             elif amount is None or debits[0].amount != -amount.decimal():
@@ -316,12 +324,29 @@ def one_debit(world: "World") -> Iterator[str]:
             elif debits[0].card_id != operation.snapshot["card_id"]:
                 yield f"{operation.key} debited the card {debits[0].card_id}"
         elif debits:
+            card_id, moved = debits[0].card_id, sum(debit.amount for debit in debits)
+            if world.may_be_late and _credited_back(world, operation.key) == -moved:
+                continue  # the web shop's prong has found it, and a person has had it put right
             if world.may_be_late and len(debits) == 1 and outcome == Outcome.NOT_CHARGED:
                 # Nothing detects it yet: `reconcile` will, within one of its runs, and this is
                 # where that has to be asked for.
-                world.awaits_reconcile(debits[0].card_id, operation.key)
+                world.awaits_reconcile(card_id, operation.key)
             else:
                 yield f"{operation.key} is {outcome} and was debited {len(debits)} times"
+
+
+def _credited_back(world: "World", key: str) -> Decimal:
+    """What was given back for an operation that had been given up."""
+    reference = repay_key(key)
+    return sum(
+        (
+            movement.amount
+            for card in world.shop.cards
+            for movement in card.transactions
+            if movement.note == reference
+        ),
+        Decimal(0),
+    )
 
 
 def no_overspend(world: "World") -> Iterator[str]:
@@ -333,14 +358,28 @@ def no_overspend(world: "World") -> Iterator[str]:
             card_id = str(operation.snapshot["card_id"])
             if amount is not None:
                 spent[card_id] = spent.get(card_id, Decimal(0)) + amount.decimal()
+    for card_id, moved in moved_by_us(world):
+        spent[card_id] = spent.get(card_id, Decimal(0)) - moved
+    in_orders = spent_in_orders(world.shop)
     for card in world.shop.cards:
-        by_web = world.web.get(card.id, 0)
+        by_web = world.web.get(card.id, 0) + in_orders.get(card.id, 0)
         together = spent.get(card.id, Decimal(0)) + by_web
         if together > card.initial_value or card.balance < 0:
             yield f"{card.id} was loaded with {card.initial_value}, and {together} were spent"
         late = sum(1 for one, _ in world.late_debits if one == card.id)
         if not late and card.balance != card.initial_value - together:
             yield f"{card.id} holds {card.balance}: of {card.initial_value}, {together} were spent"
+
+
+def moved_by_us(world: "World") -> Iterator[tuple[str, Decimal]]:
+    """By how much we changed cards besides redemptions, as their operations say.
+
+    What was applied although it had been given up is among it: it has an entry of its own.
+    """
+    for operation in world.operations.values():
+        result = operation.result
+        if operation.kind in OTHER_MOVES and result is not None and result.moved is not None:
+            yield str(result.moved_card), result.moved.decimal()
 
 
 def receipts_of_redemptions(world: "World") -> Iterator[str]:

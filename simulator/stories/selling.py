@@ -1,12 +1,22 @@
 """Sales: a store asks for cards, they are made at Shopify and sent to whom they are for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
 from giftcards.domain.deliveries import DeliveryKind
-from giftcards.flows.sale import CONFIRMATION, DELIVERY, ISSUE, ISSUED, SALE, Sale, sale_key
+from giftcards.flows.kinds import RETURN
+from giftcards.flows.sale import (
+    CONFIRMATION,
+    DELIVERY,
+    DROPPED,
+    ISSUE,
+    ISSUED,
+    SALE,
+    Sale,
+    sale_key,
+)
 from sandbox.shopify import GiftCard
 from simulator.faults import HOUR, SECOND, Kind
 from simulator.stories import redeeming
@@ -154,14 +164,21 @@ def one_card_a_unit(world: "World") -> Iterator[str]:
     for operation in world.operations.values():
         result = operation.result
         if operation.kind == SALE and result is not None and result.outcome == ISSUED:
-            sale = Sale.of(operation)
-            for key in sale.issue_keys:
-                cards = made.get(key, [])
-                if len(cards) != 1 or cards[0].initial_value != sale.amount.decimal():
-                    values = [card.initial_value for card in cards]
-                    yield f"{key} was sold once, for {sale.amount}, and became {values}"
-            codes = [card.code for key in sale.issue_keys for card in made.get(key, [])]
-            yield from _is_delivered(world, sale, codes)
+            for key in Sale.of(operation).issue_keys:
+                yield from _is_one_card(world, Sale.of(operation), key, made.get(key, []))
+
+
+def _is_one_card(world: "World", sale: Sale, key: str, cards: Sequence[GiftCard]) -> Iterator[str]:
+    """A unit is one card that went to the right address; none where it was given back first."""
+    if _was_dropped(world, key):
+        if cards:
+            yield f"{key} was given back before it was made, and was made"
+        return
+    if len(cards) != 1 or cards[0].initial_value != sale.amount.decimal():
+        values = [card.initial_value for card in cards]
+        yield f"{key} was sold once, for {sale.amount}, and became {values}"
+    codes = [card.code for card in cards]
+    yield from _is_delivered(world, sale, codes, is_needed=not _is_returned(world, key))
 
 
 def receipts_of_sales(world: "World") -> Iterator[str]:
@@ -169,11 +186,25 @@ def receipts_of_sales(world: "World") -> Iterator[str]:
     for operation in world.operations.values():
         if operation.kind in {ISSUE, DELIVERY, CONFIRMATION} and operation.result is not None:
             count = len(operation.result.receipts)
-            if count != 1:
+            # Of a unit that was given back before its card was made, its return tells.
+            if count != (operation.result.outcome != DROPPED):
                 yield f"{operation.key} is {operation.result.outcome} and has {count} receipts"
 
 
-def _is_delivered(world: "World", sale: Sale, codes: list[str]) -> Iterator[str]:
+def _was_dropped(world: "World", key: str) -> bool:
+    """Whether a unit was given back before anybody had begun to make its card."""
+    issue = world.operations.get(key)
+    return issue is not None and issue.result is not None and issue.result.outcome == DROPPED
+
+
+def _is_returned(world: "World", key: str) -> bool:
+    """Whether the unit of a card was given back, so that its card need not be sent any more."""
+    return key.replace(f"{ISSUE}#", f"{RETURN}#", 1) in world.operations
+
+
+def _is_delivered(
+    world: "World", sale: Sale, codes: list[str], *, is_needed: bool
+) -> Iterator[str]:
     """Each code went to the address it was for, once, and to nobody else."""
     told = [
         (event.email, _plain(repr(event.properties)))
@@ -182,7 +213,7 @@ def _is_delivered(world: "World", sale: Sale, codes: list[str]) -> Iterator[str]
     ]
     for code in codes:
         to = [email for email, text in told if code in text]
-        if to != [sale.recipient_email]:
+        if to != [sale.recipient_email] and (to or is_needed):
             yield f"a card of {sale_key(sale.row_id)} for {sale.recipient_email} was sent to {to}"
 
 

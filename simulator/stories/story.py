@@ -24,7 +24,8 @@ class Story:
     `begin` may draw from the history's chance. `accidents` are what people can do at an effect.
     `window` names the effects between which accidents come in threes (from the first to the last
     of them). `is_approved`: the office has its word in the story, so accidents go on
-    behind it; `is_pair` that two operations meet on one card; `is_day` that it is a long one.
+    behind it; `is_pair` that two operations meet on one card; `is_day` that it is a long one;
+    `is_on_web` that the web shop's two prongs are at work, too.
     """
 
     words: str
@@ -35,6 +36,7 @@ class Story:
     is_approved: bool = False
     is_pair: bool = False
     is_day: bool = False
+    is_on_web: bool = False
 
     def happen(self, world: "World", kind: Kind) -> None:
         """Somebody does what people do in this story."""
