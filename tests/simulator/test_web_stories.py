@@ -102,6 +102,9 @@ MET_BEFORE = {
     "the row of an order that is made late, beside the one that was made again": (
         "buy-risky;0;in-time;0;write: airtable create Processed Orders*0=applied-late"
     ),
+    "a worker that was frozen with an order in its hands, of which a unit was refunded since": (
+        "buy-two-one-returned;0;in-time;0;orders: journal.claim*0=paused-past-lease"
+    ),
     "a credit that comes when the office has said that it did not": (
         "undo;0;late;0;adjust: shopify credit_card*0=applied-too-late"
     ),

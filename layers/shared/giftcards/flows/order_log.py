@@ -6,8 +6,9 @@
 Nothing sums them up anywhere: what an order's lines have come to is reckoned from them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -42,6 +43,17 @@ class History:
     def past(self) -> Past:
         """What was done with its units."""
         return Past(unpack_change(entry.snapshot) for entry in self.entries)
+
+    def next_key(self, number: str) -> str:
+        """The key of the next entry of the order of that number."""
+        return order_key(number, len(self.entries) + 1)
+
+    def was_entered_since(self, moment: datetime, *, but_for: Collection[str]) -> bool:
+        """Whether anything was entered since then, these entries apart."""
+        return any(
+            one.result is not None and one.result.decided_at > moment and one.key not in but_for
+            for one in self.entries
+        )
 
     @property
     def told(self) -> frozenset[Reason]:

@@ -4,11 +4,13 @@
           ▲                                              │
           └──────────────────────────────────────────────┘  until nothing is left to do
 
-What was done stands in the log, so a look may end at any moment, and the next one goes on.
+What was done stands in the log, so a look may end at any moment, and the next one goes on. So it
+ends where somebody else has entered something since the order was read: what a worker read that was
+frozen meanwhile, and went on, may be long out of date.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol, assert_never
 
@@ -87,7 +89,8 @@ class Freezer(Protocol):
 class Look:
     """What a look at an order came to, as far as it got.
 
-    `again_after` is in how many seconds to look again, though nothing tells us to.
+    `again_after` is in how many seconds to look again, though nothing tells us to, `entered` are
+    the keys of its own entries.
     """
 
     order: WebOrder
@@ -97,6 +100,7 @@ class Look:
     is_held: bool = False
     waits: bool = False
     again_after: int | None = None
+    entered: set[str] = field(default_factory=set)
 
     @property
     def number(self) -> str:
@@ -147,6 +151,8 @@ class Purchase:
         look = Look(order, began_at, unticked=0 if before is None else before.unticked)
         for _ in range(MOST_STEPS):
             history = self.log.read(look.number)
+            if history.was_entered_since(began_at, but_for=look.entered):
+                break
             decision = self._decide(look, history, office)
             if not self._do(decision, look, history, office):
                 return look
@@ -190,13 +196,13 @@ class Purchase:
         order = look.order
         match decision:
             case Take():
-                self.entries.take(order, history, decision)
+                is_ours = self.entries.take(order, history, decision)
             case NoCard():
-                self.entries.refuse(order, history, decision.because)
+                is_ours = self.entries.refuse(order, history, decision.because)
             case GiveBack():
-                self._give_back(order, history, decision)
+                is_ours = self._give_back(order, history, decision)
             case Tell():
-                self._tell(order, history, decision.event)
+                is_ours = self._tell(order, history, decision.event)
             case Held():
                 self._hold(look, history, decision, office)
                 return False
@@ -210,6 +216,8 @@ class Purchase:
                 return False
             case _:
                 assert_never(decision)
+        if is_ours:
+            look.entered.add(history.next_key(look.number))
         return True
 
     def _hold(self, look: Look, history: History, decision: Held, office: Office) -> None:
@@ -234,17 +242,19 @@ class Purchase:
         True where that had to be noted.
         """
         if history.open_notice is not None:
-            return self.entries.close_notice(look.order, history)
+            if self.entries.close_notice(look.order, history):
+                look.entered.add(history.next_key(look.number))
+            return True
         if Event.CHARGEBACK in history.past.events and self._freeze(
             look.order, history.past, only_new=True
         ):
             look.again_after = FREEZE_LOOK_SECONDS
         return False
 
-    def _tell(self, order: WebOrder, history: History, event: Event) -> None:
+    def _tell(self, order: WebOrder, history: History, event: Event) -> bool:
         if event is Event.CHARGEBACK:  # first the cards, then the news: they may be spent now
             self._freeze(order, history.past, only_new=False)
-        self.entries.tell(order, history, event)
+        return self.entries.tell(order, history, event)
 
     def _freeze(self, order: WebOrder, past: Past, *, only_new: bool) -> bool:
         """Freeze the order's living cards; True where some are still being made.
@@ -265,13 +275,13 @@ class Purchase:
 
     # ------------------------------------------------------------------------ units given back
 
-    def _give_back(self, order: WebOrder, history: History, decision: GiveBack) -> None:
-        """Choose the units that were refunded, and enter them."""
+    def _give_back(self, order: WebOrder, history: History, decision: GiveBack) -> bool:
+        """Choose the units that were refunded, and enter them; False where somebody was first."""
         past, chosen = history.past, list[Unit]()
         for line, count in decision.units.items():
             facts = self._facts(line, past, count)
             chosen += units_to_give_back(facts, min(count, RETURNS_A_DECISION - len(chosen)))
-        self.entries.give_back(order, history, chosen)
+        return self.entries.give_back(order, history, chosen)
 
     def _facts(self, line: str, past: Past, count: int) -> list[UnitFacts]:
         """How far the cards of a line's live units got, and what was spent of each."""

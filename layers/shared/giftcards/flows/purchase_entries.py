@@ -43,7 +43,6 @@ from giftcards.flows.kinds import (
     RETURN,
     TAG,
     held_order_key,
-    order_key,
     return_key,
     tag_key,
 )
@@ -144,7 +143,7 @@ class PurchaseEntries:
     def refuse(self, order: WebOrder, history: History, because: str) -> bool:
         """The order makes no card. A receipt says why, so that nobody looks for one."""
         now = self.clock()
-        key = order_key(number_of(order.id), len(history.entries) + 1)
+        key = history.next_key(number_of(order.id))
         receipt = self._receipt(
             key, order, f"{NO_CARD}: {because}", outcome=ReceiptOutcome.DONE, at=now
         )
@@ -286,7 +285,7 @@ class PurchaseEntries:
                 Next(key=tag_key(number), kind=TAG, snapshot=snapshot, due_at=result.decided_at),
             )
         return self._record(
-            order_key(number, place),
+            history.next_key(number),
             kind=ORDER,
             snapshot=self._about(order)
             | pack_change(change)
