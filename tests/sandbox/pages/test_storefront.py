@@ -77,6 +77,19 @@ def test_a_card_bought_as_a_gift_carries_what_was_typed(little_shop: LittleShop)
     assert "by credit card" in thanks
 
 
+def test_no_page_runs_what_was_typed_into_an_order(little_shop: LittleShop) -> None:
+    harm = '"><img src=x onerror=alert(1)><script>alert(1)</script>{{ 7*7 }}'
+    typed = GIFT | dict.fromkeys(("Recipient name", "Message", "Theme", "Send on"), harm)
+    reply = buy(little_shop, CARD, name=harm, **typed)
+    order = newest(little_shop)
+    pages = [little_shop.page(path) for path in (reply.location, f"/orders/{order.number}")]
+    pages += [little_shop.page("/orders"), little_shop.page("/inbox")]
+    assert sum("&lt;img src=x" in page for page in pages) >= 3, "what was typed is shown"
+    for page in pages:
+        assert "<img src=x" not in page
+        assert "<script>alert" not in page
+
+
 def test_no_gift_no_properties(little_shop: LittleShop) -> None:
     buy(little_shop, CARD, **(GIFT | {"is_gift": ""}))
     assert newest(little_shop).lines[0].properties == ()
