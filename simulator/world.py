@@ -319,6 +319,8 @@ class World:
         self.web_prongs.begin()
         self.filed: list[str] = []
         self.requested: list[str] = []
+        self.asked: dict[str, str] = {}
+        self.sent_again: dict[str, str] = {}
         self.deleted: set[str] = set()
         self.web: dict[str, Decimal] = {}
         self.charged_by_mistake: dict[str, Decimal] = {}

@@ -211,8 +211,9 @@ def _is_delivered(
         for event in world.klaviyo.events
         if event.metric == DeliveryKind.CARDS_DELIVERED.value
     ]
+    again = set(world.sent_again.values())
     for code in codes:
-        to = [email for email, text in told if code in text]
+        to = [email for email, text in told if code in text and email not in again]
         if to != [sale.recipient_email] and (to or is_needed):
             yield f"a card of {sale_key(sale.row_id)} for {sale.recipient_email} was sent to {to}"
 
