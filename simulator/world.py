@@ -26,7 +26,7 @@ from giftcards.flows.messages import keep_while_alive, take_each, take_together
 from giftcards.flows.write_airtable import FIRST_GROUP
 from giftcards.store.attempts import ROW_PREFIX
 from giftcards.store.journal import OPERATION_PREFIX, Journal, Operation, State
-from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE, Table
+from giftcards.store.table import AGAIN_QUEUE, OPEN_QUEUE, PARKED_QUEUE, Table
 from giftcards.wiring import PURCHASES_PRONG, REDEMPTIONS_PRONG, STORES_PRONG, Application
 from sandbox.airtable import Base, build_standard_base
 from sandbox.klaviyo import Klaviyo as KlaviyoAccount
@@ -154,8 +154,8 @@ class WatchedTable(DynamoDB):
 
     @property
     def next_due(self) -> int | None:
-        """When the next unfinished operation is due, in epoch seconds; None where none is."""
-        return min((at for queue, at in self.queued.values() if queue == OPEN_QUEUE), default=None)
+        """When the sweep is needed next, in epoch seconds; None where nothing is left to do."""
+        return min((at for queue, at in self.queued.values() if queue in SWEPT), default=None)
 
     def _note_queued(self, key: str, item: Mapping[str, Any]) -> None:
         """Whatever waits for a time stands in one of the table's queues."""
@@ -737,6 +737,9 @@ class World:
         with self.shop.at_rest():
             self.base.settle()
 
+
+# The queues of the due index that the sweep reads.
+SWEPT = frozenset({OPEN_QUEUE, AGAIN_QUEUE})
 
 # What an item holds that nobody can change.
 PLAIN = frozenset({str, Decimal, bool, type(None)})

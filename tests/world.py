@@ -29,7 +29,7 @@ from giftcards.flows.write_airtable import FIRST_GROUP
 from giftcards.logs import build_logger
 from giftcards.receipts import Action
 from giftcards.store.journal import Journal
-from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE, Table
+from giftcards.store.table import AGAIN_QUEUE, OPEN_QUEUE, PARKED_QUEUE, Table
 from giftcards.wiring import (
     PURCHASES_PRONG,
     REDEMPTIONS_PRONG,
@@ -422,7 +422,8 @@ class World:
         raise AssertionError("the shop never came to rest")
 
     def _is_quiet(self) -> bool:
-        unfinished = any(item.get("queue") in {OPEN_QUEUE, PARKED_QUEUE} for item in self.items())
+        to_do = {OPEN_QUEUE, PARKED_QUEUE, AGAIN_QUEUE}
+        unfinished = any(item.get("queue") in to_do for item in self.items())
         queued = any(self.queued_in(queue) for queue, _ in self.one_offs())
         return not unfinished and not queued
 

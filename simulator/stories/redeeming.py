@@ -197,6 +197,15 @@ def beside_a_credit(world: "World", chance: Random) -> None:
     world.arrange(_moment(chance, 4 * SECOND), credit)
 
 
+def one_after_another(world: "World", chance: Random) -> None:
+    """Three customers of a family spend one card within a minute: its row is written each time."""
+    issue(world)
+    file(world)
+    for number, amount in ((1, 11), (2, 12)):
+        at = number * 20 * SECOND + _moment(chance, 2 * SECOND)
+        world.arrange(at, partial(file, world, amount=amount))
+
+
 def a_day(world: "World", chance: Random) -> None:
     """A long day: dozens of redemptions of a few cards, the web beside them."""
     codes = [f"wxyz2345ab{a}{b}6789" for a in "cdef" for b in "gh"]
@@ -281,6 +290,12 @@ STORIES: Mapping[str, Story] = {
     "redeem-and-credit": Story(
         words="A store redeems 55 of a card of 50 while the office puts 7 on it.",
         begin=beside_a_credit,
+        accidents=ACCIDENTS,
+        is_pair=True,
+    ),
+    "redeem-one-after-another": Story(
+        words="A store redeems 10, 11 and 12 of a card of 50 within a minute.",
+        begin=one_after_another,
         accidents=ACCIDENTS,
         is_pair=True,
     ),
@@ -460,6 +475,8 @@ def rows_are_answered(world: "World") -> Iterator[str]:
         elif cells.get("Outcome") != operation.result.outcome:
             said = cells.get("Outcome")
             yield f"the row {row_id} reads {said}, and its outcome is {operation.result.outcome}"
+        elif cells.get("Status") != "Processed":
+            yield f"the row {row_id} is done, and reads {cells.get('Status')}"
     for operation in _redemptions(world):
         is_open = operation.result is None and operation.state is not State.HELD
         if is_open and operation.snapshot["row_id"] in world.deleted:

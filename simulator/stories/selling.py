@@ -236,6 +236,8 @@ def requests_are_answered(world: "World") -> Iterator[str]:
         elif cells.get("Outcome") != operation.result.outcome:
             said = cells.get("Outcome")
             yield f"the request {row_id} reads {said}, and not {operation.result.outcome}"
+        elif cells.get("Status") != "Processed":
+            yield f"the request {row_id} is done, and reads {cells.get('Status')}"
         elif operation.result.outcome == ISSUED:
             linked, sold = len(cells.get("Gift Cards", ())), Sale.of(operation).quantity
             if linked != sold:

@@ -29,6 +29,7 @@ def live_a_day(world: World) -> None:
     world.ask(Gift_Card_Code="qqqq2345qqqq7777")
     world.check_balance("zzzz9999zzzz9999")
     world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardDebit")
+    world.base.faults.add(Fault.DROP_REPLY, operation="update Redemptions")
     world.serve()
     world.come_to_rest()
 

@@ -97,7 +97,7 @@ from giftcards.flows.sweep import Sweep
 from giftcards.flows.tag import TagOrder
 from giftcards.flows.take_reversals import TakeReversals
 from giftcards.flows.tick import Tick
-from giftcards.flows.write_airtable import WriteAirtable
+from giftcards.flows.write_airtable import WRITER_SECONDS, WriteAirtable
 from giftcards.logs import build_logger
 from giftcards.metrics import Metric, Metrics
 from giftcards.store.attempts import Attempts
@@ -114,6 +114,7 @@ from giftcards.store.orders import Orders
 from giftcards.store.progress import Progress
 from giftcards.store.queues import Queues
 from giftcards.store.records import Records
+from giftcards.store.rewrites import Rewrites
 from giftcards.store.runs import Runs
 from giftcards.store.table import Table
 
@@ -856,10 +857,12 @@ class Application:
             journal=self.journal,
             cards=self.cards,
             records=Records(self.table),
+            rewrites=Rewrites(self.table),
             control=self.control,
             purchase_rows=PurchaseRow(journal=self.journal, log=OrderLog(self.journal)),
             logger=self.logger,
             clock=self.clock,
+            late_for=timedelta(seconds=self.config.settling_seconds + WRITER_SECONDS),
         )
 
     def tag_orders(self) -> TagOrder:
@@ -887,6 +890,7 @@ class Application:
             putting_right=self.putting_right,
             park=self.park(),
             queues=self.queues,
+            rewrites=Rewrites(self.table),
             digest=Digest(
                 journal=self.journal,
                 issued=Issued(self.table),

@@ -13,6 +13,9 @@ from giftcards.store.table import is_away
 
 Message = Mapping[str, Any]
 
+# Added to a message that SQS hands out once more: an earlier worker may have done a part of it.
+CAME_AGAIN = "came_again"
+
 
 class RetrySoon(Protocol):
     """Lets a failed message come back after a short wait."""
@@ -141,7 +144,7 @@ def _try(
     logger: Logger,
     note_failed: Callable[[], None],
 ) -> Taken:
-    messages = [json.loads(record["body"]) for record in records]
+    messages = [_message(record) for record in records]
     try:
         take(messages)
     except TryAgain as error:
@@ -152,6 +155,13 @@ def _try(
         note_failed()
         return Taken.BAD
     return Taken.DONE
+
+
+def _message(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The message's body, and whether it was handed out before."""
+    body: dict[str, Any] = json.loads(record["body"])
+    came_before = int(record["attributes"].get("ApproximateReceiveCount", 1)) > 1
+    return body | {CAME_AGAIN: True} if came_before else body
 
 
 def _report(

@@ -23,9 +23,13 @@ from giftcards.flows.redeem import Redeem
 from giftcards.store.control import Control
 from giftcards.store.journal import Journal, Operation, State
 from giftcards.store.queues import Queues
+from giftcards.store.rewrites import ROW, Rewrites
 
 # More than this is not what crashes leave behind but an outage; the next sweep takes the next ones.
 OPERATIONS_PER_SWEEP = 50
+
+# What one message of SQS holds easily, and the writer writes within its time at Airtable's pace.
+REWRITES_PER_SWEEP = 50
 
 # About two sweeps.
 LOOK_LATER_SECONDS = 200
@@ -50,6 +54,7 @@ class Sweep:
     clock: Callable[[], datetime]
     park: Park
     queues: Queues
+    rewrites: Rewrites
     digest: Digest
     http_timeout_seconds: int
 
@@ -87,6 +92,7 @@ class Sweep:
                 trouble = trouble or error
             else:
                 finished += 1
+        self._write_again()
         try:
             self.digest.run()
         except TryAgain as error:
@@ -94,6 +100,17 @@ class Sweep:
         if trouble is not None:
             raise trouble  # after all others: the alarm on this function's errors has to ring
         return finished
+
+    def _write_again(self) -> None:
+        """Have written once more what an earlier request to Airtable may have spoilt.
+
+        Whoever has written it forgets it. Until then each sweep sends for the longest due ones, in
+        one message a group, which finds nothing to do where an earlier one was quicker.
+        """
+        things = self.rewrites.due(now=self.clock(), limit=REWRITES_PER_SWEEP)
+        rows = [thing for thing in things if thing.startswith(ROW)]
+        others = [thing for thing in things if not thing.startswith(ROW)]
+        self.queues.write_again(rows=rows, others=others)
 
     def _look_later(self, operation: Operation, *, seconds: int = LOOK_LATER_SECONDS) -> None:
         """Go to the end of the line, so that what cannot be finished hides nothing that can."""

@@ -4,16 +4,23 @@
     "its records"    ─► receipts; rows about orders; the card's row, then the links that need it
     "these cards"    ─► the cards' rows
     "this prong"     ─► the prong's status
+    "these, again"   ─► what an earlier request may have spoilt (`store/rewrites.py`)
 
 A message says what to look at; what to write stands in the journal. Whatever of our own records
 cannot be written holds up neither the rows nor the other kinds of records. Everything may be
 written twice: rows by their id, records of our own by the id we remember.
+
+What a message names that comes again may be carried out by Airtable late, over something newer: it
+is noted before it is written, and written once more when nothing can be under way any more. A
+prong's status is written every ten minutes anyway; a receipt is written once and never changed; and
+the office's tick on a card that was sent again is taken away once, because the next tick is a new
+wish.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from aws_lambda_powertools import Logger
 
@@ -29,8 +36,9 @@ from giftcards.clients.airtable import (
 from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import Card
 from giftcards.domain.codes import mask
-from giftcards.errors import GiftCardError, NeedsAPerson
+from giftcards.errors import GiftCardError, NeedsAPerson, Unconfirmed
 from giftcards.flows.kinds import HELD_REVERSAL, REFUSED_REVERSAL, REVERSAL
+from giftcards.flows.messages import CAME_AGAIN
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key as redemption_key
 from giftcards.flows.reversal import Reversal
@@ -51,6 +59,7 @@ from giftcards.store.control import Control, ProngState
 from giftcards.store.journal import Journal, Operation, OrderRow, RowWrite
 from giftcards.store.queues import OUTCOMES_GROUP
 from giftcards.store.records import Records
+from giftcards.store.rewrites import CARD, ORDER, ROW, Rewrites
 from giftcards.store.table import pack_moment, unpack_moment
 
 # What of a row is a later operation's word: of a sale whose cards were delivered, and of a
@@ -62,6 +71,9 @@ LAST_WORDS = {DELIVERY, CONFIRMATION, CHECK, HELD_REVERSAL, REFUSED_REVERSAL}
 
 # What a row of a shop's base may lack.
 MAY_LACK = {"Reversed"}
+
+# How long a worker may write, as in the template: so long after it began, its last request is sent.
+WRITER_SECONDS = 60
 
 # Where both groups come in one batch, what rows should read is written first.
 FIRST_GROUP = OUTCOMES_GROUP
@@ -93,6 +105,45 @@ class PurchaseRows(Protocol):
         """The row of the order of that number; `None` where there is nothing to show."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What the messages of a batch name, each once.
+
+    `again` are things as `Rewrites` names them. `late` is what messages name that came before:
+    things, and by their bare keys the operations whose rows are to be written.
+    """
+
+    operations: list[str]
+    records: list[str]
+    cards: list[str]
+    prongs: list[str]
+    again: list[str]
+    late: frozenset[str]
+
+    @classmethod
+    def of(cls, messages: Sequence[Mapping[str, Any]]) -> Self:
+        """What these messages name."""
+        late: set[str] = set()
+        for message in messages:
+            if message.get(CAME_AGAIN, False):
+                late |= {str(message["operation"])} if "operation" in message else set()
+                late |= {ORDER + str(key) for key in message.get("records", ())}
+                late |= {CARD + str(card_id) for card_id in message.get("cards", ())}
+                late |= {str(thing) for thing in message.get("again", ())}
+        return cls(
+            operations=_unique([str(m["operation"]) for m in messages if "operation" in m]),
+            records=_unique([str(key) for m in messages for key in m.get("records", ())]),
+            cards=_unique([str(card_id) for m in messages for card_id in m.get("cards", ())]),
+            prongs=_unique([str(m["prong"]) for m in messages if "prong" in m]),
+            again=_unique([str(thing) for m in messages for thing in m.get("again", ())]),
+            late=frozenset(late),
+        )
+
+    def is_late(self, kind: str, name: str) -> bool:
+        """Whether a message names it that came before."""
+        return kind + name in self.late
+
+
 @dataclass(frozen=True, kw_only=True)
 class WriteAirtable:
     """Brings Airtable up to date with the journal and with Shopify's balances."""
@@ -103,51 +154,99 @@ class WriteAirtable:
     journal: Journal
     cards: Cards
     records: Records
+    rewrites: Rewrites
     control: Control
     purchase_rows: PurchaseRows
     logger: Logger
     clock: Callable[[], datetime]
+    late_for: timedelta
 
     def write(self, messages: Sequence[Mapping[str, Any]]) -> None:
         """Write what these messages name, in as few calls as Airtable's ten records allow.
 
         Raises the first trouble, after all that can be written was.
         """
-        rows, prongs = (
-            list(dict.fromkeys(str(m[kind]) for m in messages if kind in m))
-            for kind in ("operation", "prong")
-        )
-        records = list(dict.fromkeys(key for m in messages for key in m.get("records", ())))
-        cards = list(dict.fromkeys(card_id for m in messages for card_id in m.get("cards", ())))
-        recorded = self._load(records)
+        batch = Batch.of(messages)
+        standing = self.rewrites.standing(batch.again)
+        recorded = self._load(_unique([*_named(ORDER, standing), *batch.records]))
+        cards = _unique([*_named(CARD, standing), *batch.cards])
+        self._note_late(batch, recorded, cards)
         orders: dict[str, OrderRow] = {}
         trouble: GiftCardError | None = None
         writes: Sequence[Callable[[], None]] = (
-            lambda: self._show_outcomes(self._load(rows)),
+            lambda: self._show_outcomes(batch, standing),
             lambda: self._write_receipts(recorded),
             lambda: orders.update(self._order_rows(recorded)),
             lambda: self._write_orders(orders),
             lambda: self._show_cards(recorded, orders, also=cards),
-            lambda: self._write_status(prongs),
+            lambda: self._write_status(batch.prongs),
         )
         for write in writes:
             try:
                 write()
             except GiftCardError as error:
-                trouble = trouble or error
+                # What may yet be carried out has to come again, so that it is noted as late.
+                if trouble is None or isinstance(error, Unconfirmed):
+                    trouble = error
         # Another worker may take this group next, and begins at once.
         self.outcomes.rest()
         self.airtable.rest()
         if trouble is not None:
             raise trouble
+        for thing in standing:
+            self.rewrites.forget(thing, now=self.clock())
 
-    def _show_outcomes(self, operations: Sequence[Operation]) -> None:
+    def _note_late(
+        self, batch: "Batch", recorded: Sequence[Operation], cards: Sequence[str]
+    ) -> None:
+        """Of messages that came again, have the rows of orders and cards written once more."""
+        results = {one.key: one.result for one in recorded if one.result is not None}
+        for key, result in results.items():
+            if not batch.is_late(ORDER, key):
+                continue
+            if result.order_row is not None or result.purchase is not None:
+                self.rewrites.note(ORDER + key, due_at=self._once_settled())
+            if result.moved_card is not None:
+                self.rewrites.note(CARD + result.moved_card, due_at=self._once_settled())
+        for card_id in cards:
+            if batch.is_late(CARD, card_id):
+                self.rewrites.note(CARD + card_id, due_at=self._once_settled())
+
+    def _once_settled(self) -> datetime:
+        """When nothing that was sent before now, or by this worker, can be carried out any more."""
+        return self.clock() + self.late_for
+
+    def _show_outcomes(self, batch: "Batch", standing: Mapping[str, Sequence[str]]) -> None:
         """Write what rows should read; a resend counts as done once its tick is gone."""
-        self._write_rows(self._rows(operations))
+        earlier = [key for row in _named(ROW, standing) for key in standing[ROW + row]]
+        operations = self._load(_unique([*earlier, *batch.operations]))
+        rows = self._rows(operations)
+        self._note_late_rows(rows, batch)
+        self._write_rows([row for _, row in rows])
         for operation in operations:
             if operation.kind == RESEND and operation.result is not None:
                 told = operation.snapshot
                 self.cards.note_resent(told["card"], number=int(told["resend"]))
+
+    def _note_late_rows(self, rows: Sequence[tuple[str, RowWrite]], batch: "Batch") -> None:
+        """Have rows written once more of which a message came again, with all their words.
+
+        Where a row is noted, what is written to it now comes behind what was written before.
+        """
+        written: dict[str, list[str]] = {}
+        for key, row in rows:
+            if row.table != GIFT_CARDS:
+                written.setdefault(ROW + row.record_id, []).append(key)
+        standing = self.rewrites.standing(written)
+        for thing, keys in written.items():
+            is_late = thing in batch.late or any(batch.is_late("", key) for key in keys)
+            if not is_late and thing not in standing:
+                continue
+            before = standing.get(thing, ())
+            after = (*(key for key in before if key not in keys), *keys)
+            if is_late or after != before:
+                due_at = self._once_settled() if is_late else None
+                self.rewrites.note(thing, due_at=due_at, operations=after)
 
     def _order_rows(self, operations: Sequence[Operation]) -> dict[str, OrderRow]:
         """How rows about orders should read, by their names; the last word about one counts.
@@ -209,23 +308,28 @@ class WriteAirtable:
             raise NeedsAPerson(f"not in the journal: {', '.join(missing)}")
         return [operations[key] for key in keys]
 
-    def _rows(self, operations: Sequence[Operation]) -> list[RowWrite]:
-        """What rows should read. A word about a row that comes after a later one is dropped."""
+    def _rows(self, operations: Sequence[Operation]) -> list[tuple[str, RowWrite]]:
+        """What rows should read, and by whose word.
+
+        A word about a row that comes after a later one is dropped.
+        """
         later = self.journal.load_many(key for op in operations for key in _later_keys(op))
         rows = []
         for operation in operations:
+            key = operation.key
             if operation.kind == SALE and operation.result is None:
-                rows.append(_progress(operation))  # a store's: nobody sends for us for a web sale
+                # A store's: nobody sends for us for a web sale.
+                rows.append((key, _progress(operation)))
             if operation.result is None or operation.result.row is None:
                 continue
             row = operation.result.row
             known = [later[key] for key in _later_keys(operation) if key in later]
             if not _is_overtaken(operation, known):
-                rows.append(row)
+                rows.append((key, row))
             elif operation.kind in LATER_CELLS:
                 of_later = LATER_CELLS[operation.kind]
                 cells = {name: cell for name, cell in row.cells.items() if name not in of_later}
-                rows.append(replace(row, cells=cells))
+                rows.append((key, replace(row, cells=cells)))
         return rows
 
     def _write_rows(self, rows: Sequence[RowWrite]) -> None:
@@ -390,6 +494,15 @@ class WriteAirtable:
         states = [state for prong in prongs if (state := self.control.prong(prong)) is not None]
         if states:
             self._put(STATUS, {state.prong: _status_cells(state) for state in states})
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _named(kind: str, things: Iterable[str]) -> list[str]:
+    """The ids of those things that are of this kind."""
+    return [thing.removeprefix(kind) for thing in things if thing.startswith(kind)]
 
 
 def _later_keys(operation: Operation) -> list[str]:

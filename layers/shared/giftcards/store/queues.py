@@ -147,6 +147,16 @@ class Queues:
         """Have Airtable show how a prong fares."""
         self._write_airtable({"prong": prong}, group=RECORDS_GROUP)
 
+    def write_again(self, *, rows: Sequence[str], others: Sequence[str]) -> None:
+        """Have Airtable show rows, and orders and cards, that an earlier request may have spoilt.
+
+        The things are named as in `store/rewrites.py`.
+        """
+        if rows:
+            self._write_airtable({"again": list(rows)}, group=OUTCOMES_GROUP)
+        if others:
+            self._write_airtable({"again": list(others)}, group=RECORDS_GROUP)
+
     def _write_airtable(self, body: dict[str, Any], *, group: str) -> None:
         self._send_in_line(self._write_airtable_url, body, group=group)
 

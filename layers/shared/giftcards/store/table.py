@@ -37,10 +37,13 @@
                                  payments were noted
     looks                        up to which change cards were looked at     shopify_redemptions
     record#<table>#<our name>    the Airtable record we made for it          write_airtable
+    again#<row, order or card>   what may be written by an earlier request   write_airtable
+                                 yet, and when to write it once more
 
-    index `due`: queue = "open", "parked", "digest", "orders" or "look", due_at = epoch seconds.
-    Only unfinished and parked items, undigested days, orders that wait, and cards of whose balance
-    something is unexplained carry the two attributes, so the index holds just what is left to do.
+    index `due`: queue = "open", "parked", "digest", "orders", "look" or "again", due_at = epoch
+    seconds. Only unfinished and parked items, undigested days, orders that wait, cards of whose
+    balance something is unexplained, and what is written once more carry the two attributes, so the
+    index holds just what is left to do.
 
 Every write is conditional, or harmless when it happens twice. boto3 retries a write whose reply was
 lost, so a condition that fails may have been met by our own first try: whoever gets "no" looks at
@@ -81,6 +84,7 @@ PARKED_QUEUE = "parked"
 DIGEST_QUEUE = "digest"
 ORDERS_QUEUE = "orders"
 LOOK_QUEUE = "look"
+AGAIN_QUEUE = "again"
 
 Item = dict[str, Any]
 
