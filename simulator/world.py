@@ -159,7 +159,7 @@ class WatchedTable(DynamoDB):
 
     def _note_queued(self, key: str, item: Mapping[str, Any]) -> None:
         """Whatever waits for a time stands in one of the table's queues."""
-        if "queue" in item:
+        if "queue" in item and "due_at" in item:
             self.queued[key] = (item["queue"], int(item["due_at"]))
         else:
             self.queued.pop(key, None)
