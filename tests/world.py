@@ -177,7 +177,8 @@ class World:
         self.ses = aws.client("sesv2")
         self.dynamodb = aws.resource("dynamodb").meta.client
         create_journal(self.dynamodb)
-        create_bucket(aws.client("s3"))
+        self.s3 = aws.client("s3")
+        create_bucket(self.s3)
         self.queue_urls = create_queues(self.sqs)
         self.journal = Journal(Table(self.dynamodb, name=TABLE_NAME))  # looking has no effect
         self.ses.create_email_identity(EmailIdentity=MAIL_FROM)

@@ -414,3 +414,19 @@ def test_several_cards_with_several_troubles_are_all_found(world: World) -> None
     assert compared.last.differences == 4
     for name in compared.kinds():
         assert name in compared.page
+
+
+def test_a_card_that_cannot_be_read_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange, other = known_card(world), load(world, code=OTHER)
+    look(world)
+    monkeypatch.setattr("giftcards.clients.shopify.moving.MOST_MOVEMENT_PAGES", 1)
+    for number in range(120):
+        world.shop.credit(strange.id, amount=Decimal(number + 1), note="redemption#recNobody")
+    world.shop.debit(other.id, amount=Decimal(3))
+    compared = compare(world)
+    assert Drift.UNEXPLAINED_MOVEMENT in compared.kinds()
+    assert "; 1 could not be compared" in compared.last.summary
+    assert compared.last.is_failed
+    assert f"{strange.id} could not be compared" in compared.page

@@ -919,7 +919,6 @@ class Application:
             clock=self.clock,
             hour=self.config.reconcile_hour,
             second_look_seconds=self.config.second_look_seconds,
-            note_finished=lambda: self.metrics.count_finished_run(RECONCILE_PRONG),
         )
 
     def _parts_of_a_run(self) -> list[Part]:

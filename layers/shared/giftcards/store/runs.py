@@ -29,8 +29,8 @@ class RunState:
     something, and `folded` of how many of them the numbers stand in one object. `restarts` counts
     how often the phase was begun anew, `failures` how often the step that is next has failed.
     `not_before` is when the next step may begin. `steps` are how many steps each part had that is
-    over, `looked_at` what each has looked at, `found` how many differences were found in all.
-    `trouble` says why the run is given up, if it is.
+    over, `looked_at` what each has looked at, `found` how many differences were found in all, and
+    `unread` how much could not be compared. `trouble` says why the run is given up, if it is.
     """
 
     id: str
@@ -49,6 +49,7 @@ class RunState:
     steps: Mapping[str, int] = field(default_factory=dict)
     looked_at: Mapping[str, int] = field(default_factory=dict)
     found: int = 0
+    unread: int = 0
     trouble: str | None = None
 
     def enter(self, phase: str, *, not_before: datetime | None = None) -> "RunState":
@@ -199,6 +200,7 @@ def _unpack_state(item: Item) -> RunState:
         steps=_counts(item["steps"]),
         looked_at=_counts(item["looked_at"]),
         found=int(item["found"]),
+        unread=int(item["unread"]),
         trouble=item["trouble"],
     )
 

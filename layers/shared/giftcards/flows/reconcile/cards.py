@@ -8,8 +8,8 @@ from giftcards.clients.airtable import Airtable
 from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import CardSight
 from giftcards.domain.drift import Difference, Drift
-from giftcards.domain.money import Money
-from giftcards.errors import JournalConflict
+from giftcards.domain.money import Money, MoneyError
+from giftcards.errors import JournalConflict, VendorSurprise
 from giftcards.flows.kinds import late_key, owed_key
 from giftcards.flows.look_at_cards import LookAtCards
 from giftcards.flows.reconcile.judge_card import JudgeCard
@@ -23,7 +23,7 @@ from giftcards.store.queues import Queues
 
 # A page costs a point a card, and a card whose movements are read up to 111 on top. In the worst
 # case, all of them changed and have a full page of movements, that is two minutes at Standard's
-# rate: what a step may take.
+# rate: a worker has four.
 CARDS_PER_PAGE = 100
 
 # Our clock and Shopify's may differ, and so may what "since the last run" means.
@@ -60,18 +60,23 @@ class CardsAtShopify:
         mirrors = {state.card_id: state for state in self.cards.mirror_states(ids)}
         with_row = run.seen("rows of cards")
         found: list[Difference] = []
+        unread: list[str] = []
         for sight in page.cards:
             card = sight.card
             if _should_have_a_row(mirrors.get(card.id)) and card_number(card.id) not in with_row:
                 found.append(_row_missing(card.id))
             ledger = ledgers.get(card.id) or Ledger(card.id)
             if self.judge_card.is_ours(card) and self._is_to_be_judged(run, sight, ledger):
-                found += self.judge_card.judge(card, ledger)
+                try:
+                    found += self.judge_card.judge(card, ledger)
+                except (VendorSurprise, MoneyError) as error:  # the other cards go on
+                    unread.append(f"{card.id} could not be compared: {error}")
         return Step(
             next=page.end_cursor,
             looked_at=len(page.cards),
             found=tuple(found),
             seen=tuple(map(card_number, ids)),
+            unread=tuple(unread),
         )
 
     def judge_again(self, run: Run, differences: Sequence[Difference]) -> list[Difference]:
@@ -85,7 +90,10 @@ class CardsAtShopify:
         read = self.shopify.read_cards([card_id for card_id in ids if card_id in judged])
         ledgers = self.ledgers.of(read)
         for card in read.values():
-            found += self.judge_card.judge(card, ledgers.get(card.id) or Ledger(card.id))
+            try:
+                found += self.judge_card.judge(card, ledgers.get(card.id) or Ledger(card.id))
+            except (VendorSurprise, MoneyError):  # what was found of it stands
+                found += [one for one in differences if one.card_id == card.id]
         return found
 
     def put_right(self, difference: Difference) -> Remedy:

@@ -31,7 +31,8 @@ class Run:
     `reads_all` asks for everything, also of cards that have not changed since. `deadline` is when
     this worker has to be done: a step that takes long may end early, with its own cursor. `seen`
     gives the numbers that a phase has seen so far, by its name. `looked_at` counts what each part
-    that is over has looked at. `trouble` says why the comparison was given up, if it was.
+    has looked at, `unread` what could not be compared. `trouble` says why the comparison was given
+    up, if it was.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Run:
     deadline: datetime
     seen: Callable[[str], Container[int]]
     looked_at: Mapping[str, int] = field(default_factory=dict)
+    unread: int = 0
     trouble: str | None = None
 
 
@@ -49,7 +51,8 @@ class Step:
     """What one page came to.
 
     `next` is the cursor of the next page; `None` ends the part. `looked_at` counts the things on
-    this one, and `seen` are their numbers. `notes` are lines for the report.
+    this one, and `seen` are their numbers. `notes` are lines for the report, and so are `unread`:
+    each says what could not be compared, and fails the run although the others go on.
     """
 
     next: str | None
@@ -57,6 +60,7 @@ class Step:
     found: tuple[Difference, ...] = ()
     seen: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class Part(Protocol):

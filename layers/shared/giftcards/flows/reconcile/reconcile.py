@@ -33,14 +33,18 @@ from giftcards.store.pieces import Kind, Pieces, Place
 from giftcards.store.queues import Queues
 from giftcards.store.runs import LastRun, Runs, RunState, Standing
 
-# So long may a step take; one that is cut off is done again by the next worker.
-STEP_SECONDS = 120
+# Nearly every step takes seconds, and none is begun that would not have so long. A page of cards
+# that all changed may take two minutes: where that is cut off, the next worker begins with it.
+STEP_SECONDS = 60
 
 # More steps than a hundred thousand cards, and all that was ever done with them, have pages.
 MOST_STEPS = 100_000
 
 # Beyond this something is wrong with the books as a whole, and no list of it helps anybody.
 MOST_DIFFERENCES = 10_000
+
+# One card in a strange state is told of; so many are a vendor that has changed.
+MOST_UNREAD = 100
 
 # Each piece is judged again in one step: what reading the movements of so many cards takes.
 DIFFERENCES_A_PIECE = 25
@@ -95,7 +99,6 @@ class Reconcile:
     clock: Callable[[], datetime]
     hour: int
     second_look_seconds: int
-    note_finished: Callable[[], None]
 
     def run(self, deadline: datetime) -> RunEnd:
         """Do what can be done before `deadline`, and save how far that was.
@@ -222,8 +225,9 @@ class Turn:
         for number, some in enumerate(batched(step.found, DIFFERENCES_A_PIECE, strict=False)):
             place = Place.of(state.phase, state.step, number)
             self._pieces.put_differences(Kind.FOUND, place, some)
-        if step.notes:
-            self._pieces.put_notes(Place.of(state.phase, state.step), step.notes)
+        if step.notes or step.unread:
+            notes = [*step.notes, *step.unread]
+            self._pieces.put_notes(Place.of(state.phase, state.step), notes)
         if step.next is None and state.has_seen:
             packed = self._of(state.phase).packed()
             self._pieces.put_seen_before(state.phase, state.step + 1, packed)
@@ -239,7 +243,11 @@ class Turn:
             failures=0,
             looked_at=looked_at,
             found=state.found + len(step.found),
+            unread=state.unread + len(step.unread),
         )
+        if state.unread > MOST_UNREAD:
+            trouble = f"more than {MOST_UNREAD:,} things could not be compared"
+            return replace(state, trouble=trouble).enter(REPORT)
         if state.found > MOST_DIFFERENCES:
             trouble = f"there are more than {MOST_DIFFERENCES:,} differences, too many to list"
             return replace(state, trouble=trouble).enter(REPORT)
@@ -299,6 +307,7 @@ class Turn:
             deadline=self._deadline,
             seen=self._seen,
             looked_at=state.looked_at,
+            unread=state.unread,
             trouble=state.trouble,
         )
 
@@ -347,8 +356,7 @@ class Turn:
         flow.control.note_run(self._state_of_prong(last))
         flow.queues.write_status(flow.prong)
         flow.logger.info("the books were compared", extra={"summary": last.summary})
-        if flow.runs.end(self._lease, last, is_complete=state.trouble is None):
-            flow.note_finished()
+        flow.runs.end(self._lease, last, is_complete=state.trouble is None)
 
     def _state_of_prong(self, last: LastRun) -> ProngState:
         flow = self._flow

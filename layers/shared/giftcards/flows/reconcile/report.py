@@ -95,7 +95,7 @@ class Report:
         del cursor
         pieces = Pieces(self.bucket, run=run.id)
         every = [one for place in pieces.places(Kind.DONE) for one in pieces.done(place)]
-        done = list({one.difference: one for one in every}.values())
+        done = list({_what(one): one for one in reversed(every)}.values())[::-1]
         notes = [note for place in pieces.places(Kind.NOTES) for note in pieces.notes(place)]
         zone = ZoneInfo(self.facts().time_zone)
         began_at = run.began_at.astimezone(zone)
@@ -125,7 +125,7 @@ class Report:
         """Leave the receipt of the run."""
         now = self.clock()
         key = reconcile_key(run.id)
-        is_failed = run.trouble is not None or any(map(_is_trouble, done))
+        is_failed = bool(run.trouble or run.unread) or any(map(_is_trouble, done))
         receipt = Receipt(
             id=f"{key}#1",
             at=now,
@@ -173,6 +173,8 @@ def summarize(run: Run, done: Sequence[Done], *, at: str) -> str:
     left = sum(one.ending != Ending.PUT_RIGHT.name for one in fresh)
     if left:
         summary += f"; {left:,} not put right"
+    if run.unread:
+        summary += f"; {run.unread:,} could not be compared"
     known = len(done) - len(fresh)
     return summary + (f"; {known:,} known from before" if known else "")
 
@@ -189,6 +191,12 @@ def as_csv(lines: Sequence[Line]) -> str:
 
 def _safe(cell: str) -> str:
     return f"'{cell}" if cell.startswith(BEGINNINGS_OF_FORMULAS) else cell
+
+
+def _what(done: Done) -> tuple[object, ...]:
+    """What a difference is about: two phases may have found it, each in its own words."""
+    one = done.difference
+    return one.drift, one.subject, one.card_id, one.expected, one.found
 
 
 def _is_new(done: Done) -> bool:
