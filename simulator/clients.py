@@ -325,7 +325,7 @@ class TableBelowHttp:
         self.urls = SimpleNamespace(records=table_id)
 
     def iterate(
-        self, *, fields: Sequence[str], page_size: int, formula: object = None
+        self, *, fields: Sequence[str] | None = None, page_size: int, formula: object = None
     ) -> Iterator[list[Any]]:
         """The pages of a list."""
         offset: str | None = None

@@ -155,3 +155,28 @@ def test_an_intention_is_known_before_the_record_is(table: Table) -> None:
     records.note_intention("Receipts", "r1")  # a second try takes nothing away
     assert records.known("Receipts", ["r1"]) == {"r1": "rec1"}
     assert records.known("Gift Cards", ["r1"]) == {}
+
+
+def test_a_record_that_is_gone_is_begun_anew_once(table: Table) -> None:
+    records = Records(table)
+    records.remember("Receipts", "r1", record_id="rec1")
+    assert not records.begin_anew("Receipts", "r1", gone="rec0")  # another one is known by now
+    assert records.known("Receipts", ["r1"]) == {"r1": "rec1"}
+    assert records.begin_anew("Receipts", "r1", gone="rec1")
+    assert records.known("Receipts", ["r1"]) == {"r1": None}
+    assert not records.begin_anew("Receipts", "r1", gone="rec1")  # somebody may be creating it
+    assert not records.begin_anew("Receipts", "r2", gone="rec1")
+    assert records.known("Receipts", ["r2"]) == {}
+
+
+def test_what_was_archived_is_known_until_it_is_made_anew(table: Table) -> None:
+    records = Records(table)
+    records.remember("Receipts", "r1", record_id="rec1")
+    records.remember("Receipts", "r2", record_id="rec2")
+    records.note_archived("Receipts", "r1", record_id="rec1", where="archive/Receipts/a")
+    names = ["r1", "r2", "r3"]
+    assert records.archived("Receipts", names) == {"r1": "archive/Receipts/a"}
+    assert records.known("Receipts", names) == {"r1": "rec1", "r2": "rec2"}
+    assert records.begin_anew("Receipts", "r1", gone="rec1")
+    assert records.archived("Receipts", names) == {}
+    assert records.known("Receipts", ["r1"]) == {"r1": None}

@@ -161,6 +161,20 @@ class TestPages:
             airtable.page("Receipts", None, offset=None)
         assert SECRET not in str(caught.value)
 
+    def test_rows_are_read_by_what_a_field_says(self, base: Base, airtable: Airtable) -> None:
+        table = base.table("Receipts")
+        table.create_field({"name": "The office's own", "type": "singleLineText"})
+        own = table.field("The office's own").id
+        first = table.create({"Receipt": "r1", "Amount": 5.5, own: "seen"})["id"]
+        second = table.create({"Receipt": "r1"})["id"]
+        table.create({"Receipt": "R1"})
+        read = airtable.rows_named("Receipts", "Receipt", ["r1", "r2"], fields=None)
+        assert read.keys() == {"r1", "r2"}
+        assert read["r2"] == []
+        assert sorted(row.id for row in read["r1"]) == sorted([first, second])
+        (kept,) = (row for row in read["r1"] if row.id == first)
+        assert kept.cells == {"Receipt": "r1", "Amount": Decimal("5.5"), own: "seen"}
+
 
 class TestDeleting:
     def test_ten_rows_a_call(self, base: Base, airtable: Airtable, clock: Clock) -> None:

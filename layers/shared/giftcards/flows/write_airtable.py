@@ -427,11 +427,14 @@ class WriteAirtable:
         there |= {name: made[name] for name in begun}  # found again: written before, maybe older
         gone = self._update(table, {record_id: rows[name] for name, record_id in there.items()})
         # Somebody deleted a record of ours: it is made anew.
-        lost = {name: rows[name] for name, record_id in there.items() if record_id in gone}
-        for name in lost:
-            # Else a reply that is lost now would leave the old id, and a second record be made.
-            self.records.begin_anew(table, name)
-        self._create(table, lost, begun=set())
+        lost = {name: record_id for name, record_id in there.items() if record_id in gone}
+        # Else a reply that is lost now would leave the old id, and a second record be made.
+        begun = {
+            name
+            for name, record_id in lost.items()
+            if not self.records.begin_anew(table, name, gone=record_id)
+        }
+        self._create(table, {name: rows[name] for name in lost}, begun=begun)
 
     def _mirror_cards(self, card_ids: Sequence[str], *, also: Sequence[str] = ()) -> None:
         """Show the balances of cards that moved, as Shopify has them now, and `also` those others.

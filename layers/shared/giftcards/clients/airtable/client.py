@@ -443,15 +443,17 @@ class Airtable:
         return {value: [row.id for row in rows] for value, rows in found.items()}
 
     def rows_named(
-        self, table: str, field: str, values: Sequence[str], *, fields: Sequence[str]
+        self, table: str, field: str, values: Sequence[str], *, fields: Sequence[str] | None
     ) -> dict[str, list[BaseRow]]:
-        """The rows whose `field` reads exactly so, as `find_rows`, with these fields as well."""
+        """The rows whose `field` reads exactly so, as `find_rows`, with these fields, or all."""
         found: dict[str, list[BaseRow]] = {value: [] for value in values}
         field_id = self._layout.required_field_id(table, field)
-        asked = [one for one in fields if self._layout.field_id(table, one) is not None]
+        names = None
+        if fields is not None:
+            asked = (one for one in fields if self._layout.field_id(table, one) is not None)
+            names = (field, *asked)
         for some in batched(found, VALUES_A_FORMULA, strict=False):
             one_of = formula.OR(*(formula.EQ(formula.Field(field_id), value) for value in some))
-            names = (field, *asked)
             records = self._list(table, names, one_of, doing=f"looking for rows by {field}")
             if len(records) == RECORDS_A_PAGE * MOST_PAGES:
                 raise VendorSurprise(f"Hundreds of rows of “{table}” have the same “{field}”")
@@ -637,22 +639,21 @@ class Airtable:
     def _list(
         self,
         table: str,
-        fields: Sequence[str],
+        fields: Sequence[str] | None,
         picked: formula.Formula | None,
         *,
         doing: str,
         most_pages: int = MOST_PAGES,
         enough: Callable[[Sequence[RecordDict]], bool] | None = None,
     ) -> list[RecordDict]:
-        """The records a formula picks, with these fields, at most `most_pages` pages of them.
+        """The records a formula picks, with these or all fields, at most `most_pages` pages.
 
         Reading ends early once `enough` says so of all that was read.
         """
         call = Call(doing=doing, table=table, changes=False)
-        options: dict[str, Any] = {
-            "fields": [self._layout.required_field_id(table, field) for field in fields],
-            "page_size": RECORDS_A_PAGE,
-        }
+        options: dict[str, Any] = {"page_size": RECORDS_A_PAGE}
+        if fields is not None:
+            options["fields"] = [self._layout.required_field_id(table, one) for one in fields]
         if picked is not None:
             options["formula"] = picked
         for attempt in range(1, LIST_ATTEMPTS + 1):
