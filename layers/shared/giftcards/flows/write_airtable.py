@@ -39,6 +39,7 @@ from giftcards.domain.codes import mask
 from giftcards.errors import GiftCardError, NeedsAPerson, Unconfirmed
 from giftcards.flows.kinds import HELD_REVERSAL, REFUSED_REVERSAL, REVERSAL
 from giftcards.flows.messages import CAME_AGAIN
+from giftcards.flows.receipt_row import due_receipts, receipt_cells
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import operation_key as redemption_key
 from giftcards.flows.reversal import Reversal
@@ -53,14 +54,13 @@ from giftcards.flows.sale import (
     delivery_key,
     sale_key,
 )
-from giftcards.receipts import Receipt
 from giftcards.store.cards import About, Cards, MirrorState
 from giftcards.store.control import Control, ProngState
 from giftcards.store.journal import Journal, Operation, OrderRow, RowWrite
 from giftcards.store.queues import OUTCOMES_GROUP
 from giftcards.store.records import Records
 from giftcards.store.rewrites import CARD, ORDER, ROW, Rewrites
-from giftcards.store.table import pack_moment, unpack_moment
+from giftcards.store.table import pack_moment
 
 # What of a row is a later operation's word: of a sale whose cards were delivered, and of a
 # redemption that was given back.
@@ -375,25 +375,14 @@ class WriteAirtable:
         return set(report.missing_rows)
 
     def _write_receipts(self, operations: Sequence[Operation]) -> None:
-        """Receipts are written once and never changed, so one that has a record is left alone.
-
-        A receipt tells how long the store waited for its answer, so it is written after that:
-        `answer_store` sends for us again.
-        """
+        """Receipts are written once and never changed, so one that has a record is left alone."""
         due = {
-            receipt.id: (receipt, waited)
+            receipt.id: receipt_cells(receipt, waited)
             for operation in operations
-            if operation.result is not None
-            for waited in [_waited(operation)]
-            if waited is not None or operation.kind != REDEMPTION
-            for receipt in operation.result.receipts
+            for receipt, waited in due_receipts(operation)
         }
         known = self.records.known(RECEIPTS, due)
-        fresh = {
-            name: _receipt_cells(receipt, waited)
-            for name, (receipt, waited) in due.items()
-            if known.get(name) is None
-        }
+        fresh = {name: cells for name, cells in due.items() if known.get(name) is None}
         self._create(RECEIPTS, fresh, begun={name for name in known if name in fresh})
 
     def _create(
@@ -557,35 +546,6 @@ def _about_cells(about: About) -> dict[str, object]:
     }
     if about.store_id:  # the web shop is none of the stores
         cells["Store"] = [about.store_id]
-    return cells
-
-
-def _waited(operation: Operation) -> timedelta | None:
-    """From a redemption's creation to its answer's handing to SES; `None` before that."""
-    if operation.kind != REDEMPTION or operation.answered_at is None:
-        return None
-    return operation.answered_at - unpack_moment(operation.snapshot["row_created_at"])
-
-
-def _receipt_cells(receipt: Receipt, waited: timedelta | None) -> dict[str, object]:
-    details = receipt.details
-    if waited is not None:
-        details += f" Answered after {waited.total_seconds():.0f} s."
-    cells: dict[str, object] = {
-        "Receipt": receipt.id,
-        "At": pack_moment(receipt.at),
-        "Action": str(receipt.action),
-        "Actor": receipt.actor,
-        "Outcome": str(receipt.outcome),
-        "Operation": receipt.operation,
-        "Details": details,
-    }
-    if receipt.card is not None:
-        cells["Gift Card"] = receipt.card
-    if receipt.amount is not None:
-        cells["Amount"] = receipt.amount.decimal()
-    if receipt.balance_after is not None:
-        cells["Balance After"] = receipt.balance_after.decimal()
     return cells
 
 
