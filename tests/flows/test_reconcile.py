@@ -345,6 +345,7 @@ def test_it_runs_once_a_day_at_its_hour_and_when_somebody_asks(world: World) -> 
     ends = []
     for _ in range(3 * 24 * 12):
         ends.append(world.reconcile())
+        world.drain()
         world.advance(TIMER_SECONDS)
     assert Counter(ends)[RunEnd.FINISHED] == 4  # at once, and on three nights at three
     last = world.app.runs.standing().last

@@ -71,9 +71,14 @@ from giftcards.flows.purchase import Purchase
 from giftcards.flows.purchase_entries import PurchaseEntries
 from giftcards.flows.purchase_row import PurchaseRow
 from giftcards.flows.reconcile.cards import CardsAtShopify
+from giftcards.flows.reconcile.journal import JournalPhase
 from giftcards.flows.reconcile.judge_card import JudgeCard
+from giftcards.flows.reconcile.named_rows import NamedRows
+from giftcards.flows.reconcile.orders import OrdersPhase
 from giftcards.flows.reconcile.phase import Part, Phase
+from giftcards.flows.reconcile.put_rows_right import PutRowsRight
 from giftcards.flows.reconcile.putting_right import PuttingRight
+from giftcards.flows.reconcile.receipts import ReceiptsPhase
 from giftcards.flows.reconcile.reconcile import Reconcile
 from giftcards.flows.reconcile.report import Report
 from giftcards.flows.reconcile.rows_of_cards import RowsOfCards
@@ -419,6 +424,27 @@ class Application:
             clock=self.clock,
             http_timeout_seconds=self.config.http_timeout_seconds,
             settling_seconds=self.config.settling_seconds,
+        )
+
+    def row_phases(self, airtable: Airtable) -> tuple[ReceiptsPhase, OrdersPhase, JournalPhase]:
+        """The parts of comparing the books that are about rows of receipts and orders."""
+        records = Records(self.table)
+        rows = NamedRows(airtable=airtable, records=records)
+        repairs = PutRowsRight(
+            airtable=airtable, journal=self.journal, records=records, queues=self.queues, rows=rows
+        )
+        return (
+            ReceiptsPhase(airtable=airtable, journal=self.journal, rows=rows, repairs=repairs),
+            OrdersPhase(airtable=airtable, rows=rows, repairs=repairs),
+            JournalPhase(
+                table=self.table,
+                journal=self.journal,
+                records=records,
+                airtable=airtable,
+                shopify=self.shopify_for_bulk_work,
+                rows=rows,
+                repairs=repairs,
+            ),
         )
 
     def look_up(self, shopify: Shopify) -> LookUp:
@@ -973,6 +999,7 @@ class Application:
                 looks=replace(self.look_at_cards(), shopify=shopify),
                 queues=self.queues,
             ),
+            *self.row_phases(airtable),
         ]
 
     def deadline(self, context: LambdaContext) -> datetime:

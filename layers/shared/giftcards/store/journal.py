@@ -643,6 +643,11 @@ class Journal:
         )
 
 
+def operations_in(items: Iterable[Item]) -> list[Operation]:
+    """The operations that these items of the table are."""
+    return [_unpack(item) for item in items]
+
+
 def _given_back(minor: int) -> str:
     """The condition that so much of a redemption was given back, `minor` being `:before`."""
     return (
