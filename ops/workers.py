@@ -12,10 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 # Every function at once, each with as many workers as its queues and timers can start: the stores'
 # prong 2 and their mailers 2, Airtable's writers 2, customers' mail 2, and one each of the web
-# shop's prongs, the makers of cards, balances and tags, and the sweep. tests/template adds it up.
+# shop's prongs, the makers of cards, balances and tags, the sweep, and comparing the books.
+# tests/template adds it up.
 # (Shopify's events, where they wake the prongs, start workers more that find a run under way and
 # are gone within moments.)
-WORKERS_NEEDED = 14
+WORKERS_NEEDED = 15
 
 
 def describe_workers(aws: boto3.session.Session) -> Iterator[str]:

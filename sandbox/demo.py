@@ -211,6 +211,7 @@ def _parameters(sandbox: Sandbox) -> dict[str, str]:
         "CheckOffsetsSeconds": EVERY_LOOK,
         "ReversalOffsetsSeconds": EVERY_LOOK,
         "OrderOffsetsSeconds": BETWEEN_MINUTES,
+        "ReconcileSchedule": "rate(1 minute)",
         "ExplainSeconds": EXPLAIN_SECONDS,
         "SecondLookSeconds": SECOND_LOOK_SECONDS,
         "GiftCardSkus": ",".join(_our_skus(sandbox.shop)),

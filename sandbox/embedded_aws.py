@@ -3,6 +3,7 @@
 The emulator (ministack) runs from an environment of its own, `.venv-aws`, because its Lambda
 workers run on its interpreter: what the layer forgets to bring must be missing there too. It checks
 signatures and the functions' permissions as AWS does, and gives them a new account's ten workers.
+It is reached by plain HTTP, so what the template says about TLS is taken back.
 """
 
 import contextlib
@@ -179,20 +180,29 @@ class EmbeddedAws:
             doing="sam deploy",
         )
         self._allow_what_cannot_be_named(stack)
+        self._allow_plain_http(stack)
+
+    def _allow_plain_http(self, stack: str) -> None:
+        """Take away what keeps buckets from whoever comes without TLS: here everybody does."""
+        s3: S3Client = self.session().client("s3", endpoint_url=self.url)
+        for bucket in self._resources(stack, "AWS::S3::Bucket"):
+            s3.delete_bucket_policy(Bucket=bucket)
+
+    def _resources(self, stack: str, kind: str) -> list[str]:
+        """AWS's names of the stack's resources of one kind."""
+        cloudformation: CloudFormationClient = self.session().client(
+            "cloudformation", endpoint_url=self.url
+        )
+        found = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+        return [one["PhysicalResourceId"] for one in found if one["ResourceType"] == kind]
 
     def _allow_what_cannot_be_named(self, stack: str) -> None:
         """Where the emulator does not see which resource is asked for, allow the action on any.
 
         Only for roles that the template allows the action on a named resource.
         """
-        cloudformation: CloudFormationClient = self.session().client(
-            "cloudformation", endpoint_url=self.url
-        )
         iam: IAMClient = self.session().client("iam", endpoint_url=self.url)
-        for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
-            if resource["ResourceType"] != "AWS::IAM::Role":
-                continue
-            role = resource["PhysicalResourceId"]
+        for role in self._resources(stack, "AWS::IAM::Role"):
             allowed = _allowed_actions(iam, role) & CANNOT_BE_NAMED
             if allowed:
                 statement = {"Effect": "Allow", "Action": sorted(allowed), "Resource": "*"}

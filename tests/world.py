@@ -93,6 +93,7 @@ WORKERS = {
     "_deliver": "DeliverToCustomer",
     "_tag": "TagOrder",
     "_sweep": "Sweep",
+    "take_reconcile": "Reconcile",
 }
 
 # After this many rounds a shop that is not quiet never will be.

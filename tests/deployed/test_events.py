@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from giftcards.flows.reconcile.reconcile import RunEnd
 from ops.command_line import main
 from ops.workers import describe_workers
 from sandbox.demo import OFFICE_EMAIL
@@ -69,6 +70,11 @@ def test_a_tick_that_is_due_now_is_taken(stack: Stack, output: str, name: str) -
 
 def test_the_sweeps_timer_finds_nothing_to_do_or_does_it(stack: Stack) -> None:
     assert invoke(stack, "SweepFunction", sample("sweep"))["finished"] >= 0
+
+
+def test_the_timer_takes_a_turn_at_comparing_the_books(stack: Stack) -> None:
+    ends = {str(end) for end in RunEnd} - {RunEnd.PAUSED}
+    assert invoke(stack, "ReconcileFunction", sample("reconcile"))["reconcile"] in ends
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
+from giftcards.flows.reconcile.reconcile import RunEnd
 from giftcards.metrics import Metric
 from giftcards.wiring import now
 from ops.airtable_calls import MINUTES_A_MONTH
@@ -70,6 +71,7 @@ UNITS: Final = {
     "GetItem": (1, 0),
     "BatchGetItem": (1, 0),
     "Query": (1, 0),
+    "Scan": (1, 0),
     "PutItem": (0, 1),
     "UpdateItem": (0, 1),
     "DeleteItem": (0, 1),
@@ -116,6 +118,9 @@ def idle_hour() -> dict[str, Work]:
         reversal_offsets_seconds=_offsets("ReversalOffsetsSeconds"),
     ) as world:
         world.come_to_rest()
+        while world.reconcile() is not RunEnd.NOTHING_TO_DO:  # the night's, which is told of apart
+            world.advance(60)
+            world.drain()
         world.effects.watch = lambda effect: world.advance(float(_seconds_of(effect)))
         for method, function in WORKERS.items():
             setattr(world, method, _measured(world, getattr(world, method), done[function]))
@@ -125,15 +130,16 @@ def idle_hour() -> dict[str, Work]:
 
 
 def _live_a_minute(world: World, minute: int) -> None:
-    """The ticks of a minute when they are due, the sweep when it is, and what follows."""
+    """The ticks of a minute when they are due, the other timers when they are, what follows."""
     began = now()
-    sweep_minutes = int(_default("SweepSchedule").split("(")[1].split()[0])
     for offset in sorted({0, *_offsets("TickOffsetsSeconds"), *_offsets("OrderOffsetsSeconds")}):
         world.advance(max(0.0, offset - (now() - began).total_seconds()))
         _tick(world, offset)
         world.drain()
-    if minute % sweep_minutes == 0:
+    if minute % _minutes("SweepSchedule") == 0:
         world.sweep()
+    if minute % _minutes("ReconcileSchedule") == 0:
+        world.reconcile()
     world.advance(max(0.0, 60 - (now() - began).total_seconds()))
 
 
@@ -173,6 +179,15 @@ def _default(parameter: str) -> str:
     return str(load_template()["Parameters"][parameter]["Default"])
 
 
+def _minutes(parameter: str) -> int:
+    """How many minutes lie between two rings of a timer: the number in `rate(2 minutes)`."""
+    return int(_default(parameter).split("(")[1].split()[0])
+
+
+def _minutes_of(schedule: str | dict[str, str]) -> int:
+    return 1 if isinstance(schedule, str) else _minutes(schedule["Ref"])
+
+
 def _offsets(parameter: str) -> tuple[int, ...]:
     return tuple(int(part) for part in _default(parameter).split(","))
 
@@ -210,7 +225,7 @@ def reckon(hour: dict[str, Work]) -> list[Line]:
     runs = month * sum(work.runs for work in hour.values())
     seconds = month * sum((work.seconds for work in hour.values()), Decimal(0))
     timers = sum(
-        MINUTES_A_MONTH // (1 if isinstance(event["Schedule"], str) else 2)
+        MINUTES_A_MONTH // _minutes_of(event["Schedule"])
         for function in functions.values()
         for event in events(function, "Schedule")
     )

@@ -42,6 +42,7 @@ def test_every_timer_rang_as_often_as_the_template_says(hour: dict[str, Work]) -
         "ShopifyPurchases": 2 * MINUTES,
         "ShopifyRedemptions": 2 * MINUTES,
         "Sweep": MINUTES // 2,
+        "Reconcile": MINUTES // 5,
     }
 
 

@@ -111,6 +111,19 @@ def test_a_prong_that_finishes_nothing_for_five_minutes_raises_an_alarm(
         assert alarm["TreatMissingData"] == "breaching", name
 
 
+def test_a_comparison_that_nobody_even_tries_raises_an_alarm(template: dict[str, Any]) -> None:
+    (alarm,) = (
+        alarm
+        for alarm in _watching(template, "Invocations").values()
+        if alarm["Namespace"] == "AWS/Lambda"
+    )
+
+    assert reference_to(_dimension(alarm, "FunctionName")) == "Reconcile"
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["Statistic"] == "Sum"
+    assert alarm["TreatMissingData"] == "breaching"
+
+
 def said_by(
     metric: Metric, capsys: pytest.CaptureFixture[str]
 ) -> list[tuple[str, str, dict[str, str]]]:
@@ -174,6 +187,8 @@ def test_nothing_is_counted_past_the_list_of_metrics() -> None:
     layer = TEMPLATE.parent / "layers" / "shared" / "giftcards"
     counting = {path.name for path in layer.rglob("*.py") if "single_metric(" in path.read_text()}
     assert counting == {"metrics.py"}
+    # Each further prong with a heartbeat is a further series.
+    assert (layer / "wiring.py").read_text().count("count_finished_run(") == 1
     handlers = (TEMPLATE.parent / "functions").rglob("*.py")
     assert not [path for path in handlers if "metric" in path.read_text().lower()]
 

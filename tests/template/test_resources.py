@@ -31,6 +31,9 @@ WILDCARDS = {
         "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/*",
     }
     for role in ("AnswerStoreRole", "DeliverToCustomerRole")
+} | {
+    # Objects are called after the runs and rows that they are about; the bucket holds nothing else.
+    ("ReconcileRole", "Pieces"): {"${Books.Arn}/*"},
 }
 
 # What a new account would have to ask AWS for, or what costs money while nothing happens.

@@ -45,6 +45,7 @@ LONGEST_ANSWERS = {
     "CapPerReversal": "123456789.123",
     "SweepSchedule": "rate(59 minutes)",
     "KeepDays": "9999",
+    "ReconcileSchedule": "rate(59 minutes)",
 }
 
 REFUSED = {
@@ -68,6 +69,7 @@ REFUSED = {
     "OrderProperties": ["Recipient", "[]"],
     "ShopifyEventBus": ["default", "aws.partner/shopify.com", "aws.partner/example.com/1/x"],
     "KeepDays": ["", "1", "29", "-1", "12345", "a year"],
+    "ReconcileSchedule": ["rate(1 hour)", "rate(60 minutes)", "cron(0 3 * * ? *)"],
     "SweepSchedule": ["rate(1 minutes)", "rate(0 minutes)", "cron(0 3 * * ? *)", "rate(1 day)"],
 }
 
@@ -82,6 +84,7 @@ ACCEPTED = {
     "OrderProperties": ["{}", '{"Recipient Email": "to"}'],
     "ShopifyEventBus": ["", "aws.partner/shopify.com/123456789/my-shop"],
     "KeepDays": ["0", "30", "99", "400", "3650"],
+    "ReconcileSchedule": ["rate(1 minute)", "rate(5 minutes)"],
     "SweepSchedule": ["rate(1 minute)", "rate(10 minutes)"],
 }
 

@@ -1,11 +1,13 @@
 """The waits fit each other: time-outs, leases, visibility, and how many workers run at once."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from giftcards.flows.money_moves import CLOCK_SKEW_SECONDS
+from giftcards.flows.reconcile.reconcile import OVERDUE
 from giftcards.store.queues import (
     ADJUST_GROUP,
     ADJUST_RETRY_SECONDS,
@@ -19,6 +21,7 @@ from giftcards.store.queues import (
     TAG_RETRY_SECONDS,
     WRITE_RETRY_SECONDS,
 )
+from giftcards.wiring import RECONCILE_LEASE_SECONDS
 from ops.workers import WORKERS_NEEDED
 from tests.template.reading import FUNCTION, QUEUE, attribute_of, events, of_type
 
@@ -93,6 +96,31 @@ def test_whoever_lost_a_lease_is_dead_whatever_a_retailer_sets(template: dict[st
     for name in MOVE_MONEY:
         timeout = template["Resources"][name]["Properties"]["Timeout"]
         assert least_lease > timeout + longest_http + CLOCK_SKEW_SECONDS, name
+
+
+def test_whoever_lost_the_lease_of_a_comparison_is_dead_before_the_next_turn(
+    template: dict[str, Any],
+) -> None:
+    function = template["Resources"]["Reconcile"]["Properties"]
+    longest_http = template["Parameters"]["HttpTimeoutSeconds"]["MaxValue"]
+    (timer,) = events(function, "Schedule")
+
+    assert function["Timeout"] + longest_http + CLOCK_SKEW_SECONDS < RECONCILE_LEASE_SECONDS
+    assert _rate_seconds(template, timer["Schedule"]) > RECONCILE_LEASE_SECONDS
+
+
+def test_a_comparison_is_overdue_only_after_a_day_and_what_it_may_take(
+    template: dict[str, Any],
+) -> None:
+    second_look = timedelta(seconds=_default(template, "SecondLookSeconds"))
+
+    assert timedelta(days=1) + timedelta(hours=1) + second_look < OVERDUE, "a day of 25 hours"
+
+
+def test_what_is_still_to_be_explained_is_not_looked_at_again(template: dict[str, Any]) -> None:
+    assert _default(template, "SecondLookSeconds") > _default(template, "ExplainSeconds")
+    # What a lost reply or a slow queue holds up is settled by then, too.
+    assert _default(template, "SecondLookSeconds") > _default(template, "SettlingSeconds")
 
 
 def test_a_charge_settles_only_after_its_call_is_over(template: dict[str, Any]) -> None:
