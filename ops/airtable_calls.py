@@ -1,4 +1,6 @@
-"""How many calls of Airtable a month go into looking for rows, before anything is written.
+"""How many calls of Airtable a month go into looking for rows and comparing the books.
+
+What is written, row by row, comes on top.
 
 Airtable's plans cap calls a month, so how often each table is looked at is a parameter, and what a
 choice costs is shown.
@@ -11,6 +13,11 @@ from giftcards.config import Config
 
 # Twelfths of a year of 365 days.
 MINUTES_A_MONTH: Final = 365 * 24 * 60 // 12
+
+# Comparing the books and archiving read each record of a base, a page of a hundred at a time
+# (Airtable, "List records"), and most tables have both done to them.
+RECORDS_A_PAGE: Final = 100
+READINGS_OF_A_RECORD: Final = 2
 
 REDEMPTIONS: Final = "redemptions"
 SALES: Final = "sales"
@@ -37,3 +44,9 @@ def calls_a_month(config: Config, layout: Layout) -> dict[str, int]:
     if layout.field_id("Redemptions", "Reverse Amount") is not None:
         looks[REVERSALS] = len(ticks & set(config.reversal_offsets_seconds))
     return {name: count * MINUTES_A_MONTH for name, count in looks.items()}
+
+
+def comparing_calls_a_month(config: Config) -> int:
+    """The calls a month of the nightly comparison, at most: in a base that is full."""
+    pages_a_night = READINGS_OF_A_RECORD * config.airtable_records // RECORDS_A_PAGE
+    return pages_a_night * MINUTES_A_MONTH // (24 * 60)

@@ -45,7 +45,7 @@ from giftcards.wiring import (
     STORES_PRONG,
     Application,
 )
-from ops.airtable_calls import calls_a_month
+from ops.airtable_calls import calls_a_month, comparing_calls_a_month
 from ops.books import ask, describe_books, wait_for
 from ops.deployment import open_deployment
 from ops.setup_klaviyo import CHECKLIST, branches, introduce_metrics, upload_templates
@@ -140,6 +140,8 @@ def _say_calls(config: Config, layout: Layout) -> None:
     calls = calls_a_month(config, layout)
     parts = ", ".join(f"{name} {count:,}" for name, count in calls.items())
     _say(f"          looking for rows takes {sum(calls.values()):,} calls a month: {parts}")
+    most = comparing_calls_a_month(config)
+    _say(f"          comparing the books takes up to {most:,}, in a base that is full")
 
 
 def _say_waiting(name: str, rows: Sequence[RedemptionRow | CreationRow | BalanceRow]) -> None:

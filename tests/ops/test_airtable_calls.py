@@ -8,13 +8,16 @@ from giftcards.clients.airtable import Layout
 from ops.airtable_calls import (
     CHECKS,
     MINUTES_A_MONTH,
+    READINGS_OF_A_RECORD,
     REDEMPTIONS,
     RESENDS,
     REVERSALS,
     SALES,
     calls_a_month,
+    comparing_calls_a_month,
 )
 from tests.cloudformation import TEMPLATE, load_template
+from tests.flows.reconcile_stories import a_history, compare
 from tests.world import World, running_world
 
 README = TEMPLATE.parent / "README.md"
@@ -105,3 +108,21 @@ def test_each_parameter_says_what_its_default_costs() -> None:
     ):
         description = load_template()["Parameters"][parameter]["Description"]
         assert f"the default makes about {about(count)} a month" in description
+
+
+def test_a_night_takes_no_more_calls_than_are_told() -> None:
+    with running_world() as world:
+        a_history(world, shown=True)
+        pages = sum(-(-len(table.records()) // 100) for table in world.base.tables())
+        begun = len(world.effects.seen)
+        compare(world)
+        made = [effect for effect in world.effects.seen[begun:] if effect.startswith("GET /v0/")]
+        assert 0 < len(made) <= READINGS_OF_A_RECORD * pages
+
+
+def test_the_readme_says_what_comparing_a_full_base_comes_to() -> None:
+    with running_world() as world:
+        most = comparing_calls_a_month(world.config)
+    assert (world.config.airtable_records, most) == (50_000, 30_416)
+    told = f"in a base that is full, about {round(most, -4):,} calls a month"
+    assert told in " ".join(README.read_text(encoding="utf-8").split())
