@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 
 from simulator import explore
-from simulator.explore import SHARES, Piece, Tally
+from simulator.explore import SHARE_OF_SINGLES, SHARES, Piece, Tally
 from simulator.history import Spec, tell
 from simulator.last_line import last_line
 from simulator.shrink import in_words, shrink
@@ -87,15 +87,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def tell_some(options: argparse.Namespace, names: Sequence[str], work: Work, tally: Tally) -> None:
-    """Tell so many histories: all singles, and of the others as many as are wanted."""
+    """Tell so many histories: singles first, and the others on top of them."""
     wanted, seed = options.histories, options.seed
-    work(explore.singles(seed, names))
+    work(explore.singles(world(), seed, names, most=round(wanted * SHARE_OF_SINGLES)))
     left = max(0, wanted - tally.total)
     for kind in ("doubles", "triples"):
-        budget = left * SHARES[kind]
+        budget = round(left * SHARES[kind])
         work(explore.sampled(kind, world(), names, seed=seed, budget=budget))
-    work(explore.pairs(seed, names, left * SHARES["pairs"]))
-    work(explore.by_chance(seed, names, max(0, wanted - tally.total)))
+    work(explore.pairs(world(), seed, names, round(left * SHARES["pairs"])))
+    work(explore.by_chance(world(), seed, names, max(0, wanted - tally.total)))
     work(explore.days(seed, names, options.days))
 
 

@@ -7,13 +7,13 @@
     by chance  any story, any latencies, a few accidents
     days       an hour of dozens of operations, counted apart
 
-All singles are always told. Of doubles and triples, of which there are millions, each story has the
-same number, chosen by the seed; or all of one story's are told. The report says how many of how
-many. What was never struck is struck at the end, one by one.
+Singles are told as far as they fit: the shorter stories' all. Doubles and triples, of which there
+are millions, are sampled; or all of one story's are told, and nothing else. The report says how
+many of how many. What was never struck is struck at the end, one by one.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from time import process_time
@@ -21,11 +21,15 @@ from typing import TYPE_CHECKING
 
 from simulator.faults import BEYOND_SETTLING, RARELY, Kind, Planned
 from simulator.history import Spec, Told, tell
+from simulator.shares import shared_out
 from simulator.stories import STORIES
 
 if TYPE_CHECKING:
     from simulator.gate import Step
     from simulator.world import World
+
+# Of all histories so many are singles, if there are so many.
+SHARE_OF_SINGLES = 0.6
 
 # Of what is left after the singles, how much each kind of history gets.
 SHARES = {"doubles": 0.45, "triples": 0.15, "pairs": 0.15}
@@ -43,8 +47,7 @@ SOME_FIRSTS = 12
 AT_LEAST_BEHIND_A_FIRST = 20
 
 # So many histories of chance are one piece of work.
-BY_CHANCE_AT_ONCE = 50
-DAYS_AT_ONCE = 5
+AT_ONCE = {"pairs": 50, "by chance": 50, "days": 5}
 
 # Two operations that meet in one way: so many times with accidents, once without.
 PAIRS_OF_A_SEED = 4
@@ -212,6 +215,7 @@ class Piece:
             tally.possible["singles"] += 1
             tally.note("singles", base)
         outages = set() if STORIES[self.story].is_pair else outages_in(base.trace, chance)
+        some = Random(f"{self.story} {self.seed} {self.part}")  # noqa: S311 - no secrets
         for place in range(self.part, len(base.trace), PARTS_OF_SINGLES):
             effect, nth, kinds, _ = base.trace[place]
             for kind in kinds:
@@ -219,7 +223,9 @@ class Piece:
                 if is_elsewhere or (self.late and kind not in BEYOND_SETTLING):
                     continue
                 tally.possible["singles"] += 1
-                tally.note("singles", tell(world, self._spec(Planned(effect.label, nth, kind))))
+                if some.random() < self.share:
+                    told = tell(world, self._spec(Planned(effect.label, nth, kind)))
+                    tally.note("singles", told)
 
     def _doubles(self, world: "World", tally: Tally, chance: Random) -> None:
         if self.first is None:
@@ -280,12 +286,21 @@ class Piece:
             tally.note("days", tell(world, self._spec(seed=seed, most=most)))
 
 
-def singles(seed: int, names: Sequence[str]) -> list[Piece]:
-    """Every accident at every effect, in both regimes."""
-    short = [name for name in names if not STORIES[name].is_day]
+def singles(world: "World", seed: int, names: Sequence[str], *, most: int) -> list[Piece]:
+    """Every accident at every effect, and every request applied too late.
+
+    Where that were more than `most`, only of the shorter stories all are told, and of the longer
+    ones so many as fit, chosen by the seed.
+    """
+    traces = {name: tell(world, Spec(name)).trace for name in names if not STORIES[name].is_day}
+    possible = {name: sum(len(kinds) for _, _, kinds, _ in trace) for name, trace in traces.items()}
+    shares = possible
+    if sum(possible.values()) > most:
+        lengths = {name: len(trace) for name, trace in traces.items()}
+        shares = shared_out(most, lengths, most=possible)
     return [
-        Piece("singles", name, seed, part=part, late=late)
-        for name in short
+        Piece("singles", name, seed, part=part, late=late, share=shares[name] / possible[name])
+        for name in traces
         for late in (False, True)
         for part in range(PARTS_OF_SINGLES)
     ]
@@ -297,25 +312,31 @@ def every(kind: str, world: "World", name: str, *, seed: int) -> list[Piece]:
 
 
 def sampled(
-    kind: str, world: "World", names: Sequence[str], *, seed: int, budget: float
+    kind: str, world: "World", names: Sequence[str], *, seed: int, budget: int
 ) -> list[Piece]:
-    """Doubles or triples by chance, the same number of each story, so that none drowns another."""
-    stories = [name for name in names if _has(kind, name)]
+    """Doubles or triples by chance: of the shorter stories more, so that none drowns another."""
     chance = Random(f"{kind} {seed}")  # noqa: S311 - no secrets
     pieces: list[Piece] = []
-    for name in stories:
+    counts = shared_out(budget, lengths(world, [name for name in names if _has(kind, name)]))
+    for name, count in counts.items():
         every_one = every(kind, world, name, seed=seed)
         possible = _possible(kind, world, every_one, chance)
-        wanted = min(possible, budget / len(stories))
+        wanted = min(possible, count)
+        if not wanted:
+            continue
         # A piece begins with a history that was told as a single, so it should not stand for few.
         of_pieces = min(1.0, wanted / (AT_LEAST_BEHIND_A_FIRST * len(every_one)))
         some = chance.sample(every_one, max(1, round(of_pieces * len(every_one))))
         stands_for = len(every_one) / len(some)
         share = min(1.0, wanted / possible * stands_for)
-        if share:
-            pieces += [replace(one, share=share, stands_for=stands_for) for one in some]
+        pieces += [replace(one, share=share, stands_for=stands_for) for one in some]
     chance.shuffle(pieces)
     return pieces
+
+
+def lengths(world: "World", names: Sequence[str]) -> dict[str, int]:
+    """How many effects each story has when nothing goes wrong."""
+    return {name: len(tell(world, Spec(name)).trace) for name in names}
 
 
 def _has(kind: str, name: str) -> bool:
@@ -351,36 +372,38 @@ def _possible(kind: str, world: "World", pieces: Sequence[Piece], chance: Random
     return len(pieces) * on_average * (on_average / 2 if kind == "triples" else 1)
 
 
-def pairs(seed: int, names: Sequence[str], budget: float) -> list[Piece]:
+def pairs(world: "World", seed: int, names: Sequence[str], budget: int) -> list[Piece]:
     """Two operations on one card."""
     meeting = [name for name in names if STORIES[name].is_pair]
-    return _by_count("pairs", meeting, seed, round(budget), BY_CHANCE_AT_ONCE)
+    return _by_count("pairs", shared_out(budget, lengths(world, meeting)), seed)
 
 
-def by_chance(seed: int, names: Sequence[str], budget: int) -> list[Piece]:
+def by_chance(world: "World", seed: int, names: Sequence[str], budget: int) -> list[Piece]:
     """Anything short; a fifth of it in the regime in which requests may be applied too late."""
-    short = [name for name in names if not STORIES[name].is_day]
-    late = _by_count("by chance", short, seed + 1, budget // 5, BY_CHANCE_AT_ONCE, late=True)
-    return _by_count("by chance", short, seed, budget - budget // 5, BY_CHANCE_AT_ONCE) + late
+    long = lengths(world, [name for name in names if not STORIES[name].is_day])
+    late = _by_count("by chance", shared_out(budget // 5, long), seed + 1, late=True)
+    return late + _by_count("by chance", shared_out(budget - budget // 5, long), seed)
 
 
 def days(seed: int, names: Sequence[str], count: int) -> list[Piece]:
-    """Long days."""
+    """Long days, of each kind as many."""
     long = [name for name in names if STORIES[name].is_day]
-    return _by_count("days", long, seed, count, DAYS_AT_ONCE)
+    shares = {name: len(range(place, count, len(long))) for place, name in enumerate(long)}
+    return _by_count("days", shares, seed)
 
 
 def _by_count(
-    kind: str, names: Sequence[str], seed: int, count: int, at_once: int, *, late: bool = False
+    kind: str, shares: Mapping[str, int], seed: int, *, late: bool = False
 ) -> list[Piece]:
-    pieces = []
-    number = 0
-    while count > 0 and names:
-        some = min(count, at_once)
-        name = names[number % len(names)]
-        pieces.append(Piece(kind, name, seed * 1_000_003 + number, count=some, late=late))
-        count -= some
-        number += 1
+    """Pieces of some histories each, in which all stories come in turn."""
+    pieces: list[Piece] = []
+    left = dict(shares)
+    while any(left.values()):
+        for name in [name for name, count in left.items() if count]:
+            some = min(left[name], AT_ONCE[kind])
+            number = seed * 1_000_003 + len(pieces)
+            pieces.append(Piece(kind, name, number, count=some, late=late))
+            left[name] -= some
     return pieces
 
 

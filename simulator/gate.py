@@ -15,6 +15,7 @@ from simulator.faults import (
     ONCE,
     PAUSED_FOR,
     PREEMPTED_FOR,
+    RARELY,
     SECOND,
     SKEW,
     STALE_SECONDS,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 # How long a worker waits for a reply that does not come: the product's time-out for vendors, and
 # for AWS, whose client asks three times within it.
 TIME_OUT = 5 * SECOND
+
+# Of the accidents that last an hour, chance lets so many happen.
+RARELY_SHARE = 0.2
 
 # A call that is refused takes a moment, too.
 REFUSED_AFTER = SECOND // 10
@@ -87,6 +91,8 @@ class ByChance:
             return None
         kind = self._chance.choice(kinds)
         if kind in self._had and kind in ONCE:
+            return None
+        if kind in RARELY and self._chance.random() >= RARELY_SHARE:
             return None
         self._had.add(kind)
         self._left -= 1

@@ -142,7 +142,7 @@ def test_a_piece_of_doubles_tells_each_second_accident_once(world: World) -> Non
     assert tally.broken.total() == 0
 
 
-def test_of_doubles_each_story_has_about_as_many(world: World) -> None:
+def test_of_doubles_a_shorter_story_has_more(world: World) -> None:
     names = ["redeem-no-code", "sell-gift"]
     pieces = sampled("doubles", world, names, seed=1, budget=120)
     for name in names:

@@ -1,0 +1,39 @@
+"""How many histories each story gets of those that are wanted.
+
+What a story costs is known: the effects it has when nothing goes wrong. A short story is told more
+often than a long one, so that each gets about as much of the processor's time; and no story more
+often than there are histories of it.
+"""
+
+from collections.abc import Mapping
+
+
+def shared_out(
+    count: int, effects: Mapping[str, int], *, most: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """Of `count` histories, how many each story gets; `effects` says how long each story is.
+
+    Where a story has no more than `most`, the others share what is left of its part.
+    """
+    shares = dict.fromkeys(effects, 0)
+    open_ones = {name: 1 / length for name, length in effects.items()}
+    for _ in range(len(effects)):
+        left = count - sum(shares.values())
+        together = sum(open_ones.values())
+        full = {
+            name: most[name]
+            for name, weight in open_ones.items()
+            if most is not None and most[name] <= left * weight / together
+        }
+        if not full:
+            break
+        shares |= full
+        for name in full:
+            del open_ones[name]
+    left, together = count - sum(shares.values()), sum(open_ones.values())
+    for name, weight in open_ones.items():
+        shares[name] = int(left * weight / together)
+    for name in sorted(open_ones, key=lambda one: -open_ones[one]):
+        if sum(shares.values()) < count:
+            shares[name] += 1  # what the rounding left
+    return shares

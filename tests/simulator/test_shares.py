@@ -1,0 +1,50 @@
+"""How the histories that are wanted are shared out among the stories."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.explore import PARTS_OF_SINGLES, singles
+from simulator.shares import shared_out
+from simulator.world import World
+
+
+def test_a_story_that_is_twice_as_long_is_told_half_as_often() -> None:
+    assert shared_out(300, {"short": 50, "long": 100}) == {"short": 200, "long": 100}
+
+
+def test_what_a_story_has_no_room_for_the_others_get() -> None:
+    lengths = {"short": 50, "middle": 100, "long": 200}
+    most = {"short": 100, "middle": 1000, "long": 1000}
+    assert shared_out(700, lengths, most=most) == {"short": 100, "middle": 400, "long": 200}
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=3),
+        st.tuples(st.integers(1, 500), st.integers(0, 5000)),
+        min_size=1,
+        max_size=40,
+    ),
+    st.integers(0, 100_000),
+)
+def test_all_are_given_away_as_far_as_there_is_room(
+    stories: dict[str, tuple[int, int]], count: int
+) -> None:
+    lengths = {name: length for name, (length, _) in stories.items()}
+    most = {name: room for name, (_, room) in stories.items()}
+    shares = shared_out(count, lengths, most=most)
+    assert all(0 <= shares[name] <= most[name] for name in stories)
+    assert sum(shares.values()) == min(count, sum(most.values()))
+
+
+def test_of_singles_the_shorter_stories_have_all() -> None:
+    names = ["redeem-no-code", "sell-gift"]
+    world = World()
+    everything = singles(world, 1, names, most=5000)
+    assert {piece.share for piece in everything} == {1.0}
+    some = singles(world, 1, names, most=900)
+    shares = {piece.story: piece.share for piece in some}
+    assert shares["redeem-no-code"] == 1.0
+    assert 0.2 < shares["sell-gift"] < 0.4
+    told = sum(piece.tell(world).histories["singles"] for piece in some if piece.part == 1)
+    assert abs(told * PARTS_OF_SINGLES / 900 - 1) < 0.5
