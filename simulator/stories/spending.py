@@ -439,9 +439,9 @@ PROMISES: tuple[tuple[str, Promise], ...] = (
 
 
 def settle_credit(world: "World", app: Application, operation: Operation) -> None:
-    """A person looks whether a card was credited."""
+    """A person looks whether a card was credited; what Shopify took by mistake has to be."""
     is_credited = has_moved(world, operation)
-    if is_credited or decides_it_is_over(world):
+    if is_credited or (operation.kind == REVERSAL and decides_it_is_over(world)):
         app.adjust_balance().decide(operation, moved=is_credited, by="the office")
     else:
         app.journal.unpark(operation, due_at=world.clock())

@@ -105,6 +105,12 @@ MET_BEFORE = {
     "a worker that was frozen with an order in its hands, of which a unit was refunded since": (
         "buy-two-one-returned;0;in-time;0;orders: journal.claim*0=paused-past-lease"
     ),
+    "a writer that was frozen with an old balance in its hands, which nobody of ours changed": (
+        "spend-authorised;0;in-time;0;write: cards.note_mirrored*0=paused-past-lease"
+    ),
+    "a second step of an undo whose first one only a person can finish": (
+        "undo-in-parts;0;in-time;0;adjust: shopify credit_card*0=failed-before"
+    ),
     "a credit that comes when the office has said that it did not": (
         "undo;0;late;0;adjust: shopify credit_card*0=applied-too-late"
     ),

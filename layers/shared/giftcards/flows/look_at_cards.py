@@ -318,7 +318,7 @@ class LookAtCards:
 
     def _note_look(self, seen: Seen, look: Look, *, is_current: bool = True) -> None:
         """Keep the look, and whether it is to be taken again soon."""
-        waits = look.open is not None or not is_current
+        waits = look.open is not None or not is_current or self._may_be_shown_stale(seen)
         again = self.clock() + timedelta(seconds=LOOK_AGAIN_SECONDS) if waits else None
         if not self.ledgers.note_look(seen.ledger, look, look_again_at=again):
             self._later(seen.card.id)  # somebody else looked at it at this moment
@@ -328,6 +328,13 @@ class LookAtCards:
         mirror = seen.mirror
         if mirror.is_shown and not mirror.is_behind and mirror.shown != seen.card.balance:
             self.queues.write_cards(seen.card.id)
+
+    def _may_be_shown_stale(self, seen: Seen) -> bool:
+        """Whether a writer is at work who may have read the card before it changed.
+
+        What moved a card without us (an authorisation that was let go) sends for no writer.
+        """
+        return seen.mirror.is_behind and seen.mirror.shown != seen.card.balance
 
     def _follow_historical(self, seen: Seen) -> bool:
         """A card from before our time is none of ours, but what Airtable shows of it is right."""
