@@ -20,7 +20,6 @@ import requests
 from giftcards.clients.airtable import resolve_layout
 from giftcards.clients.airtable.layout import BaseField, BaseTable
 from giftcards.domain.cards import ShopFacts
-from giftcards.errors import GiftCardError
 from giftcards.flows.kinds import (
     REFUSED_REVERSAL,
     REVERSAL,
@@ -688,7 +687,7 @@ class World:
             except WorkerKilled:
                 if self.is_over:
                     return
-            except GiftCardError as error:
+            except Exception as error:  # noqa: BLE001 - he reads why, and types it again
                 self.alarms.append(error)
             self.timeline.sleep(MINUTE)
 

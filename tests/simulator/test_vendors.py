@@ -16,7 +16,8 @@ import requests
 
 from giftcards.clients.airtable import Airtable, Pace
 from giftcards.clients.klaviyo import Klaviyo
-from giftcards.clients.shopify import Shopify, StaticToken
+from giftcards.clients.shopify import Shopify, StaticToken, card_payments
+from giftcards.clients.shopify.searching import changed_sales, unprocessed_orders
 from giftcards.domain.codes import Code, clean
 from giftcards.domain.deliveries import CardsDelivered, DeliveredCard, Person
 from giftcards.domain.money import Money
@@ -24,7 +25,9 @@ from giftcards.errors import GiftCardError
 from sandbox.airtable import create_app as airtable_app
 from sandbox.faults import Fault, Faults
 from sandbox.klaviyo import create_app as klaviyo_app
+from sandbox.shopify import CartLine, OrderPlan, Pay
 from sandbox.shopify import create_app as shopify_app
+from sandbox.shopify.orders import Recommendation
 from sandbox.wsgi import WsgiAdapter
 from simulator.faults import Kind, Planned
 from simulator.gate import PlannedOnes
@@ -147,7 +150,8 @@ def state(side: Side) -> object:
         for table in side.world.base.tables()
     }
     events = [(event.metric, event.email, event.properties) for event in side.world.klaviyo.events]
-    return cards, rows, events
+    orders = [(order.id, order.tags, order.status) for order in side.world.shop.orders.all]
+    return cards, orders, rows, events
 
 
 def code(text: str) -> Code:
@@ -188,7 +192,72 @@ def create(side: Side, text: str = "newcard2345abcd", amount: int = 25) -> objec
     )
 
 
+def order(side: Side, *, is_captured: bool = True) -> str:
+    """Two of our cards and a lantern, paid with a gift card and a credit card."""
+    gift = {"Recipient name": "Mina", "Recipient email": "mina@example.com", "Message": "Hi"}
+    cart = [CartLine("GIFT-CARD-25", 2, gift), CartLine("GIFT-CARD-50")]
+    pay = Pay(cards=[(CODE, Decimal(20))], is_captured=is_captured)
+    plan = OrderPlan(email="casey@example.com", risk=Recommendation.INVESTIGATE)
+    return side.world.shop.orders.place(cart, pay, plan=plan).id
+
+
+def read_order(side: Side, order_id: str) -> object:
+    return side.shopify.read_order(order_id), side.shopify.read_payments(order_id)
+
+
+def refund(side: Side) -> object:
+    """A unit is given back, an authorisation is taken in part and let go: both read by id."""
+    orders = side.world.shop.orders
+    first, second = order(side), order(side, is_captured=False)
+    placed = orders.get(first)
+    orders.refund(first, units={placed.lines[0].id: 1})
+    orders.capture(second, Decimal(15))
+    orders.void(second)
+    orders.charge_back(first)
+    return read_order(side, first), read_order(side, second)
+
+
+def search_orders(side: Side) -> object:
+    order(side)
+    skus = ("GIFT-CARD-25", "GIFT-CARD-50")
+    since = START - timedelta(hours=1)
+    searches = (
+        unprocessed_orders(skus, tag="done", since=since),
+        changed_sales(skus, since=since),
+        card_payments(since=since),
+    )
+    return [side.shopify.order_page(search, after=None) for search in searches]
+
+
 SHOPIFY_CALLS: dict[str, Call] = {
+    "an order, and how it was paid": lambda side: read_order(side, order(side)),
+    "an order that is not there": lambda side: read_order(side, "gid://shopify/Order/1"),
+    "an order given back, disputed, taken in part": refund,
+    "searches for orders": search_orders,
+    "a page behind a cursor that is none": lambda side: (
+        order(side),
+        side.shopify.order_page(card_payments(since=START), after="nonsense"),
+    ),
+    "a tag, twice": lambda side: [
+        side.shopify.tag_order(order_id, "done") for order_id in [order(side)] * 2
+    ],
+    "a tag for no order": lambda side: side.shopify.tag_order("gid://shopify/Order/1", "done"),
+    "cards that changed, page by page": lambda side: (
+        debit(side),
+        page := side.shopify.changed_cards(count=2),
+        side.shopify.changed_cards(count=2, after=page.end_cursor),
+    ),
+    "a credit": lambda side: side.shopify.credit(
+        first(side), amount=usd(7), reference="reverse#rec1#700"
+    ),
+    "a credit to an expired card": lambda side: side.shopify.credit(
+        side.world.shop.cards[1].id, amount=usd(7), reference="reverse#rec1#700"
+    ),
+    "a card taken out of use, and a debit of it": lambda side: (
+        side.shopify.deactivate(first(side)),
+        debit(side),
+    ),
+    "no card taken out of use": lambda side: side.shopify.deactivate("gid://shopify/GiftCard/1"),
     "facts": lambda side: side.shopify.shop_facts(),
     "limits": lambda side: side.shopify.card_limits(),
     "a card by its code, which another one's holds": lambda side: side.shopify.find_card(
