@@ -94,20 +94,19 @@ def one_payment(world: "World", chance: Random) -> None:
     order(world, (CODE, 20))
 
 
-def two_cards_and_a_refund(world: "World", chance: Random) -> None:
-    """An order is paid with two cards, and a part of one share is given back."""
+def two_cards_and_refunds(world: "World", chance: Random) -> None:
+    """An order is paid with two cards, and two parts of one share are given back, soon."""
     del chance
     redeeming.issue(world)
     redeeming.issue(world, OTHER)
     placed = order(world, (CODE, 20), (OTHER, 30))
     paid = next(one for one in placed.transactions if one.card_id is not None)
-    part = Decimal("5.50")
-    world.arrange(
-        40 * SECOND,
-        lambda: void(
-            world.shop.orders.refund(placed.id, units={}, amount=part, shares={paid.id: part})
-        ),
-    )
+    for at, part in ((40 * SECOND, Decimal("5.50")), (70 * SECOND, Decimal("4.50"))):
+        world.arrange(at, partial(_refund_part, world, placed, paid, part))
+
+
+def _refund_part(world: "World", placed: Order, paid: OrderTransaction, part: Decimal) -> None:
+    world.shop.orders.refund(placed.id, units={}, amount=part, shares={paid.id: part})
 
 
 def kept_back(world: "World", chance: Random) -> None:
@@ -240,8 +239,8 @@ STORIES: Mapping[str, Story] = {
         is_on_web=True,
     ),
     "spend-two": Story(
-        words="An order is paid with two cards, and a part of it is refunded to one of them.",
-        begin=two_cards_and_a_refund,
+        words="An order is paid with two cards; one of them gets two parts of it back.",
+        begin=two_cards_and_refunds,
         accidents=ACCIDENTS,
         is_on_web=True,
     ),

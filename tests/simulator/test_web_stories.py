@@ -52,9 +52,7 @@ ENDS = {
         receipts={Action.FREEZE: 1, Action.RELEASE_CARD: 1, REDEEM: 1},
     ),
     "spend": End(balances=("30",), receipts={MADE: 1, SPEND: 1}),
-    "spend-two": End(
-        balances=("35.5", "20"), receipts={MADE: 2, SPEND: 2, Action.REFUND_ON_WEB: 1}
-    ),
+    "spend-two": End(balances=("40", "20"), receipts={MADE: 2, SPEND: 2, Action.REFUND_ON_WEB: 2}),
     "spend-authorised": End(balances=("40",), receipts={MADE: 1, SPEND: 1}),
     "spend-and-redeem": End(balances=("5",), receipts={MADE: 1, SPEND: 1, REDEEM: 1}),
     "spend-by-staff": End(balances=("53",), receipts={MADE: 1, Action.RAISED_AT_SHOPIFY: 1}),
