@@ -4,7 +4,11 @@
     ops resume --stack universal-gift-cards        shows what it would process, then asks
     ops pause  --stack universal-gift-cards        no new debit from the next tick on
     ops park list   --stack universal-gift-cards   what only a person can finish, and why
-    ops park decide KEY retry|charged|not-charged|credited|not-credited|credit-back|dismiss
+    ops park decide KEY… retry|charged|not-charged|credited|not-credited|credit-back|dismiss
+    ops redrive --stack universal-gift-cards       what gave up, and whether it can go on
+    ops redrive QUEUE|--all                        shows it, asks, and sends it again
+    ops redrive QUEUE --drop ID|done               drops what leads to nothing any more
+    ops redrive --parked                           how each thing that is parked is decided
     ops freeze CARD --because TEXT --stack universal-gift-cards    refused in stores until released
     ops unfreeze CARD --because TEXT --stack universal-gift-cards
     ops reconcile [--all] [--wait] --stack universal-gift-cards     the books are compared now
@@ -47,7 +51,9 @@ from giftcards.wiring import (
 )
 from ops.airtable_calls import calls_a_month, comparing_calls_a_month
 from ops.books import ask, describe_books, wait_for
-from ops.deployment import open_deployment
+from ops.deployment import open_deployment, stack_outputs
+from ops.redrive import DONE, dead_letter_queues
+from ops.redrive_command import redrive as redrive_queues
 from ops.setup_klaviyo import CHECKLIST, branches, introduce_metrics, upload_templates
 from ops.workers import describe_workers
 
@@ -288,6 +294,75 @@ def park_decide(app: Application, options: argparse.Namespace) -> int:
     return _decide(app, operation, decision)
 
 
+def park_decide_all(app: Application, options: argparse.Namespace) -> int:
+    """Finish what is parked, one or many: try it again, or say what Shopify's card page shows.
+
+    Many, or all of a kind, are shown and asked back for before the first is decided. What each word
+    means, and what it is for, `ops redrive --parked` shows beside each operation.
+    """
+    keys = list(dict.fromkeys(options.keys))
+    if options.all_of_kind is not None:
+        parked = app.journal.parked(now=app.clock(), limit=OPERATIONS_TO_COUNT)
+        keys += [one.key for one in parked if one.kind == options.all_of_kind]
+    if not keys:
+        _say("Nothing is named, and nothing of the kind is parked.", to_error=True)
+        return 1
+    if len(keys) > 1 or options.all_of_kind is not None:
+        for key in keys:
+            _say(f"  {key}")
+        question = f"Decide all {len(keys)} as {options.decision}? Type yes: "
+        if not options.yes and input(question).strip().lower() != "yes":
+            _say("Nothing was decided.")
+            return 1
+    decided = [
+        park_decide(app, argparse.Namespace(key=key, decision=options.decision)) for key in keys
+    ]
+    return max(decided)
+
+
+def redrive(app: Application, options: argparse.Namespace) -> int:
+    """Send again what gave up, once what stood in its way was mended.
+
+    Without a queue it shows what lies in each dead-letter queue, and what is parked. With one, or
+    with --all, it shows that, asks, and sends again what can go on. What is done, or can never be
+    completed, stays; --drop drops it, by its id or, with the word done, all that is done.
+    """
+    if options.parked:
+        return _say_how_parked(app)
+    queues = dead_letter_queues(stack_outputs(options.stack, app.aws))
+    code = redrive_queues(app, queues, options)
+    if options.queue is None and not options.all:
+        _say("")
+        _say_how_parked(app)
+    return code
+
+
+def _say_how_parked(app: Application) -> int:
+    """What is parked, and by which words each can be decided."""
+    operations = app.journal.parked(now=app.clock(), limit=OPERATIONS_TO_COUNT)
+    rows = _parked_rows(app)
+    _say(f"Parked: {_count(operations)} operations, {_count(rows)} rows")
+    for operation in operations:
+        _say(f"  {operation.key}  was {operation.parked_in}: {operation.parked_because}")
+        _say(f"      ops park decide {operation.key} {'|'.join(_words_for(operation.kind))}")
+    for row_id in rows:
+        _say(f"  {ROW_PREFIX}{row_id}  killed its worker again and again: see the log, mend it")
+        _say(f"      ops park decide {ROW_PREFIX}{row_id} retry")
+    for kind in dict.fromkeys(one.kind for one in operations):
+        if "retry" in _words_for(kind):
+            _say(f"All of them: ops park decide --all-of-kind {kind} retry")
+    return 0
+
+
+def _words_for(kind: str) -> list[str]:
+    """By which words what is parked of this kind can be decided."""
+    words = [] if kind == OWED else ["retry"]
+    words += DECISIONS.get(kind, ())
+    words += ["credit-back"] if kind == OWED else []
+    words += ["dismiss"] if kind in DISMISSED_KINDS else []
+    return words
+
+
 def _decide(app: Application, operation: Operation, decision: str) -> int:
     key = operation.key
     if decision == "retry":
@@ -448,7 +523,8 @@ def _parser() -> argparse.ArgumentParser:
         (commands, "unfreeze", unfreeze),
         (commands, "reconcile", reconcile),
         (parked, "list", park_list),
-        (parked, "decide", park_decide),
+        (parked, "decide", park_decide_all),
+        (commands, "redrive", redrive),
         (vendors, "klaviyo", setup_klaviyo),
     ):
         words = (command.__doc__ or "").strip()
@@ -457,9 +533,23 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--stack", required=True, help="name of the CloudFormation stack")
         sub.add_argument("--region", help="AWS region, if not your default one")
         sub.add_argument("--profile", help="AWS profile, if not your default one")
-        if command is park_decide:
-            sub.add_argument("key", help="as `ops park list` shows it")
+        if command is park_decide_all:
+            sub.add_argument("keys", nargs="*", metavar="key", help="as `ops park list` shows it")
             sub.add_argument("decision", choices=["retry", *FATES, "credit-back", "dismiss"])
+            sub.add_argument("--all-of-kind", metavar="KIND", help="all that are parked of a kind")
+            sub.add_argument("--yes", action="store_true", help="do not ask, decide")
+        if command is redrive:
+            sub.add_argument("queue", nargs="?", help="as `ops redrive` shows it")
+            sub.add_argument("--all", action="store_true", help="every queue")
+            sub.add_argument(
+                "--drop",
+                action="append",
+                default=[],
+                metavar="ID",
+                help=f"drop this message for good, or all that are {DONE}",
+            )
+            sub.add_argument("--parked", action="store_true", help="only what is parked")
+            sub.add_argument("--yes", action="store_true", help="do not ask")
         if command in {freeze, unfreeze}:
             sub.add_argument("card", help="Shopify's number of the card, or its Shopify ID")
             sub.add_argument("--because", default="", help="why: its receipt says so")

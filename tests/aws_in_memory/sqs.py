@@ -159,9 +159,14 @@ class Sqs:
             return {"MessageId": message.id}
 
     def receive_message(
-        self, *, QueueUrl: str, MaxNumberOfMessages: int = 1, AttributeNames: Sequence[str] = ()
+        self,
+        *,
+        QueueUrl: str,
+        MaxNumberOfMessages: int = 1,
+        AttributeNames: Sequence[str] = (),
+        VisibilityTimeout: int | None = None,
     ) -> dict[str, Any]:
-        """Take visible messages, without waiting for any."""
+        """Take visible messages, without waiting for any; they are hidden from others meanwhile."""
         operation = "ReceiveMessage"
         if not 1 <= MaxNumberOfMessages <= MOST_RECEIVED:
             words = "MaxNumberOfMessages must be between 1 and 10"
@@ -172,12 +177,13 @@ class Sqs:
             now = self._now()
             queue = self._queue(operation, QueueUrl)
             queue.forget_what_is_too_old(now)
-            taken = self._take(queue, now, MaxNumberOfMessages)
+            hidden = queue.visibility_seconds if VisibilityTimeout is None else VisibilityTimeout
+            taken = self._take(queue, now, MaxNumberOfMessages, hidden)
             with_attributes = bool(AttributeNames)
             found = [_delivered(message, with_attributes=with_attributes) for message in taken]
             return {"Messages": found} if found else {}
 
-    def _take(self, queue: Queue, now: float, most: int) -> list[Message]:
+    def _take(self, queue: Queue, now: float, most: int, hidden: int) -> list[Message]:
         busy = {m.group for m in queue.messages if queue.is_fifo and m.is_in_flight(now)}
         taken: list[Message] = []
         for message in list(queue.messages):
@@ -192,7 +198,7 @@ class Sqs:
             message.handle = f"{message.id}/{self._counted}"
             message.first_received_at = message.first_received_at or now
             message.receives += 1
-            message.visible_at = now + queue.visibility_seconds
+            message.visible_at = now + hidden
             taken.append(message)
         return taken
 

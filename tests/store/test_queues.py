@@ -124,6 +124,14 @@ def test_a_message_can_be_asked_to_come_back_sooner_or_later(line: Line) -> None
     assert line.receive() == []
 
 
+def test_whoever_receives_says_for_how_long_others_do_not(line: Line) -> None:
+    line.send("hello")
+    asked = {"QueueUrl": line.url, "MaxNumberOfMessages": 10}
+    assert line.sqs.receive_message(**asked, VisibilityTimeout=60)["Messages"]
+    line.wait(A_LITTLE_LONGER)
+    assert line.receive() == []
+
+
 def test_a_message_received_too_often_is_a_dead_letter(line: Line) -> None:
     line.send("poison")
     for _ in range(3):

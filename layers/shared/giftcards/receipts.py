@@ -32,6 +32,7 @@ class Action(StrEnum):
     RECONCILE = "Reconcile"
     PUT_RIGHT = "Put right"
     ARCHIVE = "Archive"
+    DROP_MESSAGE = "Drop message"
 
 
 class ReceiptOutcome(StrEnum):

@@ -56,6 +56,7 @@ from giftcards.flows.credit import CreditCards
 from giftcards.flows.deliver import Deliver
 from giftcards.flows.digest import Digest
 from giftcards.flows.dismiss import Dismiss
+from giftcards.flows.drop_message import DropMessage
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.freeze import Freeze
 from giftcards.flows.issue import IssueCards
@@ -663,6 +664,10 @@ class Application:
             follow_up=self.follow_up,
             clock=self.clock,
         )
+
+    def drop_message(self) -> DropMessage:
+        """What notes that a person dropped a message."""
+        return DropMessage(journal=self.journal, follow_up=self.follow_up, clock=self.clock)
 
     def serve_purchases(self) -> ServePurchases:
         """One run of the prong that has cards made for the web shop's orders."""

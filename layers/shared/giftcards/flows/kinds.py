@@ -26,6 +26,7 @@
     drift#<what>#<subject>       a difference that only a person can explain
     reconcile#<run>              the books were compared: what was found
     archive#<table>#<batch>      rows were moved from Airtable to the archive
+    dropped#<message>            a person dropped a message that had given up
 
 Orders, lines, payments and cards go by Shopify's numbers, units and changes count from 1, totals
 are in minor units of the shop's currency.
@@ -55,6 +56,7 @@ REPAY: Final = "repay"
 DRIFT: Final = "drift"
 RECONCILE: Final = "reconcile"
 ARCHIVE: Final = "archive"
+DROPPED_MESSAGE: Final = "dropped"
 
 
 def order_key(order: str, change: int = 1) -> str:
@@ -155,3 +157,8 @@ def reconcile_key(run: str) -> str:
 def archive_key(table: str, batch: str) -> str:
     """The business key of moving some rows of a table to the archive."""
     return f"{ARCHIVE}#{table}#{batch}"
+
+
+def dropped_message_key(message_id: str) -> str:
+    """The key under which it is noted that a message of this id was dropped."""
+    return f"{DROPPED_MESSAGE}#{message_id}"

@@ -1,0 +1,502 @@
+"""What gave up is shown, sent again where that leads to anything, and never lost."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from giftcards.flows.kinds import tag_key
+from giftcards.flows.park import FAILURES_TO_BE_PARKED
+from giftcards.receipts import Action
+from giftcards.store.journal import Operation, State
+from giftcards.wiring import now
+from ops.command_line import main, park_decide_all
+from ops.command_line import redrive as command
+from ops.redrive import HIDDEN_SECONDS, DeadLetters, Redrive, dead_letter_queues
+from ops.redrive_command import redrive
+from sandbox.faults import Fault
+from sandbox.shopify import CartLine, Pay
+from tests.effects import WorkerKilled
+from tests.world import World, running_world
+
+CODE = "wxyz2345abcd6789"
+NAMES = {
+    "answer-store": "AnswerStore",
+    "write-airtable": "WriteAirtable",
+    "issue-cards": "IssueCards",
+    "deliver-to-customer": "DeliverToCustomer",
+    "adjust-balance": "AdjustBalance",
+    "tag-order": "TagOrder",
+    "store-ticks": "StoreTicks",
+}
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with running_world() as world:
+        yield world
+
+
+def outputs(world: World) -> dict[str, str]:
+    """The outputs of a stack with this world's queues."""
+    urls = world.queue_urls
+    return {f"{stem}DeadLettersUrl": urls[f"{stem}DeadLetters"] for stem in NAMES.values()} | {
+        f"{stem}QueueUrl": urls[f"{stem}Queue"] for stem in NAMES.values()
+    }
+
+
+def queues(world: World) -> dict[str, DeadLetters]:
+    return dead_letter_queues(outputs(world))
+
+
+def give(
+    world: World,
+    queue: str | None = None,
+    *,
+    every: bool = False,
+    drop: tuple[str, ...] = (),
+    yes: bool = True,
+) -> int:
+    """Give the command; the person has said yes before unless told otherwise."""
+    options = argparse.Namespace(queue=queue, all=every, drop=list(drop), yes=yes)
+    return redrive(world.app, queues(world), options)
+
+
+def work(world: World) -> Redrive:
+    return Redrive(
+        sqs=world.app.aws.client("sqs"),
+        journal=world.app.journal,
+        drop_message=world.app.drop_message(),
+        clock=now,
+    )
+
+
+def bury(world: World, queue: str, body: object, *, group: str | None = None) -> str:
+    """A message gave up; returns its id."""
+    more: dict[str, Any] = {}
+    if group is not None:
+        more = {"MessageGroupId": group, "MessageDeduplicationId": uuid4().hex}
+    text = body if isinstance(body, str) else json.dumps(body)
+    url = queues(world)[queue].url
+    return str(world.sqs.send_message(QueueUrl=url, MessageBody=text, **more)["MessageId"])
+
+
+def lying(world: World, queue: str) -> list[str]:
+    return world.queued_in(f"{NAMES[queue]}DeadLetters")
+
+
+def waiting(world: World, queue: str) -> list[str]:
+    return world.queued_in(f"{NAMES[queue]}Queue")
+
+
+def unanswered(world: World) -> str:
+    """A redemption whose answer was not mailed and is in no queue; returns its key."""
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.tick()
+    world.sqs.purge_queue(QueueUrl=world.queue_urls["AnswerStoreQueue"])
+    return f"redemption#{row_id}"
+
+
+def operation_of(world: World, key: str) -> Operation:
+    operation = world.journal.load(key)
+    assert operation is not None
+    return operation
+
+
+# ---- what is shown ----------------------------------------------------------------------------
+
+
+def test_the_queues_are_known_from_the_stacks_outputs(world: World) -> None:
+    found = queues(world)
+    assert set(found) == set(NAMES)
+    assert found["write-airtable"].source_url == world.queue_urls["WriteAirtableQueue"]
+    assert found["write-airtable"].is_fifo
+    assert not found["answer-store"].is_fifo
+
+
+def test_without_a_queue_all_are_shown_and_nothing_is_moved(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = unanswered(world)
+    bury(world, "answer-store", {"operation": key})
+    world.advance(2 * 3600 + 60)
+    assert give(world) == 0
+    said = capsys.readouterr().out
+    assert "answer-store: 1 messages gave up" in said
+    assert "tag-order: no messages gave up" in said
+    assert f"2 h 1 m  goes on: {key} is SETTLED (REDEEMED)" in said
+    assert waiting(world, "answer-store") == []
+    assert len(lying(world, "answer-store")) == 1
+    assert give(world, "answer-store") == 0  # and looking hid it from nobody
+    assert waiting(world, "answer-store") != []
+
+
+def test_no_code_and_no_text_of_anybodys_is_shown(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bury(world, "answer-store", f"card {CODE}")
+    bury(world, "answer-store", {"operation": f"redemption#{CODE}"})
+    bury(world, "answer-store", {"code": CODE})
+    give(world, "answer-store")
+    said = "".join(capsys.readouterr())
+    assert "nobody can read it" in said
+    assert "it names nothing of ours" in said
+    assert CODE not in said
+
+
+# ---- what is sent again -----------------------------------------------------------------------
+
+
+def test_an_answer_that_gave_up_is_sent_again_and_mailed_once(world: World) -> None:
+    key = unanswered(world)
+    bury(world, "answer-store", {"operation": key})
+    assert give(world, "answer-store") == 0
+    assert lying(world, "answer-store") == []
+    world.drain()
+    (mail,) = world.mails()
+    assert mail.subject.startswith("Paid")
+
+
+def test_what_is_done_or_stuck_stays(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    key = unanswered(world)
+    world.app.queues.answer_store(key)
+    world.drain()
+    bury(world, "answer-store", {"operation": key})
+    bury(world, "answer-store", {"operation": "redemption#recNobodyKnows000"})
+    bury(world, "answer-store", "{")
+    bury(world, "answer-store", "[]")
+    bury(world, "answer-store", {"operation": ["?"]})
+    assert give(world, "answer-store") == 0
+    said = capsys.readouterr().out
+    assert f"is done: {key} is SETTLED (REDEEMED), and was mailed" in said
+    assert "is stuck: redemption#recNobodyKnows000, which the journal does not know" in said
+    assert "Nothing to be sent again" in said
+    assert len(lying(world, "answer-store")) == 5
+    assert waiting(world, "answer-store") == []
+
+
+@pytest.mark.parametrize(("answer", "moved"), [("no", 0), ("", 0), ("yes", 1)])
+def test_it_asks_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: str, moved: int
+) -> None:
+    bury(world, "answer-store", {"operation": unanswered(world)})
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    assert give(world, "answer-store", yes=False) == 1 - moved
+    assert len(waiting(world, "answer-store")) == moved
+
+
+def test_all_queues_at_once(world: World) -> None:
+    key = unanswered(world)
+    world.drain()
+    bury(world, "answer-store", {"operation": key})
+    bury(world, "write-airtable", {"records": [key]}, group="records")
+    bury(world, "store-ticks", {"due": now().isoformat(), "offset": 0})
+    assert give(world, every=True) == 0
+    assert [len(waiting(world, name)) for name in ("answer-store", "write-airtable")] == [1, 1]
+    assert not any(lying(world, name) for name in NAMES)
+
+
+def test_a_fifo_queue_keeps_group_and_order_however_many(world: World) -> None:
+    key = unanswered(world)
+    world.drain()
+    sent = [{"records": [key], "cards": [f"card {number}"]} for number in range(25)]
+    for body in sent:
+        bury(world, "write-airtable", body, group="records")
+    bury(world, "write-airtable", {"operation": key}, group="outcomes")
+    assert give(world, "write-airtable") == 0
+    assert lying(world, "write-airtable") == []
+    moved = [json.loads(body) for body in waiting(world, "write-airtable")]
+    assert [body for body in moved if "cards" in body] == sent
+    (first, *_) = world.sqs.receive_message(
+        QueueUrl=world.queue_urls["WriteAirtableQueue"], AttributeNames=["All"]
+    )["Messages"]
+    assert first["Attributes"]["MessageGroupId"] == "records"
+
+
+def test_what_its_own_queue_had_within_minutes_is_not_dropped_as_the_same(world: World) -> None:
+    key = unanswered(world)
+    world.drain()
+    text = json.dumps({"records": [key]})
+    queue = queues(world)["write-airtable"]
+    for url in (queue.source_url, queue.url):
+        world.sqs.send_message(
+            QueueUrl=url, MessageBody=text, MessageGroupId="records", MessageDeduplicationId="same"
+        )
+    assert give(world, "write-airtable") == 0
+    assert waiting(world, "write-airtable") == [text, text]
+
+
+def test_what_leads_to_nothing_holds_up_nothing_behind_it_in_a_fifo_queue(world: World) -> None:
+    key = unanswered(world)
+    world.drain()
+    for number in range(9):
+        bury(world, "write-airtable", {"records": [f"redemption#lost{number}"]}, group="records")
+    for _ in range(5):
+        bury(world, "write-airtable", {"records": [key]}, group="records")
+    assert give(world, "write-airtable") == 0
+    assert len(waiting(world, "write-airtable")) == 5
+    assert len(lying(world, "write-airtable")) == 9
+
+
+def test_ten_in_front_that_lead_to_nothing_have_to_be_dropped_first(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = unanswered(world)
+    world.drain()
+    lost = [
+        bury(world, "write-airtable", {"records": [f"redemption#lost{number}"]}, group="records")
+        for number in range(10)
+    ]
+    bury(world, "write-airtable", {"records": [key]}, group="records")
+    assert give(world, "write-airtable") == 1
+    said = "".join(capsys.readouterr())
+    assert "and what stands behind them" in said
+    assert "drop those" in said
+    assert give(world, "write-airtable", drop=(lost[0],)) == 0
+    assert give(world, "write-airtable") == 0
+    assert len([body for body in waiting(world, "write-airtable") if key in body]) == 1
+
+
+def test_whoever_dies_on_the_way_loses_nothing(world: World) -> None:
+    """Before and after each call: the message is in one of the queues, or in both."""
+    key = unanswered(world)
+    body = {"operation": key}
+    kept = world.keep()
+    world.effects.forget()
+    bury(world, "answer-store", body)
+    work(world).move(queues(world)["answer-store"])
+    calls = len(world.effects.seen)
+    assert calls >= 5
+    for place in range(calls):
+        for when in ("before", "after"):
+            world.go_back(kept)
+            bury(world, "answer-store", body)
+            world.effects.forget()
+            world.effects.kill_at = {place: when}
+            with pytest.raises(WorkerKilled):
+                work(world).move(queues(world)["answer-store"])
+            assert lying(world, "answer-store") + waiting(world, "answer-store"), (place, when)
+            world.new_worker()
+            world.advance(HIDDEN_SECONDS + 1)
+            work(world).move(queues(world)["answer-store"])
+            assert lying(world, "answer-store") == []
+            assert set(waiting(world, "answer-store")) == {json.dumps(body)}
+            world.drain()
+            assert len(world.mails()) == 1
+
+
+def test_two_people_at_once_do_not_send_the_same_twice(world: World) -> None:
+    key = unanswered(world)
+    for _ in range(15):
+        bury(world, "answer-store", {"operation": key})
+    other: list[int] = []
+
+    def meanwhile(name: str) -> None:
+        if name == "sqs SendMessage" and not other:
+            other.append(0)
+            found = work(world).move(queues(world)["answer-store"])
+            other[0] = len(found.moved)
+
+    world.effects.watch = meanwhile
+    found = work(world).move(queues(world)["answer-store"])
+    assert (len(found.moved), other) == (10, [5])
+    assert len(waiting(world, "answer-store")) == 15
+
+
+def test_more_than_a_run_takes_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = unanswered(world)
+    for _ in range(25):
+        bury(world, "answer-store", {"operation": key})
+    monkeypatch.setattr("ops.redrive.MOST_MESSAGES", 20)
+    assert give(world, "answer-store") == 1
+    assert len(lying(world, "answer-store")) == 5
+    assert give(world, "answer-store") == 0
+
+
+# ---- by function ------------------------------------------------------------------------------
+
+
+def test_a_delivery_that_was_given_up_is_taken_out_of_the_park_by_its_own_message(
+    world: World,
+) -> None:
+    world.klaviyo.faults.add(Fault.FAIL_BEFORE, times=None)
+    world.sell()
+    for _ in range(60):
+        world.advance(1800)
+        world.serve()
+        world.sweep()
+        world.drain()
+        if lying(world, "deliver-to-customer"):
+            break
+    world.klaviyo.faults.clear()
+    assert give(world, "deliver-to-customer") == 0
+    world.drain()
+    assert len(world.klaviyo.events) == 1
+
+
+def test_a_message_about_something_parked_waits_for_the_persons_word(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = parked_tag(world)
+    bury(world, "tag-order", {"operation": key}, group="tag")
+    assert give(world, "tag-order") == 0
+    assert f"is stuck: {key} is PARKED: `ops redrive --parked`" in capsys.readouterr().out
+    assert waiting(world, "tag-order") == []
+
+
+def test_a_message_about_what_the_sweep_has_finished_is_done(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = world.shop.orders.place([CartLine("GIFT-CARD-50")], Pay())
+    world.buy_tick()
+    world.come_to_rest()
+    bury(world, "tag-order", {"operation": tag_key(str(order.number))}, group="tag")
+    assert give(world, "tag-order") == 0
+    assert "is done: tag#" in capsys.readouterr().out
+
+
+def parked_tag(world: World) -> str:
+    """An order that Shopify refuses its tag; returns the operation's key."""
+    order = world.shop.orders.place([CartLine("GIFT-CARD-50")], Pay())
+    world.buy_tick()
+    key = tag_key(str(order.number))
+    operation = operation_of(world, key)
+    for _ in range(FAILURES_TO_BE_PARKED):
+        world.app.park().count_failure(operation, ValueError("refused"))
+    assert operation_of(world, key).state is State.PARKED
+    world.sqs.purge_queue(QueueUrl=world.queue_urls["TagOrderQueue"])
+    return key
+
+
+# ---- what is dropped --------------------------------------------------------------------------
+
+
+def test_a_message_is_dropped_by_its_id_with_a_receipt(world: World) -> None:
+    message_id = bury(world, "answer-store", "{")
+    other = bury(world, "answer-store", {"operation": unanswered(world)})
+    assert give(world, "answer-store", drop=(message_id,)) == 0
+    assert len(lying(world, "answer-store")) == 1
+    world.come_to_rest()
+    (receipt,) = [r for r in world.cells("Receipts") if r["Action"] == Action.DROP_MESSAGE]
+    assert receipt["Actor"].endswith(", by ops")
+    assert receipt["Details"].endswith(
+        "of answer-store that had given up was dropped: nobody can read it."
+    )
+    assert other not in receipt["Operation"]
+    assert give(world, "answer-store", drop=(message_id,)) == 1  # it is not there any more
+
+
+def test_all_that_is_done_is_dropped_by_one_word_and_nothing_else(world: World) -> None:
+    key = unanswered(world)
+    bury(world, "answer-store", {"operation": key})
+    world.app.queues.answer_store(key)
+    stuck = bury(world, "answer-store", "{")
+    world.drain()
+    second = world.ask(Gift_Card_Code="WXYZ")
+    world.tick()
+    world.sqs.purge_queue(QueueUrl=world.queue_urls["AnswerStoreQueue"])
+    bury(world, "answer-store", {"operation": f"redemption#{second}"})
+    assert give(world, "answer-store", drop=("done",)) == 0
+    assert sorted(lying(world, "answer-store")) == sorted(
+        ["{", json.dumps({"operation": f"redemption#{second}"})]
+    )
+    assert give(world, "answer-store", drop=("done",)) == 0
+    assert give(world, "answer-store", drop=(stuck,)) == 0
+    assert lying(world, "answer-store") == [json.dumps({"operation": f"redemption#{second}"})]
+
+
+def test_the_receipt_stands_before_the_message_is_gone(world: World) -> None:
+    message_id = bury(world, "answer-store", "{")
+    world.effects.kill_on = {"DeleteMessage": "before"}
+    queue = queues(world)["answer-store"]
+    with pytest.raises(WorkerKilled):
+        work(world).drop(queue, frozenset([message_id]), by="Ana")
+    world.new_worker()
+    assert world.journal.load(f"dropped#{message_id}") is not None
+    world.advance(HIDDEN_SECONDS + 1)
+    work(world).drop(queue, frozenset([message_id]), by="Ben")
+    world.come_to_rest()
+    (receipt,) = [r for r in world.cells("Receipts") if r["Action"] == Action.DROP_MESSAGE]
+    assert receipt["Actor"] == "Ana"
+
+
+@pytest.mark.parametrize(
+    ("queue", "drop", "said"),
+    [("nobody", (), "There is no queue nobody"), (None, ("x",), "Say from which queue")],
+)
+def test_what_makes_no_sense_is_said(
+    world: World,
+    capsys: pytest.CaptureFixture[str],
+    queue: str | None,
+    drop: tuple[str, ...],
+    said: str,
+) -> None:
+    assert give(world, queue, drop=drop) == 1
+    assert said in capsys.readouterr().err
+
+
+# ---- what is parked ---------------------------------------------------------------------------
+
+
+def test_parked_ones_are_shown_with_the_words_that_decide_them(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = parked_tag(world)
+    options = argparse.Namespace(parked=True)
+    assert command(world.app, options) == 0
+    said = capsys.readouterr().out
+    assert f"ops park decide {key} retry" in said
+    assert "All of them: ops park decide --all-of-kind tag retry" in said
+
+
+@pytest.mark.parametrize("by_kind", [True, False])
+def test_many_are_tried_again_by_one_command(world: World, *, by_kind: bool) -> None:
+    keys = [parked_tag(world), parked_tag(world)]
+    options = argparse.Namespace(
+        keys=[] if by_kind else keys,
+        all_of_kind="tag" if by_kind else None,
+        decision="retry",
+        yes=True,
+    )
+    assert park_decide_all(world.app, options) == 0
+    assert {operation_of(world, key).state for key in keys} == {State.CLAIMED}
+    world.come_to_rest()
+    assert {operation_of(world, key).state for key in keys} == {State.SETTLED}
+
+
+@pytest.mark.parametrize(("answer", "state"), [("no", State.PARKED), ("yes", State.CLAIMED)])
+def test_many_are_asked_back_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: str, state: State
+) -> None:
+    keys = [parked_tag(world), parked_tag(world)]
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    options = argparse.Namespace(keys=keys, all_of_kind=None, decision="retry", yes=False)
+    park_decide_all(world.app, options)
+    assert {operation_of(world, key).state for key in keys} == {state}
+
+
+def test_one_that_cannot_be_decided_so_stops_no_other(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = parked_tag(world)
+    options = argparse.Namespace(keys=["tag#1", key], all_of_kind=None, decision="retry", yes=True)
+    assert park_decide_all(world.app, options) == 1
+    assert "tag#1 is not parked" in capsys.readouterr().err
+    assert operation_of(world, key).state is State.CLAIMED
+
+
+def test_nothing_of_a_kind_is_said(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    options = argparse.Namespace(keys=[], all_of_kind="tag", decision="retry", yes=True)
+    assert park_decide_all(world.app, options) == 1
+    assert "nothing of the kind is parked" in capsys.readouterr().err
+
+
+def test_the_command_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["redrive", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Send again what gave up" in said
