@@ -51,7 +51,7 @@ from giftcards.wiring import (
 )
 from ops.airtable_calls import calls_a_month, comparing_calls_a_month
 from ops.books import ask, describe_books, wait_for
-from ops.deployment import open_deployment, stack_outputs
+from ops.deployment import count_dead_letters, open_deployment, stack_outputs
 from ops.redrive import DONE, dead_letter_queues
 from ops.redrive_command import redrive as redrive_queues
 from ops.setup_klaviyo import CHECKLIST, branches, introduce_metrics, upload_templates
@@ -178,8 +178,19 @@ def pause(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001
     return 0
 
 
-def status(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
-    """Show the switch, each prong, what is unfinished or parked, and how the books stand."""
+def status(app: Application, options: argparse.Namespace) -> int:
+    """Show the switch, each prong, what is unfinished, parked or given up, and the books."""
+    show_status(app)
+    given_up = count_dead_letters(stack_outputs(options.stack, app.aws), app.aws)
+    _say(f"Dead letters: {sum(given_up.values())}")
+    for name, count in given_up.items():
+        if count:
+            _say(f"  {name}  {count}")
+    return 0
+
+
+def show_status(app: Application) -> None:
+    """All of `status` that the journal tells."""
     _say(_describe_switch(app.control.switch()))
     for prong in PRONGS:
         _say(_describe_prong(prong, app.control.prong(prong)))
@@ -200,7 +211,6 @@ def status(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG00
         _say("  `ops park list` says why")
     for line in describe_books(app):
         _say(line)
-    return 0
 
 
 def reconcile(app: Application, options: argparse.Namespace) -> int:

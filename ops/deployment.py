@@ -1,5 +1,7 @@
 """Finds a deployed stack and speaks with its journal, its base and its shop as its functions do."""
 
+from collections.abc import Mapping
+
 import boto3
 import requests
 from aws_lambda_powertools import Logger
@@ -12,6 +14,9 @@ from giftcards.wiring import Application, now, read_secrets
 # The stack's output that names the stores' prong; its settings are everybody's settings.
 FUNCTION_OUTPUT = "StoreTransactionsFunction"
 NAMES_OUTPUT = "AirtableNames"
+
+# How the outputs end that name a dead-letter queue's address.
+DEAD_LETTERS = "DeadLettersUrl"
 
 
 def open_deployment(stack: str, aws: boto3.session.Session) -> Application:
@@ -51,3 +56,15 @@ def stack_outputs(stack: str, aws: boto3.session.Session) -> dict[str, str]:
     reply = aws.client("cloudformation").describe_stacks(StackName=stack)
     outputs = reply["Stacks"][0].get("Outputs", [])
     return {output["OutputKey"]: output["OutputValue"] for output in outputs}
+
+
+def count_dead_letters(outputs: Mapping[str, str], aws: boto3.session.Session) -> dict[str, int]:
+    """About how many messages gave up, by the queue they were in as the outputs call it."""
+    sqs = aws.client("sqs")
+    counts = {}
+    for output, url in sorted(outputs.items()):
+        if output.endswith(DEAD_LETTERS):
+            about = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+            count = about["Attributes"]["ApproximateNumberOfMessages"]
+            counts[output.removesuffix(DEAD_LETTERS)] = int(count)
+    return counts

@@ -129,6 +129,8 @@ def test_ops_reads_the_deployed_stack(
     assert "Running since" in said
     for _, prong in PRONGS:
         assert f"{prong}: well since" in said
+    assert "Dead letters: 0" in said
+    assert "Books: " in said
 
 
 def test_ops_reads_how_many_workers_the_account_may_run(

@@ -12,7 +12,8 @@ from giftcards.store.leases import Lease
 from giftcards.store.runs import LastRun, RunState
 from giftcards.wiring import RECONCILE_PRONG, Application, now
 from ops.books import LOOK_EVERY_SECONDS, MOST_LOOKS
-from ops.command_line import reconcile, status
+from ops.command_line import reconcile, show_status
+from ops.deployment import count_dead_letters
 from tests.world import World, running_world
 
 LINE = "0 drift over 1,234 cards at 03:10"
@@ -63,7 +64,7 @@ def ended(app: Application, *, wish: int = 0, is_failed: bool = False) -> LastRu
 def test_a_stack_that_never_compared_says_so(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status(world.app, NOT_WAITING)
+    show_status(world.app)
     assert "Books: never compared yet" in capsys.readouterr().out
 
 
@@ -72,7 +73,7 @@ def test_status_tells_the_last_result_and_where_its_report_lies(
 ) -> None:
     app = world.app
     app.runs.end(lease(app), ended(app), is_complete=True)
-    status(app, NOT_WAITING)
+    show_status(app)
     said = capsys.readouterr().out
     assert f"Books: {LINE}" in said
     assert f"s3://{app.config.bucket}/reports/2026-11-23/20261123T1510Z.html" in said
@@ -84,7 +85,7 @@ def test_status_tells_how_far_one_under_way_has_got(
 ) -> None:
     app = world.app
     app.runs.save(lease(app), under_way(app))
-    status(app, NOT_WAITING)
+    show_status(app)
     said = capsys.readouterr().out
     assert "under way since 2026-11-23T15:00:00+00:00: cards, 3 steps of it done" in said
     assert "rows of cards 1,234" in said
@@ -94,7 +95,7 @@ def test_a_comparison_is_asked_for(world: World, capsys: pytest.CaptureFixture[s
     assert reconcile(world.app, NOT_WAITING) == 0
     standing = world.app.runs.standing()
     assert (standing.is_wished, standing.wishes, standing.all_wished) == (True, 1, 0)
-    status(world.app, NOT_WAITING)
+    show_status(world.app)
     assert "one is asked for" in capsys.readouterr().out
 
 
@@ -148,5 +149,14 @@ def test_waiting_ends_even_where_the_run_does_not(
 def test_status_counts_what_is_parked(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.app.attempts.begin("rec1")
     world.app.attempts.park("rec1", now=now())
-    status(world.app, NOT_WAITING)
+    show_status(world.app)
     assert "Parked: 0 operations, 1 rows" in capsys.readouterr().out
+
+
+def test_dead_letters_are_counted_by_their_queue(world: World) -> None:
+    outputs = {f"{name}Url": url for name, url in world.queue_urls.items()}
+    world.sqs.send_message(QueueUrl=world.queue_urls["AnswerStoreDeadLetters"], MessageBody="{}")
+    world.sqs.send_message(QueueUrl=world.queue_urls["AnswerStoreQueue"], MessageBody="{}")
+    counts = count_dead_letters(outputs, world.app.aws)
+    assert len(counts) == sum(name.endswith("DeadLetters") for name in world.queue_urls)
+    assert {name: count for name, count in counts.items() if count} == {"AnswerStore": 1}

@@ -9,7 +9,7 @@ import pytest
 from giftcards.errors import AccessRefused, BaseMismatch
 from giftcards.flows.tick import TickEnd
 from giftcards.wiring import now
-from ops.command_line import main, park_decide, park_list, pause, resume, status
+from ops.command_line import main, park_decide, park_list, pause, resume, show_status
 from sandbox.shopify import CartLine, Pay
 from tests.world import World, running_world
 
@@ -136,7 +136,7 @@ def test_pause_holds_new_work_until_it_is_resumed(world: World) -> None:
 def test_status_shows_the_switch_the_prong_and_what_is_unfinished(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status(world.app, YES)
+    show_status(world.app)
     assert "Paused: never resumed" in capsys.readouterr().out
     resume(world.app, YES)
     world.shop.issue_card(code="wxyz2345abcd6789", amount=50)
@@ -145,12 +145,12 @@ def test_status_shows_the_switch_the_prong_and_what_is_unfinished(
     world.tick()
     world.advance(60)
     capsys.readouterr()
-    status(world.app, YES)
+    show_status(world.app)
     said = capsys.readouterr().out
     assert "Running since" in said
     assert f"redemption#{row_id}  SENT" in said
     world.come_to_rest()
-    status(world.app, YES)
+    show_status(world.app)
     said = capsys.readouterr().out
     assert "store_transactions: well since" in said
     assert "Unfinished operations whose time has come: 0" in said

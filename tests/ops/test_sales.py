@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from giftcards.store.journal import Operation, State
-from ops.command_line import park_decide, park_list, resume, status
+from ops.command_line import park_decide, park_list, resume, show_status
 from sandbox.faults import Fault
 from tests.world import World, running_world
 
@@ -74,13 +74,13 @@ def test_status_shows_how_far_a_sale_is(world: World, read: Read) -> None:
         lambda app: app.issue_cards().take_turn(f"sale#{row_id}", deadline=app.clock() + minute)
     )
     read()
-    status(world.app, NO_OPTIONS)
+    show_status(world.app)
     said = read()
     assert "Sales in progress: 1\n" in said
     assert f"sale#{row_id}  10 of 12 cards made, since 2026-11-23T15:00" in said
     world.come_to_rest()
     read()
-    status(world.app, NO_OPTIONS)
+    show_status(world.app)
     said = read()
     assert "Sales in progress: 0\n" in said
     assert "Customers' mail not sent yet: 0\n" in said
@@ -95,14 +95,14 @@ def test_status_shows_the_mail_that_waits_for_its_day_and_the_one_that_is_refuse
     refused = world.sell()
     world.serve()
     read()
-    status(world.app, NO_OPTIONS)
+    show_status(world.app)
     said = read()
     assert "Customers' mail not sent yet: 2\n" in said
     assert f"delivery#{later}  is to be sent at 2026-12-24T13:00:00+00:00" in said
     assert f"delivery#{refused}  was tried 1 times, and is tried again" in said
     live_on(world, hours=40)
     read()
-    status(world.app, NO_OPTIONS)
+    show_status(world.app)
     assert f"delivery#{refused}  was given up" in read()
 
 
