@@ -219,6 +219,9 @@ def reconcile(app: Application, options: argparse.Namespace) -> int:
     Of cards that have not moved since the last comparison only the balance is looked at; --all has
     every movement of every card read. With --wait the exit code is 1 where something is wrong.
     """
+    if not app.control.switch().is_running:
+        _say("Paused: nothing is compared before `ops resume`.", to_error=True)
+        return 1
     wish = ask(app, reads_all=bool(options.all))
     _say("Asked for: it begins within minutes. `ops status` shows how far it has got.")
     if not options.wait:

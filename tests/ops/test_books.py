@@ -99,6 +99,15 @@ def test_a_comparison_is_asked_for(world: World, capsys: pytest.CaptureFixture[s
     assert "one is asked for" in capsys.readouterr().out
 
 
+def test_nothing_is_asked_for_while_all_is_paused(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.app.control.throw_switch(run=False, by="Ann", now=now())
+    assert reconcile(world.app, WAITING) == 1
+    assert "Paused" in capsys.readouterr().err
+    assert not world.app.runs.standing().is_wished
+
+
 def test_every_movement_is_asked_for(world: World) -> None:
     reconcile(world.app, NOT_WAITING)
     reconcile(world.app, ALL)
