@@ -5,6 +5,7 @@ import re
 from giftcards.store import table
 from sandbox.faults import Fault
 from sandbox.shopify import CartLine, Pay
+from tests.flows.reconcile_stories import compare
 from tests.world import World
 
 CODE = "wxyz2345abcd6789"
@@ -20,7 +21,10 @@ def drawn() -> set[str]:
 
 
 def live_a_day(world: World) -> None:
-    """A sale, a redemption, a lost reply, a miss, a question, and a card bought and one spent."""
+    """A sale, a redemption, a lost reply, a miss, a question, a card bought and one spent.
+
+    And in the night the books are compared.
+    """
     world.shop.issue_card(code=CODE, amount=50)
     world.shop.orders.place([CartLine("GIFT-CARD-50")], Pay())
     world.shop.orders.place([CartLine("LANTERN-S")], Pay([CODE]))
@@ -32,6 +36,7 @@ def live_a_day(world: World) -> None:
     world.base.faults.add(Fault.DROP_REPLY, operation="update Redemptions")
     world.serve()
     world.come_to_rest()
+    compare(world)
 
 
 def test_the_drawing_shows_what_is_written_and_nothing_else(world: World) -> None:

@@ -51,12 +51,14 @@ from giftcards.errors import ConfigurationError
 from giftcards.flows.adjust import AdjustBalance
 from giftcards.flows.answer_check import AnswerCheck
 from giftcards.flows.answer_store import AnswerStore
+from giftcards.flows.archive import Archive
 from giftcards.flows.check_balance import CheckBalance, CheckRules
 from giftcards.flows.credit import CreditCards
 from giftcards.flows.deliver import Deliver
 from giftcards.flows.digest import Digest
 from giftcards.flows.dismiss import Dismiss
 from giftcards.flows.drop_message import DropMessage
+from giftcards.flows.finished import Finished
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.freeze import Freeze
 from giftcards.flows.issue import IssueCards
@@ -106,6 +108,7 @@ from giftcards.flows.tick import Tick
 from giftcards.flows.write_airtable import WRITER_SECONDS, WriteAirtable
 from giftcards.logs import build_logger
 from giftcards.metrics import Metric, Metrics
+from giftcards.store.archiving import ArchivingStates
 from giftcards.store.attempts import Attempts
 from giftcards.store.bucket import Bucket
 from giftcards.store.cards import Cards
@@ -598,6 +601,7 @@ class Application:
         return TakeReversals(
             airtable=airtable,
             journal=self.journal,
+            records=Records(self.table),
             follow_up=self.follow_up,
             queues=self.queues,
             logger=self.logger,
@@ -954,12 +958,14 @@ class Application:
 
     def _parts_of_a_run(self) -> list[Part]:
         """The parts of comparing the books, in their order."""
-        phases = self._phases(self.airtable(self.reconcile_pace))
+        airtable = self.airtable(self.reconcile_pace)
+        phases = self._phases(airtable)
         by_name = {phase.name: phase for phase in phases}
         return [
             *phases,
             SecondLook(bucket=self.bucket, phases=by_name),
             self.putting_right(by_name),
+            self.archive(airtable),
             Report(
                 bucket=self.bucket,
                 journal=self.journal,
@@ -980,6 +986,30 @@ class Application:
             logger=self.logger,
             clock=self.clock,
             note_unexplained=lambda: self.metrics.count(Metric.UNEXPLAINED_MONEY),
+        )
+
+    def archive(self, airtable: Airtable) -> Archive:
+        """What moves rows that nobody needs any more to the bucket."""
+        records = Records(self.table)
+        return Archive(
+            airtable=airtable,
+            bucket=self.bucket,
+            states=ArchivingStates(self.table),
+            finished=Finished(
+                journal=self.journal,
+                log=OrderLog(self.journal),
+                orders=Orders(self.table),
+                attempts=self.attempts,
+                records=records,
+            ),
+            records=records,
+            journal=self.journal,
+            follow_up=self.follow_up,
+            logger=self.logger,
+            clock=self.clock,
+            keep_days=self.config.keep_days,
+            records_allowed=self.config.airtable_records,
+            note_base_fills=lambda: self.metrics.count(Metric.BASE_FILLS),
         )
 
     def _phases(self, airtable: Airtable) -> list[Phase]:

@@ -175,6 +175,15 @@ class TestPages:
         (kept,) = (row for row in read["r1"] if row.id == first)
         assert kept.cells == {"Receipt": "r1", "Amount": Decimal("5.5"), own: "seen"}
 
+    def test_rows_are_read_by_their_ids_but_for_those_that_are_gone(
+        self, base: Base, airtable: Airtable
+    ) -> None:
+        made = [base.table("Receipts").create({"Receipt": f"r{n}"})["id"] for n in range(60)]
+        base.table("Receipts").delete(made[7])
+        rows = airtable.rows_by_id("Receipts", made[:55])
+        assert sorted(rows) == sorted({*made[:55]} - {made[7]})
+        assert rows[made[3]].cells == {"Receipt": "r3"}
+
 
 class TestDeleting:
     def test_ten_rows_a_call(self, base: Base, airtable: Airtable, clock: Clock) -> None:

@@ -51,6 +51,9 @@ MOST_LOOK_ALIKES: Final = 3
 # What replaces a typed text in which no code was recognised: it may hold one all the same.
 UNREADABLE_CODE: Final = "•••• ????"
 
+# A masked code, as `mask` writes it.
+MASKED: Final = re.compile(r"•••• [^\W_]{0,4}")
+
 # Letters of other alphabets that are drawn like a Latin one and could stand for no other.
 # Left out on purpose: what looks like one Latin letter when small and like another when capital
 # (Greek ν is v or N, η is n or H, υ is u or Y, μ is u or M), and what only resembles (з and 3).
@@ -189,6 +192,11 @@ class FormatIncorrect:
 def mask(last4: str) -> str:
     """The masked form of a card whose code ends with `last4`: `•••• 2b5a`, never more than four."""
     return f"•••• {last4[-4:]}"
+
+
+def is_masked(text: str) -> bool:
+    """Whether what should be a masked code holds no other: it is one, or unreadable, or empty."""
+    return text in {"", UNREADABLE_CODE} or MASKED.fullmatch(text) is not None
 
 
 def fingerprint(code: Code, pepper: bytes) -> str:

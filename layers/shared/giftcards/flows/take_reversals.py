@@ -43,6 +43,7 @@ from giftcards.flows.write_again import write_again
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.journal import Journal, Operation, Result, RowWrite, State
 from giftcards.store.queues import Queues
+from giftcards.store.records import Records
 from giftcards.store.table import pack_moment
 
 # How a look at a row ends that begins nothing.
@@ -59,6 +60,13 @@ LOOK_AGAIN_SECONDS = 60
 
 # Enough of a fingerprint to tell two typings of one row apart.
 FINGERPRINT_SIGNS = 8
+
+
+# Why what was taken so long ago is not given back by us, in words for the office.
+ARCHIVED = (
+    "this row was moved to the archive long ago, and what stands there is not given back from here:"
+    " credit the card in Shopify's admin"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +121,14 @@ def judge(
     currency: str,
     cap: Money | None,
     was_unticked: bool,
+    is_archived: bool,
 ) -> Judgement:
     """What becomes of a row whose `Reverse Amount` is filled.
 
     `last` is the reversal that was begun last for this redemption. Nothing is decided while that
     has no outcome: until then nobody knows what was given back. `was_unticked`: a tick that had let
-    the redemption through was seen gone.
+    the redemption through was seen gone. `is_archived`: the row is in the archive, and somebody has
+    brought it back.
     """
     try:
         total = read_amount(row.typed_total, currency=currency)
@@ -132,9 +142,12 @@ def judge(
     if redemption is None or outcome != Outcome.REDEEMED:
         its_outcome = "" if outcome is None else f", its outcome is {outcome}"
         return Refuse("not-redeemed", f"nothing was taken for this row{its_outcome}", total)
+    wanted = _wanted(row, redemption, total)
+    if is_archived and wanted.total != wanted.before:
+        return Refuse("archived", ARCHIVED, total)
     tick_is_old = row.is_approved and _has_old_tick(redemption) and not was_unticked
     return _judge_step(
-        _wanted(row, redemption, total),
+        wanted,
         redemption,
         cap=None if row.is_approved and not tick_is_old else cap,
         tick_is_old=tick_is_old,
@@ -202,6 +215,7 @@ class TakeReversals:
 
     airtable: Airtable
     journal: Journal
+    records: Records
     follow_up: FollowUp
     queues: Queues
     logger: Logger
@@ -221,7 +235,11 @@ class TakeReversals:
         begun = [one.reversal for one in redemptions.values() if one.reversal is not None]
         lasts = self.journal.load_many(begun)
         unticked = self.journal.load_many(unticked_reversal_key(row.id) for row in rows)
-        judged = [(row, self._judge(row, redemptions, lasts, unticked)) for row in rows]
+        archived = self.records.archived("Redemptions", (row.id for row in rows))
+        judged = [
+            (row, self._judge(row, redemptions, lasts, unticked, is_archived=row.id in archived))
+            for row in rows
+        ]
         keys = [key for row, judgement in judged if (key := _key(row, judgement)) is not None]
         known = self.journal.load_many(keys)
         steps = 0
@@ -254,6 +272,8 @@ class TakeReversals:
         redemptions: Mapping[str, Operation],
         lasts: Mapping[str, Operation],
         unticked: Mapping[str, Operation],
+        *,
+        is_archived: bool,
     ) -> Judgement:
         redemption = redemptions.get(operation_key(row.id))
         last = None
@@ -266,6 +286,7 @@ class TakeReversals:
             currency=self.currency,
             cap=self.cap,
             was_unticked=unticked_reversal_key(row.id) in unticked,
+            is_archived=is_archived,
         )
 
     def _judge_again(

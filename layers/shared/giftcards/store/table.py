@@ -36,7 +36,10 @@
     paid#<order>                 the change of an order up to which its      shopify_redemptions
                                  payments were noted
     looks                        up to which change cards were looked at     shopify_redemptions
-    record#<table>#<our name>    the Airtable record we made for it          write_airtable
+    record#<table>#<our name>    the Airtable record we made for it, or in   write_airtable,
+                                 which object of the bucket it is archived   reconcile
+    archive                      what is on its way to the archive, and how  reconcile
+                                 full the base is
     again#<row, order or card>   what may be written by an earlier request   write_airtable
                                  yet, and when to write it once more
 

@@ -442,6 +442,15 @@ class Airtable:
         found = self.rows_named(table, field, values, fields=())
         return {value: [row.id for row in rows] for value, rows in found.items()}
 
+    def rows_by_id(self, table: str, record_ids: Iterable[str]) -> dict[str, BaseRow]:
+        """These rows as they are now, by record id, with all that they hold; none that is gone."""
+        rows = dict[str, BaseRow]()
+        for some in batched(dict.fromkeys(record_ids), VALUES_A_FORMULA, strict=False):
+            one_of = formula.OR(*(formula.EQ(formula.RECORD_ID(), one) for one in some))
+            records = self._list(table, None, one_of, doing="reading rows again")
+            rows |= {record["id"]: self._base_row(table, record) for record in records}
+        return rows
+
     def rows_named(
         self, table: str, field: str, values: Sequence[str], *, fields: Sequence[str] | None
     ) -> dict[str, list[BaseRow]]:
