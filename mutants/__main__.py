@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 
 from mutants.catalogue import MUTANTS
 from mutants.mutant import Mutant
@@ -20,17 +21,26 @@ WORKERS = 2
 def main() -> int:
     """Run the mutants, all or one; 0 where each was killed."""
     parser = argparse.ArgumentParser(prog="python -m mutants", description=__doc__)
-    parser.add_argument("--only", metavar="NAME", help="run this one")
+    parser.add_argument("--only", metavar="NAME", help="run only these (code-*,cap-*)")
     parser.add_argument("--table", action="store_true", help=f"write the table in {DOCUMENT.name}")
     options = parser.parse_args()
     if options.table:
         write_table(MUTANTS)
         return 0
-    chosen = [mutant for mutant in MUTANTS if options.only in {None, "", mutant.name}]
+    chosen = chosen_by(options.only or "*")
     if not chosen:
         say("no such mutant; there are: " + ", ".join(mutant.name for mutant in MUTANTS))
         return 2
     return run(chosen)
+
+
+def chosen_by(patterns: str) -> list[Mutant]:
+    """The mutants of these names; `code-*` are all that begin so."""
+    return [
+        mutant
+        for mutant in MUTANTS
+        if any(fnmatch(mutant.name, pattern) for pattern in patterns.split(","))
+    ]
 
 
 def run(mutants: Sequence[Mutant]) -> int:
@@ -44,23 +54,22 @@ def run(mutants: Sequence[Mutant]) -> int:
     if problem is not None:
         say(f"not green before anything is broken: {problem}")
         return 2
-    survived = 0
+    survivors = []
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         for mutant, problem in zip(mutants, pool.map(_try, mutants), strict=True):
-            survived += problem is not None
-            say(
-                f"killed    {mutant.name}"
-                if problem is None
-                else f"SURVIVED  {mutant.name}: {problem}"
-            )
-    counts = {
+            if problem is None:
+                say(f"killed    {mutant.name}")
+            else:
+                survivors.append(mutant.name)
+                say(f"SURVIVED  {mutant.name}: {problem}")
+    told = {
         "mutants": len(mutants),
-        "killed": len(mutants) - survived,
-        "survived": survived,
+        "killed": len(mutants) - len(survivors),
+        "survivors": survivors,
         "seconds": round(time.monotonic() - began),
     }
-    say(json.dumps(counts))
-    return 1 if survived else 0
+    say(json.dumps(told))
+    return 1 if survivors else 0
 
 
 def _try(mutant: Mutant) -> str | None:

@@ -1,10 +1,12 @@
 """All mutants, and the rule that each name is given once."""
 
 from mutants.before_the_debit import MUTANTS as BEFORE_THE_DEBIT
+from mutants.buying import MUTANTS as BUYING
 from mutants.finding_out import MUTANTS as FINDING_OUT
 from mutants.giving_back import MUTANTS as GIVING_BACK
 from mutants.lock_and_fence import MUTANTS as LOCK_AND_FENCE
 from mutants.mutant import Mutant
+from mutants.selling import MUTANTS as SELLING
 from mutants.sending import MUTANTS as SENDING
 from mutants.telling import MUTANTS as TELLING
 
@@ -15,4 +17,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *FINDING_OUT,
     *TELLING,
     *GIVING_BACK,
+    *SELLING,
+    *BUYING,
 )

@@ -156,6 +156,24 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="reference-shared-by-operations",
+        guard=Guard.REFERENCE_AND_AMOUNT,
+        breaks="All redemptions have one reference: another one's debit is taken for ours.",
+        file=SHOPIFY,
+        old="is_ours = movement.note == reference and",
+        new=('is_ours = str(movement.note).partition("#")[0] == reference.partition("#")[0] and'),
+        tests=(
+            *named(
+                "clients/shopify/test_debit.py",
+                "test_other_references_and_credits_are_not_our_debit",
+            ),
+            *named(
+                "flows/test_lost_replies.py",
+                "test_another_debit_of_the_same_amount_is_not_taken_for_ours",
+            ),
+        ),
+    ),
+    Mutant(
         name="reference-by-its-beginning",
         guard=Guard.REFERENCE_AND_AMOUNT,
         breaks="A reference that only begins like ours is taken for ours.",

@@ -7,6 +7,8 @@ JOURNAL = "layers/shared/giftcards/store/journal.py"
 LEASES = "layers/shared/giftcards/store/leases.py"
 MONEY_MOVES = "layers/shared/giftcards/flows/money_moves.py"
 REDEEM = "layers/shared/giftcards/flows/redeem.py"
+TEMPLATE = "template.yaml"
+WIRING = "layers/shared/giftcards/wiring.py"
 
 LOCK_OF_MARK = '"#lease_owner = :owner AND #lease_fence = :fence AND #lease_until > :now"'
 
@@ -100,6 +102,35 @@ MUTANTS = (
             ' OR attribute_exists(#lease_owner)",'
         ),
         tests=named("store/test_cards.py", "test_whoever_lost_the_lock_leaves_nothing_on_the_card"),
+    ),
+    Mutant(
+        name="lease-shorter-than-the-time-out",
+        guard=Guard.LEASE,
+        breaks="A card's lock ends while its worker may still wait for Shopify.",
+        file=TEMPLATE,
+        old="  LeaseSeconds:\n    Type: Number\n    Default: 30\n",
+        new="  LeaseSeconds:\n    Type: Number\n    Default: 20\n",
+        tests=named("template/test_waits.py", "test_whoever_lost_a_lease_is_dead_by_default"),
+    ),
+    Mutant(
+        name="lease-set-shorter-than-the-time-out",
+        guard=Guard.LEASE,
+        breaks="A retailer may set a lock that ends while its worker may still wait for Shopify.",
+        file=TEMPLATE,
+        old="    MinValue: 30\n    MaxValue: 120\n",
+        new="    MinValue: 20\n    MaxValue: 120\n",
+        tests=named(
+            "template/test_waits.py", "test_whoever_lost_a_lease_is_dead_whatever_a_retailer_sets"
+        ),
+    ),
+    Mutant(
+        name="lease-of-one-call-only",
+        guard=Guard.LEASE,
+        breaks="A card is locked for the time of one call, not of a worker's life.",
+        file=WIRING,
+        old="return Leases(self.table, seconds=self.config.lease_seconds)",
+        new="return Leases(self.table, seconds=self.config.http_timeout_seconds)",
+        tests=named("flows/test_redeem.py", "test_a_card_is_redeemed_and_everybody_knows"),
     ),
     Mutant(
         name="fence-does-not-grow",

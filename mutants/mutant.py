@@ -8,11 +8,12 @@ PROJECT = Path(__file__).parent.parent
 
 
 class Guard(StrEnum):
-    """The guards of a redemption, in the order in which it meets them, and of what undoes it."""
+    """The guards: a redemption's in the order in which it meets them, then all others."""
 
     SEARCH = "strict search rule"
     CLAIM = "claim"
     LOCK = "card lock"
+    LEASE = "lease beyond every time-out"
     DUPLICATES = "duplicate rule under the lock"
     FENCE = "fence"
     SENT = "SENT mark"
@@ -28,6 +29,15 @@ class Guard(StrEnum):
     GIVING_BACK = "given back once, and never more than was taken"
     RETURNING = "returned cards"
     FREEZING = "frozen cards"
+    CODES = "one code for each card, for ever"
+    CAPS = "caps, counted with the claim"
+    DELIVERY = "mailed once, on its day, to living cards"
+    ORDERS = "each paid unit of an order once"
+    UNITS_BACK = "a refunded unit's card, and no other"
+    SPENDS = "each step of an order's payment once"
+    LOOKS = "what nobody explains, entered once"
+    OWED = "what is owed, credited back once"
+    STRANGERS = "what a stranger learns"
 
 
 def named(file: str, *tests: str) -> tuple[str, ...]:

@@ -352,6 +352,17 @@ def test_a_debit_that_turns_up_after_all_is_left_to_a_person(world: World) -> No
     assert len([mail for mail in world.mails() if OFFICE in mail.destinations["ToAddresses"]]) == 1
 
 
+def test_what_is_put_onto_a_card_after_a_late_debit_is_entered_alone(world: World) -> None:
+    card, _ = give_up_and_apply_late(world)
+    world.shop.credit(card.id, amount=Decimal(5), note="sorry")
+    look(world, PATIENCE_TICKS)
+    rest(world)
+    (raised,) = receipts(world, Action.RAISED_AT_SHOPIFY)
+    assert raised["Amount"] == 5
+    assert len(receipts(world, Action.LOWERED_AT_SHOPIFY)) == 1
+    check_in_step(world, card)
+
+
 def test_a_debit_that_turned_up_after_all_is_credited_back_once(world: World) -> None:
     card, reference = give_up_and_apply_late(world)
     (owed,) = world.journal.parked(now=now(), limit=10)
@@ -424,6 +435,7 @@ def test_a_card_that_takes_no_money_any_more_is_told_to_the_office(world: World)
     assert "was not given back to the card (the card was deactivated" in receipt["Details"]
     assert receipt["Gift Card"] == "•••• 6789"
     assert world.shop.card(card.id).balance == 40
+    assert f"repay#{reference}" not in world.app.ledgers.of([card.id])[card.id].lines
     subject = "What a card was charged wrongly"
     (mail,) = [mail for mail in world.mails() if mail.subject == subject]
     assert mail.destinations["ToAddresses"] == [OFFICE]

@@ -1,11 +1,13 @@
 """A store sells cards: made once, mailed to their owner, and told to the store."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from giftcards.wiring import Application
 from sandbox.faults import Fault
 from tests.world import MAIL_FROM, OFFICE, World, running_world
 
@@ -19,6 +21,19 @@ def events(world: World, metric: str) -> list[Any]:
 
 def sold(world: World) -> list[Any]:
     return [card for card in world.shop.cards if (card.note or "").startswith("issue#")]
+
+
+def at_another_worker(world: World, word: str, work: Callable[[Application], object]) -> None:
+    """Freeze the worker before the next call whose name holds `word`, while another one works."""
+
+    def watch(name: str) -> None:
+        if word in name:
+            world.effects.watch = None
+            frozen = world.app
+            work(world.new_worker())
+            world.app = frozen
+
+    world.effects.watch = watch
 
 
 def test_a_card_is_made_and_mailed_to_its_owner(world: World) -> None:
@@ -152,6 +167,38 @@ def test_a_stores_day_has_a_cap(world: World) -> None:
     assert sorted(statuses) == ["Held", "Processed", "Processed"]
 
 
+def test_two_sales_at_once_do_not_both_get_what_is_left(world: World) -> None:
+    """One worker is about to claim what it saw to be left, and another one sells that meanwhile."""
+    world.sell(Amount=500, Quantity=4, Recipient_Email="r0@example.com")
+    world.serve()
+    first, second = (
+        world.sell(Amount=500, Quantity=4, Recipient_Email=f"r{n}@example.com") for n in (1, 2)
+    )
+
+    def take(app: Application, row_id: str) -> None:
+        airtable = app.airtable(app.prong_pace)
+        rows = airtable.waiting_creations(since=app.config.live_from)
+        (row,) = (row for row in rows if row.id == row_id)
+        store = app.store_book.find(row.store, read=airtable.stores)
+        assert store is not None
+        app.sell().take(row, store=store)
+
+    at_another_worker(world, "TransactWriteItems", lambda app: take(app, second))
+    take(world.app, first)
+    assert world.effects.watch is None
+    world.come_to_rest()
+    assert world.request(first)["Status"] == "Held"
+    assert world.request(second)["Status"] == "Processed"
+
+
+def test_a_recipients_day_has_a_cap_whatever_the_spelling(world: World) -> None:
+    spellings = ("rosa@example.com", "Rosa+shop@Example.com")
+    rows = [world.sell(Amount=400, Quantity=4, Recipient_Email=typed) for typed in spellings]
+    world.serve()
+    statuses = [world.request(row_id)["Status"] for row_id in rows]
+    assert sorted(statuses) == ["Held", "Processed"]
+
+
 def test_a_card_for_later_is_made_now_and_sent_on_its_day(world: World) -> None:
     row_id = world.sell(Send_On="2026-11-26")
     world.serve()
@@ -273,6 +320,27 @@ def test_the_office_has_a_card_sent_again(world: World, corrected: str | None) -
     world.advance(60)
     world.serve()
     assert len(events(world, DELIVERED)) == 3
+
+
+def test_a_tick_that_is_taken_away_at_that_moment_sends_nothing(world: World) -> None:
+    """A worker has read the list of ticks, and freezes while another one serves the tick in it."""
+    world.sell()
+    world.serve()
+    (record,) = world.base.table("Gift Cards").records()
+    world.base.table("Gift Cards").update(record["id"], {"Resend": True})
+
+    def send_again(app: Application) -> None:
+        app.serve_sales(app.airtable(app.prong_pace)).resend.run()
+
+    def serve_the_tick(app: Application) -> None:
+        send_again(app)
+        world.drain()
+
+    at_another_worker(world, "BatchGetItem", serve_the_tick)
+    send_again(world.app)
+    assert world.effects.watch is None
+    world.come_to_rest()
+    assert len(events(world, DELIVERED)) == 2
 
 
 def test_the_office_reads_each_morning_what_was_sold(world: World) -> None:

@@ -36,7 +36,7 @@ def names_in(file: Path) -> set[str]:
 def test_the_old_text_occurs_once_and_is_replaced(mutant: Mutant, tmp_path: Path) -> None:
     text = (PROJECT / mutant.file).read_text(encoding="utf-8")
     copy = tmp_path / mutant.file
-    copy.parent.mkdir(parents=True)
+    copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(text, encoding="utf-8")
     mutant.apply(tmp_path)
     broken = copy.read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ def test_the_old_text_occurs_once_and_is_replaced(mutant: Mutant, tmp_path: Path
 def test_a_stale_old_text_is_refused(tmp_path: Path) -> None:
     mutant = MUTANTS[0]
     copy = tmp_path / mutant.file
-    copy.parent.mkdir(parents=True)
+    copy.parent.mkdir(parents=True, exist_ok=True)
     for text in ("", mutant.old * 2):
         copy.write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match="not once"):

@@ -52,6 +52,7 @@ def test_a_look_is_kept_unless_somebody_else_looked_meanwhile(table: Table) -> N
     assert card in ledgers.to_look_at(now=NOON, limit=10)
     assert ledgers.note_look(after, Look(), look_again_at=None)
     assert card not in ledgers.to_look_at(now=NOON, limit=10)
+    assert not ledgers.note_look(after, look, look_again_at=None)
     found = ledgers.of([card])[card]
     assert (found.look, found.looks) == (Look(), 2)
 
