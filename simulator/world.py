@@ -435,19 +435,17 @@ class World:
 
     def _idle_for(self) -> int:
         """How long nothing can come up: until then, timers would look in vain."""
-        if self.waits() or (self.is_on_web and any(map(self.web_prongs.waits, WEB_ROLES))):
+        if self.running or self.waits():
             return 0
-        due = self.dynamodb.next_due
-        comes = [self._late_until, self.timeline.next_but_timers()]
-        if self.is_on_web:
-            comes += [
-                int((at - self.timeline.began) * SECOND)
-                for queue, at in self.dynamodb.queued.values()
-                if queue in QUEUES.values()
-            ]
+        if self.is_on_web and any(map(self.web_prongs.waits, WEB_ROLES)):
+            return 0
+        now, due = self.timeline.us, self.dynamodb.next_due
+        moments = [at for queue, at in self.dynamodb.queued.values() if queue in QUEUES.values()]
         if due is not None:
-            comes.append(int((due - self.timeline.began) * SECOND))
-        return min((at - self.timeline.us for at in comes if at > self.timeline.us), default=0)
+            moments.append(due)
+        comes = [int((at - self.timeline.began) * SECOND) for at in moments]
+        comes += [at for at in (self._late_until, self.timeline.next_but_timers()) if at > now]
+        return max(0, min(comes, default=now) - now)
 
     def is_quiet(self) -> bool:
         """Whether nobody works, and nothing is left to be done."""

@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from giftcards.metrics import Metric
 from sandbox.shopify import Shop
 from simulator.__main__ import a_part, main
 from simulator.explore import Piece, Tally, every, outages_in, sampled, strike
@@ -140,6 +141,19 @@ def test_a_piece_of_doubles_tells_each_second_accident_once(world: World) -> Non
     tally = Piece("doubles", "redeem-no-code", 1, first=first).tell(world)
     assert tally.histories["doubles"] == tally.possible["doubles"] > 100
     assert tally.broken.total() == 0
+
+
+def test_no_minute_is_passed_over_while_a_row_waits(world: World) -> None:
+    died = Planned("prong: queues.send_tick", 0, Kind.CRASH_BEFORE)
+    world.begin(PlannedOnes((died,)), allowed=frozenset(Kind), jitter=None)
+    redeeming.issue(world)
+    redeeming.file(world)
+    world.arrange(2 * HOUR, lambda: None)
+    assert world.live(at_most=3 * HOUR)
+    assert [seconds for metric, seconds in world.noted if metric is Metric.STORE_WAITED] == [
+        pytest.approx(64, abs=3)
+    ]
+    world.end()
 
 
 def test_of_doubles_a_shorter_story_has_more(world: World) -> None:
