@@ -106,6 +106,9 @@ MET_BEFORE = {
     "a writer that was frozen with an old balance in its hands, which nobody of ours changed": (
         "spend-authorised;0;in-time;0;write: cards.note_mirrored*0=paused-past-lease"
     ),
+    "an older balance that Airtable writes behind the newer one": (
+        "spend-two;0;in-time;0;write: airtable update Gift Cards*0=applied-late"
+    ),
     "a second step of an undo whose first one only a person can finish": (
         "undo-in-parts;0;in-time;0;adjust: shopify credit_card*0=failed-before"
     ),
@@ -134,6 +137,16 @@ def test_a_unit_that_is_given_back_first_leaves_the_receipt_of_its_return(world:
         "issue": 0,
         "return": 1,
     }
+
+
+def test_a_debit_that_comes_after_it_was_given_up_is_found_and_given_back(world: World) -> None:
+    history = "undo;0;late;0;prong: shopify debit_card*0=applied-too-late"
+    told = tell(world, Spec.read(history))
+    assert (told.violations, told.awaiting_reconcile) == ((), 0)
+    ends = {one.kind: one.result.outcome for one in world.operations.values() if one.result}
+    assert ends["redemption"] == "NOT_CHARGED"
+    assert ends["repay"] == "REPAID"
+    assert the_card(world).balance == 50
 
 
 # ----------------------------------------------------------------------- the promises see it
