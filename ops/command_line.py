@@ -68,6 +68,8 @@ DECISIONS = {
 }
 FATES = tuple(dict.fromkeys(word for words in DECISIONS.values() for word in words))
 
+WORDS = ["retry", *FATES, "credit-back", "credit-back-too", "dismiss"]
+
 # What a customer is mailed through Klaviyo.
 CUSTOMERS_MAIL = {DELIVERY, CONFIRMATION, RESEND}
 
@@ -289,7 +291,8 @@ def park_decide(app: Application, options: argparse.Namespace) -> int:
     `credited` and `not-credited` for what the office gives back. What may have moved money is
     looked for once more before `retry` sends it again; a redemption never is. A card that could not
     be made, a mail that could not be sent and a row can only be tried again.
-    `credit-back` has a debit that came too late or twice given back, once.
+    `credit-back` has a debit that came too late or twice given back, once; `credit-back-too` does
+    so although the office has given something back for the same row.
     What moved on the web, or has to be put right at Shopify, is dismissed once a person saw to it.
     """
     key, decision = str(options.key), str(options.decision)
@@ -371,7 +374,7 @@ def _words_for(kind: str) -> list[str]:
     """By which words what is parked of this kind can be decided."""
     words = [] if kind == OWED else ["retry"]
     words += DECISIONS.get(kind, ())
-    words += ["credit-back"] if kind == OWED else []
+    words += ["credit-back", "credit-back-too"] if kind == OWED else []
     words += ["dismiss"] if kind in DISMISSED_KINDS else []
     return words
 
@@ -380,8 +383,8 @@ def _decide(app: Application, operation: Operation, decision: str) -> int:
     key = operation.key
     if decision == "retry":
         return _retry(app, operation)
-    if decision == "credit-back":
-        return _credit_back(app, operation)
+    if decision in {"credit-back", "credit-back-too"}:
+        return _credit_back(app, operation, too=decision == "credit-back-too")
     if decision == "dismiss":
         return _dismiss(app, operation)
     words = DECISIONS.get(operation.kind)
@@ -447,11 +450,11 @@ def _retry(app: Application, operation: Operation) -> int:
     return 0
 
 
-def _credit_back(app: Application, owed: Operation) -> int:
+def _credit_back(app: Application, owed: Operation, *, too: bool) -> int:
     if owed.kind != OWED:
         _say(f"{owed.key} is no debit that is owed: nothing is credited back.", to_error=True)
         return 1
-    stands = app.credit_back().begin(owed, by=_me())
+    stands = app.credit_back().begin(owed, by=_me(), too=too)
     outcome = "nothing yet" if stands.result is None else stands.result.outcome
     if outcome != CREDIT_BACK:
         _say(f"{owed.key} was decided by somebody else: {outcome}.", to_error=True)
@@ -548,7 +551,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--profile", help="AWS profile, if not your default one")
         if command is park_decide_all:
             sub.add_argument("keys", nargs="*", metavar="key", help="as `ops park list` shows it")
-            sub.add_argument("decision", choices=["retry", *FATES, "credit-back", "dismiss"])
+            sub.add_argument("decision", choices=WORDS)
             sub.add_argument("--all-of-kind", metavar="KIND", help="all that are parked of a kind")
             sub.add_argument("--yes", action="store_true", help="do not ask, decide")
         if command is redrive:

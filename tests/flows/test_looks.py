@@ -1,6 +1,7 @@
 """What nobody told us of is found by looking at the cards, and entered if it stays unexplained."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,7 +12,7 @@ from giftcards.domain.outcomes import Outcome
 from giftcards.errors import NeedsAPerson, VendorSurprise
 from giftcards.flows.look_at_cards import CARDS_PER_PAGE, MOST_PAGES
 from giftcards.receipts import Action
-from giftcards.store.journal import State
+from giftcards.store.journal import Operation, State
 from giftcards.store.table import LOOK_QUEUE
 from giftcards.wiring import now
 from ops.command_line import park_decide
@@ -404,7 +405,10 @@ def test_of_two_people_who_decide_at_once_only_the_first_is_heard(
 ) -> None:
     card, _ = give_up_and_apply_late(world)
     (owed,) = world.journal.parked(now=now(), limit=10)
-    decisions = [world.app.credit_back().begin, world.app.dismiss().dismiss]
+    decisions: list[Callable[..., Operation]] = [
+        world.app.credit_back().begin,
+        world.app.dismiss().dismiss,
+    ]
     if is_dismissed:
         decisions.reverse()
     first, second = (decide_it(owed, by="somebody") for decide_it in decisions)

@@ -14,6 +14,7 @@
     unread-order#<order>#<time>  what an order took or gave back could not be read
     reverse#<row>#<total>        the office gives back what a store took
     held-reverse#<row>#<total>   it waits for the office's second word
+    held-reverse#<row>#<total>#credited   likewise, because of a debit that was credited back
     unticked-reverse#<row>       a tick of before was taken off it: the next one is that word
     reverse-refused#<row>#<total>#<why>   it is not given back, and the office was told why
     freeze#<card>#<n>            the office, or a chargeback, freezes a card, or releases it
@@ -94,9 +95,13 @@ def unticked_reversal_key(row_id: str) -> str:
     return f"{UNTICKED_REVERSAL}#{row_id}"
 
 
-def held_reversal_key(row_id: str, total_minor: int) -> str:
-    """The key under which it is noted that a total waits for the office's second word."""
-    return f"{HELD_REVERSAL}#{row_id}#{total_minor}"
+def held_reversal_key(row_id: str, total_minor: int, *, is_credited: bool = False) -> str:
+    """The key under which it is noted that a total waits for the office's second word.
+
+    `is_credited`: because a debit that had been applied too often was credited back.
+    """
+    key = f"{HELD_REVERSAL}#{row_id}#{total_minor}"
+    return f"{key}#credited" if is_credited else key
 
 
 def refused_reversal_key(row_id: str, total_minor: int, why: str) -> str:

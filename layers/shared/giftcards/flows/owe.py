@@ -4,6 +4,11 @@
                                                     └─► dismiss: committed, nothing follows
 
 Both decisions are one conditional write to one item, so only one of them ever stands.
+
+A redemption that was charged twice can also be undone by the office, which may have meant this.
+So whoever credits back is told of an undo, and has to say that it is meant as well; and an undo
+waits for this decision, and for the office's second word after it (`take_reversals`). Each is
+decided on condition that the redemption's item is as it was judged.
 """
 
 from collections.abc import Callable
@@ -15,9 +20,10 @@ from giftcards.errors import NeedsAPerson
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.kinds import OWED, REPAY, owed_key, repay_key
 from giftcards.flows.park import Park
+from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.journal import Journal, Next, Operation, Result, State
-from giftcards.store.table import pack_money, unpack_money
+from giftcards.store.table import Change, pack_money, unpack_money
 
 # How soon somebody looks after one whose worker died before parking it or handing it over.
 LOOK_AGAIN_SECONDS = 60
@@ -74,11 +80,12 @@ class CreditBack:
     follow_up: FollowUp
     clock: Callable[[], datetime]
 
-    def begin(self, owed: Operation, *, by: str) -> Operation:
+    def begin(self, owed: Operation, *, by: str, too: bool = False) -> Operation:
         """Close what is owed, and have its amount given back; return what stands.
 
         Asked twice, or after a dismissal, the first decision stands: look at its `result`. Raises
-        `NeedsAPerson` where nothing was taken off the card.
+        `NeedsAPerson` where nothing was taken off the card, or where something was given back for
+        the same row by the office and it was not said that this is meant `too`.
         """
         amount = owed_amount(owed)
         if owed.kind != OWED or amount.minor >= 0:
@@ -110,10 +117,26 @@ class CreditBack:
             follows=(repay,),
         )
         due_at = now + timedelta(seconds=LOOK_AGAIN_SECONDS)
-        closed = self.journal.commit(owed, result, due_at=due_at)
+        also = self._beside_an_undo(owed, -amount.minor, too=too)
+        closed = self.journal.commit(owed, result, due_at=due_at, also=also)
         if closed.state is State.COMMITTED:
             self.follow_up.hand_over(closed)
         return closed
+
+    def _beside_an_undo(self, owed: Operation, minor: int, *, too: bool) -> list[Change]:
+        """The redemption's part, if it is about one. Raises as `begin`."""
+        about = self.journal.load(str(owed.snapshot["operation"]))
+        if about is None or about.kind != REDEMPTION:
+            return []
+        undo = None if about.reversal is None else self.journal.load(about.reversal)
+        is_open = undo is not None and undo.result is None
+        if (about.given_back or is_open) and not too:
+            raise NeedsAPerson(
+                f"{about.reversal} gives something back for this row already, by Reverse Amount."
+                f" If that was meant for what {owed.key} is about, dismiss it; if the sale was"
+                " undone and the card was charged too often as well, decide credit-back-too"
+            )
+        return [self.journal.credited_back(about, minor=minor)]
 
 
 def owed_amount(operation: Operation) -> Money:

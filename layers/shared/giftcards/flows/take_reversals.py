@@ -1,7 +1,8 @@
 """Take what the office wants given back for redemptions: note it, and hand it on.
 
     Reverse Amount ─► judge ─┬─► claim, with the redemption's own item ─► adjust_balance
-                             ├─► held: above the cap, until Approved is ticked for it
+                             ├─► held: above the cap, or something was credited back for the
+                             │   row before, until Approved is ticked for it
                              ├─► refused: the row, a receipt and a mail say why, once
                              └─► wait: the redemption, or an earlier reversal, is not over yet
 
@@ -32,6 +33,7 @@ from giftcards.flows.kinds import (
     REVERSAL,
     UNTICKED_REVERSAL,
     held_reversal_key,
+    owed_key,
     refused_reversal_key,
     reversal_key,
     unticked_reversal_key,
@@ -79,13 +81,15 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """It is more than what is given back without the office's second word.
+    """It is not given back without the office's second word.
 
-    `tick_is_old`: the row's tick is one of before, which let the redemption through.
+    It is more than the `cap`, or a debit that had been applied too often was `credited` back for
+    the same row. `tick_is_old`: the row's tick is one of before, which let the redemption through.
     """
 
     total: Money
-    cap: Money
+    cap: Money | None
+    credited: Money | None
     tick_is_old: bool
 
 
@@ -118,6 +122,7 @@ def judge(
     redemption: Operation | None,
     last: Operation | None,
     *,
+    owed: Operation | None,
     currency: str,
     cap: Money | None,
     was_unticked: bool,
@@ -126,9 +131,10 @@ def judge(
     """What becomes of a row whose `Reverse Amount` is filled.
 
     `last` is the reversal that was begun last for this redemption. Nothing is decided while that
-    has no outcome: until then nobody knows what was given back. `was_unticked`: a tick that had let
-    the redemption through was seen gone. `is_archived`: the row is in the archive, and somebody has
-    brought it back.
+    has no outcome: until then nobody knows what was given back. `owed` is what the redemption took
+    too often, if it did: as long as nobody has decided about that, nobody knows which of the two
+    is meant. `was_unticked`: a tick that had let the redemption through was seen gone.
+    `is_archived`: the row is in the archive, and somebody has brought it back.
     """
     try:
         total = read_amount(row.typed_total, currency=currency)
@@ -149,7 +155,9 @@ def judge(
     return _judge_step(
         wanted,
         redemption,
-        cap=None if row.is_approved and not tick_is_old else cap,
+        owed=owed,
+        cap=cap,
+        has_word=row.is_approved and not tick_is_old,
         tick_is_old=tick_is_old,
     )
 
@@ -160,16 +168,35 @@ def _has_old_tick(redemption: Operation) -> bool:
 
 
 def _judge_step(
-    wanted: Reversal, redemption: Operation, *, cap: Money | None, tick_is_old: bool
+    wanted: Reversal,
+    redemption: Operation,
+    *,
+    owed: Operation | None,
+    cap: Money | None,
+    has_word: bool,
+    tick_is_old: bool,
 ) -> Judgement:
-    """What becomes of a step of which nothing but its amounts has to be judged any more."""
+    """What becomes of a step of which nothing but its amounts has to be judged any more.
+
+    `has_word`: the office has ticked `Approved` for it.
+    """
     refusal = _refusal(wanted)
     if refusal is not None:
         return refusal
     if wanted.total == wanted.before:
         return Done(wanted.total)
-    if cap is not None and wanted.total > cap:
-        return Hold(wanted.total, cap, tick_is_old)
+    if owed is not None and owed.result is None:
+        reason = (
+            "the card was charged too often for this row, and whoever looks after the system has"
+            f" to decide about that first ({owed.key}). It is looked at again then"
+        )
+        return Refuse("owed", reason, wanted.total)
+    credited = None
+    if redemption.credited_back:
+        credited = Money(redemption.credited_back, wanted.total.currency)
+    is_above = cap is not None and wanted.total > cap
+    if (is_above or credited is not None) and not has_word:
+        return Hold(wanted.total, cap if is_above else None, credited, tick_is_old)
     return Begin(wanted, redemption)
 
 
@@ -235,9 +262,11 @@ class TakeReversals:
         begun = [one.reversal for one in redemptions.values() if one.reversal is not None]
         lasts = self.journal.load_many(begun)
         unticked = self.journal.load_many(unticked_reversal_key(row.id) for row in rows)
+        owed = self.journal.load_many(owed_key(operation_key(row.id)) for row in rows)
+        beside = {**lasts, **owed}
         archived = self.records.archived("Redemptions", (row.id for row in rows))
         judged = [
-            (row, self._judge(row, redemptions, lasts, unticked, is_archived=row.id in archived))
+            (row, self._judge(row, redemptions, beside, unticked, is_archived=row.id in archived))
             for row in rows
         ]
         keys = [key for row, judgement in judged if (key := _key(row, judgement)) is not None]
@@ -270,19 +299,21 @@ class TakeReversals:
         self,
         row: ReversalRow,
         redemptions: Mapping[str, Operation],
-        lasts: Mapping[str, Operation],
+        beside: Mapping[str, Operation],
         unticked: Mapping[str, Operation],
         *,
         is_archived: bool,
     ) -> Judgement:
+        """`beside` are the last reversals of the redemptions, and what these took too often."""
         redemption = redemptions.get(operation_key(row.id))
         last = None
         if redemption is not None and redemption.reversal is not None:
-            last = lasts.get(redemption.reversal)
+            last = beside.get(redemption.reversal)
         return judge(
             row,
             redemption,
             last,
+            owed=beside.get(owed_key(operation_key(row.id))),
             currency=self.currency,
             cap=self.cap,
             was_unticked=unticked_reversal_key(row.id) in unticked,
@@ -396,9 +427,13 @@ class TakeReversals:
         tick = "tick Approved on this row"
         if hold.tick_is_old:
             tick = "take the tick off Approved on this row, wait two minutes, and tick it again"
-        message = (
-            f"Not given back yet: {hold.total} is more than {hold.cap}. If it is right, {tick}."
-        )
+        reasons = [f"{hold.total} is more than {hold.cap}"] if hold.cap is not None else []
+        if hold.credited is not None:
+            reasons.append(
+                f"{hold.credited} was credited back for this row before, because its card had been"
+                " charged too often. This would undo the sale as well"
+            )
+        message = f"Not given back yet: {'; '.join(reasons)}. If it is right, {tick}."
         self._record(row, HELD_REVERSAL, key, message, _about(redemption))
 
     def _refuse(
@@ -451,7 +486,8 @@ def _key(row: ReversalRow, judgement: Judgement) -> str | None:
         case Done():
             return reversal_key(row.id, judgement.total.minor)
         case Hold():
-            return held_reversal_key(row.id, judgement.total.minor)
+            is_credited = judgement.credited is not None
+            return held_reversal_key(row.id, judgement.total.minor, is_credited=is_credited)
         case Refuse():
             total = 0 if judgement.total is None else judgement.total.minor
             return refused_reversal_key(row.id, total, judgement.name)

@@ -134,7 +134,8 @@ class Operation:
 
     `sent_amount` is what was sent with the SENT mark. `may_send_again` says that a person had it
     tried again after it had been parked SENT. Of a redemption, `reversal` is the last operation
-    that gives back what it took, and `given_back` how much was, in minor units.
+    that gives back what it took, and `given_back` how much was, in minor units; `credited_back` is
+    how much of a debit that was applied too often was, which is another matter.
     """
 
     key: str
@@ -148,6 +149,7 @@ class Operation:
     may_send_again: bool = False
     reversal: str | None = None
     given_back: int = 0
+    credited_back: int = 0
     result: Result | None = None
     answered_at: datetime | None = None
     settled_at: datetime | None = None
@@ -378,19 +380,28 @@ class Journal:
         """The redemption's part in claiming the operation `by`, which gives back more of it.
 
         Condition: it is as it was judged. No other operation was begun for it since, and nothing
-        more was given back.
+        more was given back or credited back.
         """
-        condition = (
-            "attribute_not_exists(#reversal)"
-            if redemption.reversal is None
-            else "#reversal = :last"
-        )
-        last = {} if redemption.reversal is None else {"last": redemption.reversal}
+        condition, values = _as_judged(redemption)
         return Change(
             OPERATION_PREFIX + redemption.key,
             "SET #reversal = :by",
-            condition=f"{condition} AND {_given_back(redemption.given_back)}",
-            values={"by": by, "before": redemption.given_back} | last,
+            condition=condition,
+            values={"by": by} | values,
+        )
+
+    def credited_back(self, redemption: Operation, *, minor: int) -> Change:
+        """The redemption's part in deciding that what it took too often is given back, once.
+
+        Condition: it is as it was judged, as for `reversal_begun`: either of the two is seen by
+        whoever decides about the other.
+        """
+        condition, values = _as_judged(redemption)
+        return Change(
+            OPERATION_PREFIX + redemption.key,
+            "SET #credited_back = :minor",
+            condition=condition,
+            values={"minor": redemption.credited_back + minor} | values,
         )
 
     def reversal_done(self, redemption_key: str, *, by: str, before: int, after: int) -> Change:
@@ -648,6 +659,23 @@ def operations_in(items: Iterable[Item]) -> list[Operation]:
     return [_unpack(item) for item in items]
 
 
+def _as_judged(redemption: Operation) -> tuple[str, dict[str, Any]]:
+    """The condition that what was given back of a redemption, and is to be, is as it was read."""
+    values: dict[str, Any] = {"before": redemption.given_back}
+    parts = [_given_back(redemption.given_back)]
+    if redemption.reversal is None:
+        parts.append("attribute_not_exists(#reversal)")
+    else:
+        parts.append("#reversal = :last")
+        values["last"] = redemption.reversal
+    if redemption.credited_back:
+        parts.append("#credited_back = :credited")
+        values["credited"] = redemption.credited_back
+    else:
+        parts.append("attribute_not_exists(#credited_back)")
+    return " AND ".join(parts), values
+
+
 def _given_back(minor: int) -> str:
     """The condition that so much of a redemption was given back, `minor` being `:before`."""
     return (
@@ -687,6 +715,7 @@ def _unpack(item: Item) -> Operation:
         may_send_again=item.get("send_again", False),
         reversal=item.get("reversal"),
         given_back=int(item.get("given_back", 0)),
+        credited_back=int(item.get("credited_back", 0)),
         result=_unpack_result(item["result"]) if "result" in item else None,
         answered_at=answered_at,
         settled_at=settled_at,
