@@ -1,5 +1,6 @@
 """All mutants, and the rule that each name is given once."""
 
+from mutants.asking import MUTANTS as ASKING
 from mutants.before_the_debit import MUTANTS as BEFORE_THE_DEBIT
 from mutants.buying import MUTANTS as BUYING
 from mutants.finding_out import MUTANTS as FINDING_OUT
@@ -9,6 +10,7 @@ from mutants.mutant import Mutant
 from mutants.selling import MUTANTS as SELLING
 from mutants.sending import MUTANTS as SENDING
 from mutants.telling import MUTANTS as TELLING
+from mutants.writing import MUTANTS as WRITING
 
 MUTANTS: tuple[Mutant, ...] = (
     *BEFORE_THE_DEBIT,
@@ -19,4 +21,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *GIVING_BACK,
     *SELLING,
     *BUYING,
+    *WRITING,
+    *ASKING,
 )

@@ -37,6 +37,8 @@ class Guard(StrEnum):
     SPENDS = "each step of an order's payment once"
     LOOKS = "what nobody explains, entered once"
     OWED = "what is owed, credited back once"
+    ROWS_ONCE = "a row once, and its last word"
+    MIRROR = "balances as Shopify has them"
     STRANGERS = "what a stranger learns"
 
 

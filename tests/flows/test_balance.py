@@ -123,6 +123,15 @@ def test_a_question_that_waits_for_shopify_is_one_question(world: World) -> None
     assert [mail.subject for mail in world.mails()] == ["Your gift card holds 50.00 USD"]
 
 
+def test_a_message_that_comes_twice_is_answered_once(world: World) -> None:
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.check_balance(CODE)
+    world.serve()
+    world.app.queues.deliver(f"check#{row_id}")
+    world.drain()
+    assert len(world.mails()) == 1
+
+
 def test_an_impossible_address_gets_nothing(world: World) -> None:
     world.shop.issue_card(code=CODE, amount=50)
     world.check_balance(CODE, email="nobody at all")

@@ -71,6 +71,53 @@ def test_an_outcome_waits_for_no_record_of_its_batch(world: World) -> None:
     assert seen[0] == (Outcome.REDEEMED, [])
 
 
+def test_a_word_that_comes_late_covers_no_newer_one(world: World) -> None:
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.advance(world.config.patience_seconds + 1)
+    world.serve()
+    assert world.row(row_id)["Outcome"] == Outcome.HELD
+    world.base.table("Redemptions").update(row_id, {"Approved": True})
+    world.advance(60)
+    world.serve()
+    world.app.queues.write_operation(f"held#{row_id}")
+    world.drain()
+    assert world.row(row_id)["Status"] == "Processed"
+    assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+
+
+def test_a_card_is_shown_again_each_time_it_moves(world: World) -> None:
+    world.shop.issue_card(code=CODE, amount=50)
+    for amount, left in ((10, 40), (15, 25)):
+        world.ask(Gift_Card_Code=CODE, Amount=amount)
+        world.advance(60)
+        world.serve()
+        (mirror,) = world.cells("Gift Cards")
+        assert mirror["Balance"] == left
+
+
+def test_a_card_that_moves_while_it_is_shown_is_shown_again(world: World) -> None:
+    """It moves when its balance was read and is not written yet."""
+    card = world.shop.issue_card(code=CODE, amount=50)
+    world.ask(Gift_Card_Code=CODE)
+    world.tick()
+    read: list[str] = []
+
+    def move(name: str) -> None:
+        if read:
+            world.effects.watch = None
+            world.shop.spend_on_web(card.id, 5)
+            world.app.cards.note_move(card.id)
+        elif "ReadCards" in name:
+            read.append(name)
+
+    world.effects.watch = move
+    world.drain()
+    assert world.shop.card(card.id).balance == 35
+    (state,) = world.app.cards.mirror_states([card.id])
+    assert state.is_behind
+
+
 @pytest.mark.parametrize("field", ["Status", "Outcome"])
 def test_a_select_without_our_word_holds_up_nobody(world: World, field: str) -> None:
     """The mail goes out, the code is masked, and the other cells and rows are written."""
