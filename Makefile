@@ -50,7 +50,7 @@ DAYS_IN_TEST := 20
 FAST := not sockets and not deployed and not browser and not slow
 STACK := deployed or browser
 
-.PHONY: help setup demo test check mutants simulate format lock templates screenshots docs clean \
+.PHONY: help setup demo test check mutants simulate proof format lock templates screenshots docs clean \
 	_static _template _locks _histories _fast-tests _tests _stack-tests _needs-chromium
 
 help: ## List the commands
@@ -67,12 +67,15 @@ check: setup _static _fast-tests ## The quick part, for while you work
 test: setup _needs-chromium _static _template _locks _histories _tests _stack-tests ## Everything
 	@printf '── all green\n'
 
-mutants: setup ## Break each guard of a redemption once and see a test go red (ONLY=name: one)
+mutants: setup ## Break each guard once and see a test go red (ONLY=names: code-*,cap-*)
 	@$(BIN)/python -m mutants --only "$(ONLY)"
 
 simulate: setup ## Tell histories with accidents, look at every promise (HISTORIES=n SEED=s ALL=doubles)
 	@$(BIN)/python -m simulator --seed "$(SEED)" \
 		$(if $(ALL),$(ALL_OF_THEM),--histories "$(HISTORIES)")
+
+proof: setup ## Run simulate and mutants, and write docs/proof.md of what they came to (hours)
+	@$(BIN)/python -m mutants.proof --run simulate,mutants,promises
 
 format: setup ## Format the code, and mend what the linter can mend
 	$(call phase,format,$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format .)
@@ -88,6 +91,7 @@ screenshots: setup _needs-chromium ## Take the pictures of the README anew
 	$(call phase,screenshots,$(BIN)/python -m sandbox.screenshots)
 
 docs: setup ## Write the parts of docs/*.md that the code itself tells
+	$(call phase,docs/proof.md,$(BIN)/python -m mutants.proof)
 	$(call phase,docs/redeem.md,$(BIN)/python -m tests.documents.redeem)
 	$(call phase,docs/sell.md,$(BIN)/python -m tests.documents.sell)
 	$(call phase,docs/costs.md,$(BIN)/python -m tests.documents.costs)

@@ -6,27 +6,22 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
 
 from mutants.catalogue import MUTANTS
 from mutants.mutant import Mutant
-from mutants.table import DOCUMENT, write_table
 from mutants.verdict import why_not_green, why_not_killed
-from mutants.workshop import WorkshopError, run_mutant, run_unbroken
-
-# A laptop has two cores at least, and a mutant's tests are busy with one.
-WORKERS = 2
+from mutants.workshop import WORKERS, WorkshopError, copied_tree, run_mutant, run_unbroken
 
 
 def main() -> int:
     """Run the mutants, all or one; 0 where each was killed."""
     parser = argparse.ArgumentParser(prog="python -m mutants", description=__doc__)
     parser.add_argument("--only", metavar="NAME", help="run only these (code-*,cap-*)")
-    parser.add_argument("--table", action="store_true", help=f"write the table in {DOCUMENT.name}")
     options = parser.parse_args()
-    if options.table:
-        write_table(MUTANTS)
-        return 0
     chosen = chosen_by(options.only or "*")
     if not chosen:
         say("no such mutant; there are: " + ", ".join(mutant.name for mutant in MUTANTS))
@@ -48,35 +43,56 @@ def run(mutants: Sequence[Mutant]) -> int:
     began = time.monotonic()
     tests = list(dict.fromkeys(test for mutant in mutants for test in mutant.tests))
     say(f"{len(tests)} tests on the code as it is")
-    unbroken = run_unbroken(tests)
-    say(f"what they tested: {unbroken.code}")
-    problem = why_not_green(tests, unbroken)
-    if problem is not None:
-        say(f"not green before anything is broken: {problem}")
-        return 2
-    survivors = []
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        for mutant, problem in zip(mutants, pool.map(_try, mutants), strict=True):
-            if problem is None:
-                say(f"killed    {mutant.name}")
-            else:
-                survivors.append(mutant.name)
-                say(f"SURVIVED  {mutant.name}: {problem}")
+    with copied_tree() as tree:
+        unbroken = run_unbroken(tree, tests)
+        say(f"what they tested: {unbroken.code}")
+        problem = why_not_green(tests, unbroken)
+        if problem is not None:
+            say(f"not green before anything is broken: {problem}")
+            return 2
+        tried = _try_all(mutants, tree)
+    survivors = [one.name for one in tried if one.problem is not None]
     told = {
         "mutants": len(mutants),
         "killed": len(mutants) - len(survivors),
         "survivors": survivors,
         "seconds": round(time.monotonic() - began),
+        "processor_seconds": round(
+            unbroken.processor_seconds + sum(one.processor_seconds for one in tried)
+        ),
     }
     say(json.dumps(told))
     return 1 if survivors else 0
 
 
-def _try(mutant: Mutant) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one mutant; `problem` says why it counts as not noticed."""
+
+    name: str
+    problem: str | None
+    processor_seconds: float = 0.0
+
+
+def _try_all(mutants: Sequence[Mutant], tree: Path) -> list[Tried]:
+    """Try each in a copy of `tree`, and say of each what became of it."""
+    tried = []
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        for one in pool.map(partial(_try, source=tree), mutants):
+            if one.problem is None:
+                say(f"killed    {one.name}")
+            else:
+                say(f"SURVIVED  {one.name}: {one.problem}")
+            tried.append(one)
+    return tried
+
+
+def _try(mutant: Mutant, source: Path) -> Tried:
     try:
-        return why_not_killed(mutant, run_mutant(mutant))
+        ran = run_mutant(mutant, source)
     except (ValueError, WorkshopError) as error:
-        return str(error)
+        return Tried(mutant.name, str(error))
+    return Tried(mutant.name, why_not_killed(mutant, ran), ran.processor_seconds)
 
 
 def say(text: str) -> None:

@@ -411,7 +411,7 @@ LOOKING = (
         file=LOOKS,
         old=(
             "if look.open is None"
-            " or any(_is_under_way(one, ledger) for one in operations.values()):"
+            " or any(is_under_way(one, ledger) for one in operations.values()):"
         ),
         new="if look.open is None:",
         tests=named(

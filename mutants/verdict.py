@@ -37,13 +37,14 @@ class Run:
     """What one run of pytest came to.
 
     `complaints` are files that could not be imported or collected; `code` is the file that
-    `import giftcards` led to.
+    `import giftcards` led to. `processor_seconds` is what it took, as far as that is known.
     """
 
     cases: Sequence[Case]
     complaints: Sequence[str]
     timed_out: bool = False
     code: str = ""
+    processor_seconds: float = 0.0
 
 
 def why_not_green(tests: Sequence[str], run: Run) -> str | None:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
@@ -54,6 +55,7 @@ def pytest_sessionfinish() -> None:
         if (file := getattr(module, "__file__", None)) is not None
     }
     told: dict[str, object] = {"code": _code(), "cases": cases, "imported": imported}
+    told["processor_seconds"] = time.process_time()
     strangers = [
         f"{name} came from {file}" for name, file in imported.items() if not _is_ours(file)
     ]

@@ -1,8 +1,10 @@
 """Copies the tree, breaks one guard in the copy, and runs tests there."""
 
+import importlib
 import json
 import multiprocessing
 import os
+import resource
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -34,7 +36,8 @@ COPIED = (
     "samconfig.toml",
     "template.yaml",
 )
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "images")
+COMPILED = "__pycache__"
+LEFT_OUT = ("images",)
 
 # Other people's code that the tests load. What brings a plugin for pytest is not among it: pytest
 # wants to load that itself.
@@ -58,11 +61,14 @@ LIBRARIES = [
 # A copy has no embedded AWS and no browser beside it; the other backends show the same.
 QUICK = "not deployed and not browser"
 
+# A laptop has two cores at least, and a mutant's tests are busy with one.
+WORKERS = 2
+
 # The named tests of one mutant take seconds; a machine busy with many other things gets more.
 SECONDS_PER_MUTANT = 300
 
 # All named tests, one after the other.
-SECONDS_FOR_ALL_TESTS = 900
+SECONDS_FOR_ALL_TESTS = 1800
 
 # Settings of the caller's that would change what Python imports or how pytest behaves.
 STRAY_PREFIXES = ("PYTHON", "PYTEST", "MUTANTS_")
@@ -73,17 +79,22 @@ class WorkshopError(Exception):
 
 
 @contextmanager
-def copied_tree() -> Iterator[Path]:
-    """A copy of the project's code, without anything compiled, gone afterwards."""
+def copied_tree(source: Path = PROJECT) -> Iterator[Path]:
+    """A copy of the project's code, gone afterwards.
+
+    What is compiled is copied from another copy only: there nobody edits while we copy. A mutant's
+    file is younger than what was compiled of it before, so Python compiles that one anew.
+    """
+    left_out = LEFT_OUT if source != PROJECT else (*LEFT_OUT, COMPILED)
     with TemporaryDirectory(prefix="mutant-") as folder:
         tree = Path(folder) / "tree"
         tree.mkdir()
         for name in COPIED:
-            source = PROJECT / name
-            if source.is_dir():
-                shutil.copytree(source, tree / name, ignore=LEFT_OUT)
+            if (source / name).is_dir():
+                ignore = shutil.ignore_patterns(*left_out)
+                shutil.copytree(source / name, tree / name, ignore=ignore)
             else:
-                shutil.copy2(source, tree / name)
+                shutil.copy2(source / name, tree / name)
         yield tree
 
 
@@ -109,7 +120,12 @@ def run_tests(tree: Path, tests: Sequence[str], *, seconds: float) -> Run:
     if not Path(told["code"]).is_relative_to(tree.resolve()):
         raise WorkshopError(f"not the copy in {tree} was tested, but {told['code']}")
     cases = [Case(**case) for case in told["cases"]]
-    return Run(cases=cases, complaints=told["complaints"], code=told["code"])
+    return Run(
+        cases=cases,
+        complaints=told["complaints"],
+        code=told["code"],
+        processor_seconds=told["processor_seconds"],
+    )
 
 
 @cache
@@ -122,17 +138,50 @@ def _processes() -> ForkServerContext:
 
 def _be_pytest(tree: Path, tests: Sequence[str], report: Path, log: Path) -> None:
     """In a process of its own: run tests as if `tree` were the project."""
+    _be_at_home_in(tree, log)
+    os.environ |= {REPORT_VARIABLE: str(report), TREE_VARIABLE: str(tree)}
+    options = ["-q", "-p", "no:cacheprovider", "--tb=line", "-m", QUICK]
+    sys.exit(pytest.main([*options, *tests], plugins=[witness]))
+
+
+def run_simulator(tree: Path, *, stories: str, processor_seconds: int) -> list[str]:
+    """Tell histories on the code in `tree`; return the names of the promises that broke first.
+
+    None within `processor_seconds` is an empty list.
+    """
+    log = tree.parent / "simulator.log"
+    given = (tree, stories, processor_seconds, log)
+    child = _processes().Process(target=_be_simulator, args=given)
+    child.start()
+    child.join(SECONDS_PER_MUTANT)
+    if child.is_alive():
+        child.kill()
+        child.join()
+    last_line = log.read_text(encoding="utf-8").rstrip("\n").rpartition("\n")[2]
+    if not last_line.startswith("{"):
+        return []  # its time was over before anything broke
+    return sorted(json.loads(last_line)["violations"])
+
+
+def _be_simulator(tree: Path, stories: str, processor_seconds: int, log: Path) -> None:
+    """In a process of its own: the simulator of the project in `tree`, for so long."""
+    _be_at_home_in(tree, log)
+    resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds))
+    command = importlib.import_module("simulator.__main__")
+    sys.argv = ["simulator", "--first", "--days", "0", "--processes", "1", "--stories", stories]
+    sys.exit(command.main())
+
+
+def _be_at_home_in(tree: Path, log: Path) -> None:
+    """Import from `tree`, and write to `log` what would go to the terminal."""
     with log.open("w", encoding="utf-8") as output:
         os.dup2(output.fileno(), sys.stdout.fileno())
         os.dup2(output.fileno(), sys.stderr.fileno())
     for name in [name for name in os.environ if name.startswith(STRAY_PREFIXES)]:
         del os.environ[name]
-    os.environ |= {REPORT_VARIABLE: str(report), TREE_VARIABLE: str(tree)}
     os.chdir(tree)
-    sys.dont_write_bytecode = True
+    sys.dont_write_bytecode = False  # whatever the caller's shell says: further copies need it
     sys.path[:0] = [str(tree / "layers" / "shared"), str(tree)]
-    options = ["-q", "-p", "no:cacheprovider", "--tb=line", "-m", QUICK]
-    sys.exit(pytest.main([*options, *tests], plugins=[witness]))
 
 
 def _first_line(log: Path) -> str:
@@ -140,14 +189,13 @@ def _first_line(log: Path) -> str:
     return log.read_text(encoding="utf-8").partition("\n")[0]
 
 
-def run_mutant(mutant: Mutant) -> Run:
+def run_mutant(mutant: Mutant, source: Path = PROJECT) -> Run:
     """Break the mutant's guard in a copy of its own, and run its tests there."""
-    with copied_tree() as tree:
+    with copied_tree(source) as tree:
         mutant.apply(tree)
         return run_tests(tree, mutant.tests, seconds=SECONDS_PER_MUTANT)
 
 
-def run_unbroken(tests: Sequence[str]) -> Run:
-    """Run the tests in a copy in which nothing is broken."""
-    with copied_tree() as tree:
-        return run_tests(tree, tests, seconds=SECONDS_FOR_ALL_TESTS)
+def run_unbroken(tree: Path, tests: Sequence[str]) -> Run:
+    """Run the tests in a copy in which nothing is broken, which leaves it compiled."""
+    return run_tests(tree, tests, seconds=SECONDS_FOR_ALL_TESTS)

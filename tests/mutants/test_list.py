@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from mutants.catalogue import MUTANTS
+from mutants.document import DOCUMENT, document
 from mutants.mutant import PROJECT, Guard, Mutant
-from mutants.table import DOCUMENT, table_in, table_of, write_table
+from mutants.recorded import Recorded
 
 # "Each guard more than once": one way of breaking it may be noticed by luck.
 FEWEST_OF_A_GUARD = 2
@@ -72,13 +73,10 @@ def test_each_guard_is_broken_in_more_than_one_way_and_each_name_given_once() ->
     assert len({(mutant.file, mutant.old, mutant.new) for mutant in MUTANTS}) == len(MUTANTS)
 
 
-def test_the_table_in_the_decisions_is_the_list(tmp_path: Path) -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
-    assert table_in(text) == table_of(MUTANTS), "bring it up to date: python -m mutants --table"
-    copy = tmp_path / DOCUMENT.name
-    copy.write_text(text.replace(table_in(text), "nothing\n"), encoding="utf-8")
-    write_table(MUTANTS, copy)
-    assert copy.read_text(encoding="utf-8") == text
+def test_the_proof_is_of_this_list_and_of_what_was_recorded() -> None:
+    written = document(MUTANTS, Recorded.read())
+    assert DOCUMENT.read_text(encoding="utf-8") == written, "write it anew: python -m mutants.proof"
+    assert all(f"(`{mutant.name}`)" in written for mutant in MUTANTS)
 
 
 def test_no_cell_of_the_table_breaks_it() -> None:

@@ -1,0 +1,135 @@
+"""`docs/proof.md`, put together from the list of mutants and what was recorded of the last runs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mutants.mutant import PROJECT, Guard, Mutant
+from mutants.promises import SECONDS, STORIES
+from mutants.recorded import Recorded
+
+DOCUMENT: Final = PROJECT / "docs" / "proof.md"
+
+TABLE_BEGINS: Final = "| guard | what is broken | in | test that goes red | promise |\n"
+
+# Folders that hold most of what is broken, and so go without saying.
+FOLDERS: Final = ("layers/shared/giftcards/", "tests/")
+
+HEAD: Final = """\
+# The proof
+
+*Written by `python -m mutants.proof` from the list in `mutants/` and from what the commands below
+came to when they were last run (`make proof` runs them, and takes an hour or two). Nobody edits it
+by hand; `make check` sees that the table is the list.*
+"""
+
+SIMULATE: Final = """\
+## Histories with accidents: `make simulate`
+The application's own flows, on vendors and an AWS in memory, with accidents at every call, and
+every promise of the design looked at by name at the end of each ([how](simulator.md)). Its last
+line:
+"""
+
+COVERAGE: Final = """\
+How often each kind of accident met each kind of call ([the kinds](../simulator/faults.py)); which
+call of which function it was, `python -m simulator --coverage` tells.
+"""
+
+MUTANTS: Final = """\
+## Every guard taken out once: `make mutants`
+A guard that no test misses is a comment. So each guard is broken in a copy of the code, and the
+tests named beforehand have to go red there. A test that is missing, skipped or cannot be imported
+counts for nothing, nor does one that met a misspelt mutant. The last line:
+"""
+
+PROMISES: Final = f"""\
+The last column is what the simulator alone says of the broken code, without knowing what is broken:
+the promises it found broken first. “—” means that nothing broke within {SECONDS} seconds of a
+processor, about a thousand histories with one accident each: a longer run might still find it, a
+second guard behind the first may keep the promise, or it lies in what the simulator leaves out.
+Where the cell is empty the simulator was not asked.
+"""
+
+NOT_RUN: Final = "Not run yet: `make proof`."
+
+
+def document(mutants: Sequence[Mutant], recorded: Recorded) -> str:
+    """The whole document."""
+    return "\n".join(
+        [
+            HEAD,
+            SIMULATE,
+            last_line_of(recorded.simulate),
+            COVERAGE,
+            coverage_table(recorded.coverage),
+            MUTANTS,
+            last_line_of(recorded.mutants),
+            PROMISES,
+            summary_of(mutants, recorded.promises),
+            table_of(mutants, recorded.promises),
+        ]
+    )
+
+
+def last_line_of(told: Mapping[str, Any]) -> str:
+    """A last line as it was, in lines that fit."""
+    if not told:
+        return NOT_RUN + "\n"
+    parts = [f'"{name}": {json.dumps(value)}' for name, value in told.items()]
+    return "```json\n{" + ",\n ".join(parts) + "}\n```\n"
+
+
+def coverage_table(coverage: Mapping[str, Mapping[str, int]]) -> str:
+    """A line for each kind of accident, a column for each kind of call."""
+    if not coverage:
+        return NOT_RUN + "\n"
+    groups = sorted({group for counts in coverage.values() for group in counts})
+    lines = [f"| accident | {' | '.join(groups)} |", "|---|" + "--:|" * len(groups)]
+    lines += [
+        f"| {kind} | " + " | ".join(f"{counts.get(group, 0):,}" for group in groups) + " |"
+        for kind, counts in coverage.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def summary_of(mutants: Sequence[Mutant], promises: Mapping[str, str | None]) -> str:
+    """Of how many the simulator alone finds out."""
+    asked = [promises[mutant.name] for mutant in mutants if mutant.name in promises]
+    found = sum(told is not None for told in asked)
+    with_stories = sum(mutant.guard in STORIES for mutant in mutants)
+    return (
+        f"Of the {len(mutants)} mutants, {with_stories} are of guards that its stories are for;"
+        f" it was asked about {len(asked)}, and found {found}.\n"
+    )
+
+
+def table_of(mutants: Sequence[Mutant], promises: Mapping[str, str | None]) -> str:
+    """The table of mutants, guard by guard."""
+    order = list(Guard)
+    lines = [
+        f"| {mutant.guard} | {mutant.breaks} (`{mutant.name}`) | `{_short(mutant.file)}` |"
+        f" {_tests(mutant)} | {_promise(mutant, promises)} |\n"
+        for mutant in sorted(mutants, key=lambda mutant: order.index(mutant.guard))
+    ]
+    return TABLE_BEGINS + "|---|---|---|---|---|\n" + "".join(lines)
+
+
+def table_in(text: str) -> str:
+    """The table that stands in the document; raises `ValueError` where there is none."""
+    return text[text.index(TABLE_BEGINS) :]
+
+
+def _promise(mutant: Mutant, promises: Mapping[str, str | None]) -> str:
+    if mutant.name not in promises:
+        return ""
+    return promises[mutant.name] or "—"
+
+
+def _tests(mutant: Mutant) -> str:
+    return "<br>".join(f"`{_short(test)}`" for test in mutant.tests)
+
+
+def _short(path: str) -> str:
+    for folder in FOLDERS:
+        path = path.removeprefix(folder)
+    return path

@@ -1,0 +1,48 @@
+"""Which of the design's promises the simulator alone finds broken by a mutant, by name.
+
+The tests named for a mutant were chosen by somebody who knew what was broken. The simulator does
+not know: it tells the stories that the guard is for, accident by accident, until a promise breaks.
+It gets a few seconds for each mutant; where nothing broke by then, a longer run might still.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from mutants.mutant import Guard, Mutant
+from mutants.workshop import copied_tree, run_simulator
+
+# The stories that a guard is for, by the simulator's names. The others have none yet.
+STORIES: Final[Mapping[Guard, str]] = {
+    Guard.CLAIM: "redeem-twice",
+    Guard.LOCK: "redeem-two-stores",
+    Guard.LEASE: "redeem-two-stores",
+    Guard.DUPLICATES: "redeem-twice",
+    Guard.FENCE: "redeem-two-stores",
+    Guard.SENT: "redeem-all",
+    Guard.DEADLINE: "redeem",
+    Guard.NO_RETRY: "redeem",
+    Guard.COMMIT: "redeem-held",
+    Guard.BALANCE_LAST: "redeem-all",
+    Guard.ALL_PAGES: "redeem",
+    Guard.REFERENCE_AND_AMOUNT: "redeem-two-stores",
+    Guard.SETTLING: "redeem",
+    Guard.OUTBOX: "redeem",
+    Guard.INTERIM: "redeem",
+    Guard.CODES: "sell",
+    Guard.CAPS: "sell-held",
+    Guard.DELIVERY: "sell-for-tomorrow",
+    Guard.ROWS_ONCE: "redeem-held",
+    Guard.MIRROR: "redeem-two-stores",
+}
+
+# Of a processor, for one mutant: a thousand histories, and telling what was found.
+SECONDS: Final = 15
+
+
+def broken_by(mutant: Mutant, source: Path) -> str | None:
+    """The promises that the simulator finds broken, or `None` where it found none in its time."""
+    with copied_tree(source) as tree:
+        mutant.apply(tree)
+        promises = run_simulator(tree, stories=STORIES[mutant.guard], processor_seconds=SECONDS)
+    return ", ".join(promises) or None
