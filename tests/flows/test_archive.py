@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from giftcards.flows.archive import TABLES
+from giftcards.errors import PlaceLost
+from giftcards.flows.archive import TABLES, Archive
 from giftcards.flows.check_balance import check_key
 from giftcards.flows.finished import ARCHIVED_TABLES
 from giftcards.flows.receipt_row import receipt_cells
@@ -27,7 +28,8 @@ from sandbox.shopify import CartLine, OrderPlan, Pay
 from tests.flows.reconcile_stories import compare as reconcile
 from tests.flows.reconcile_stories import late_debit
 from tests.flows.row_books import run_of
-from tests.flows.test_books_of_rows import receipt_row
+from tests.flows.stories import STORIES, begun
+from tests.flows.test_books_of_rows import OTHER_STORIES, receipt_row
 from tests.web_spending import CODE, rest
 from tests.world import OFFICE, When, World, running_world
 
@@ -94,7 +96,9 @@ def archived(world: World) -> dict[str, list[dict[str, Any]]]:
     for key in world.app.bucket.keys("archive/"):
         body = world.app.bucket.get(key)
         assert body is not None
-        found.setdefault(key.split("/")[1], []).extend(map(json.loads, body.decode().splitlines()))
+        found.setdefault(key.split("/")[1], []).extend(
+            map(json.loads, body.decode().split("\n")[:-1])
+        )
     return found
 
 
@@ -110,6 +114,12 @@ def all_rows(world: World) -> dict[str, dict[str, Any]]:
         for table in ARCHIVED_TABLES
         for record_id, cells in rows_of(world, table).items()
     }
+
+
+def all_rows_but(world: World, gone: str) -> dict[str, dict[str, Any]]:
+    """The same, of a base without a table."""
+    tables = [table for table in ARCHIVED_TABLES if table not in {gone, "Receipts"}]
+    return {id_: cells for table in tables for id_, cells in rows_of(world, table).items()}
 
 
 def stays(world: World, row_id: str, table: str = "Redemptions") -> bool:
@@ -196,6 +206,44 @@ class TestWhatIsOver:
 
 def counted(rows: int) -> str:
     return "1 row" if rows == 1 else f"{rows} rows"
+
+
+class TestEveryStory:
+    """Nothing that is over stays for ever for want of a mark that never comes."""
+
+    @pytest.mark.parametrize("story", STORIES)
+    def test_of_a_redemption(self, story: str) -> None:
+        with begun(STORIES[story]) as (world, _, start):
+            world.go_back(start)
+            STORIES[story].tell(world)
+            world.come_to_rest()
+            self.let_days_pass(world)
+            parked = world.journal.parked(now=now(), limit=10)  # a person decided what was not so
+            archive(world)
+            assert all_rows(world) == {} or parked
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("story", OTHER_STORIES)
+    def test_of_all_else(self, story: str) -> None:
+        told = OTHER_STORIES[story]
+        with running_world(**(getattr(told, "settings", None) or {})) as world:
+            told.begin(world)
+            for step in told.steps:
+                step(world)
+            self.let_days_pass(world)
+            parked = world.journal.parked(now=now(), limit=10)
+            archive(world)
+            held = {row.get("Status") for row in world.cells("Processed Orders")} == {"Held"}
+            assert all_rows(world) == {} or held or parked
+
+    def let_days_pass(self, world: World) -> None:
+        for _ in range(3):
+            world.advance(DAY_SECONDS)
+            for tick in world.ticks():
+                tick()
+            world.sweep()
+            world.drain()
+        grow_old(world)
 
 
 class TestWhatStays:
@@ -335,6 +383,22 @@ class TestWhatStays:
         grow_old(shop)
         archive(shop)
         assert {len(rows_of(shop, name)) for name in ("Processed Orders", "Balance Checks")} == {1}
+
+
+class TestWhateverStands:
+    """Texts of any kind go there whole, and come back when a worker died."""
+
+    @pytest.mark.parametrize("text", ["one\ntwo", "a\u2028b\u2029c\x85d\x0b\x0ce", "“”{}\\", "👋"])
+    def test_in_a_message(self, world: World, text: str) -> None:
+        row_id = world.sell(Gift_Message=text)
+        world.come_to_rest()
+        grow_old(world)
+        world.effects.kill_on = {"PutObject": "after"}
+        world.work(lambda app: steps_of(app, run(world)))
+        archive(world)
+        assert rows_of(world, "Creation Requests") == {}
+        (line,) = archived(world)["creation-requests"]
+        assert (line["id"], line["cells"]["Gift Message"]) == (row_id, text)
 
 
 class TestNoCode:
@@ -517,6 +581,14 @@ class TestDeaths:
         nothing_is_lost(shop, before, lost)
         told(shop, before, lost)
 
+    def test_a_table_that_is_gone_before_somebody_goes_on(self, shop: World) -> None:
+        shop.effects.kill_on = {"PutObject": "after"}
+        shop.work(lambda app: steps_of(app, run(shop)))
+        shop.base.delete_table("Balance Checks")
+        shop.resume()
+        archive(shop)
+        assert all_rows_but(shop, "Balance Checks") == {}
+
     def test_a_row_that_was_changed_before_somebody_goes_on_stays(self, shop: World) -> None:
         row_id, _ = redemption(shop)
         shop.effects.kill_on = {"PutObject": "after"}
@@ -530,23 +602,46 @@ class TestDeaths:
 
     def test_a_place_in_a_list_that_is_lost(self, shop: World) -> None:
         """The table is read again from its top; those that were read to their end are not."""
-        for number in range(120):
-            shop.base.table("Receipts").create({"Receipt": f"note {number}"})
+        add_notes(shop, 120)
         before = all_rows(shop)
-        part = shop.app.archive(shop.app.airtable(shop.app.reconcile_pace))
-        cursor = None
-        for _ in range(20):
-            step = part.step(run(shop), cursor)
-            cursor = step.next
-            if cursor is not None and cursor.startswith("Receipts|") and cursor != "Receipts|":
-                break
+        part, step = on_the_second_page_of_receipts(shop)
         shop.base.forget_offsets()
-        listed = len([one for one in shop.effects.seen if one.startswith("GET")])
+        anew = part.step(run(shop), step.next)
+        assert anew.next == "Receipts|"  # rows were moved: so it is shorter now
+        rest_of = part.step(run(shop), anew.next)
+        shop.base.forget_offsets()
+        with pytest.raises(PlaceLost, match="before anything was archived"):
+            part.step(run(shop), rest_of.next)
         archive(shop, run(shop).id)
-        again = [one for one in shop.effects.seen if one.startswith("GET")][listed:]
-        assert not any("Redemptions" in one for one in again)
         shop.come_to_rest()
         nothing_is_lost(shop, before, "a lost place")
+
+    def test_tables_that_are_over_are_not_read_again_in_one_run(self, shop: World) -> None:
+        add_notes(shop, 120)
+        part, _ = on_the_second_page_of_receipts(shop)
+        shop.effects.forget()
+        part.step(run(shop), None)
+        read = [one for one in shop.effects.seen if one.startswith("GET")]
+        assert [one.rpartition("/")[2] for one in read] == [shop.base.table("Receipts").id]
+
+
+def add_notes(world: World, count: int) -> None:
+    """Rows of the office's own, which fill more than a page."""
+    for number in range(count):
+        world.base.table("Receipts").create({"Receipt": f"note {number}"})
+
+
+def on_the_second_page_of_receipts(world: World) -> tuple[Archive, Step]:
+    """The part, and the step after which the second page of receipts comes."""
+    part = world.app.archive(world.app.airtable(world.app.reconcile_pace))
+    cursor = None
+    for _ in range(MOST_STEPS):
+        step = part.step(run(world), cursor)
+        cursor = step.next
+        assert cursor is not None
+        if cursor.startswith("Receipts|") and cursor != "Receipts|":
+            return part, step
+    raise AssertionError("the receipts fill one page only")
 
 
 def run(world: World) -> Run:

@@ -25,6 +25,7 @@ from aws_lambda_powertools import Logger
 from giftcards.clients.airtable import Airtable, BaseRow, expected_tables
 from giftcards.clients.airtable.cells import write_cell, write_moment
 from giftcards.domain.hiding import hide_codes
+from giftcards.errors import PlaceLost
 from giftcards.flows.finished import ARCHIVED_TABLES, Finished
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.kinds import ARCHIVE, archive_key
@@ -100,11 +101,17 @@ class Archive:
         table, _, offset = (cursor or _next_table(state.over)).partition("|")
         if table == THE_END or table in state.over:
             return Step(next=_next_table(state.over))
-        if table == GIFT_CARDS and (cards := run.looked_at.get(ROWS_OF_CARDS)) is not None:
-            return self._over(replace(state, rows={**state.rows, table: cards}), table)
-        if not self.airtable.has_table(table):
-            return self._over(state, table)
-        page = self.airtable.page(table, None, offset=offset or None)
+        cards = run.looked_at.get(ROWS_OF_CARDS) if table == GIFT_CARDS else None
+        if cards is not None or not self.airtable.has_table(table):
+            return self._over(replace(state, rows={**state.rows, table: cards or 0}), table)
+        return self._read(run, state, table, offset)
+
+    def _read(self, run: Run, state: Archiving, table: str, offset: str) -> Step:
+        """Read a page of a table, and move what is over."""
+        try:
+            page = self.airtable.page(table, None, offset=offset or None)
+        except PlaceLost:
+            return self._begin_anew(state, table)
         state = self._move(run, _counted(state, table, offset, len(page.rows)), table, page.rows)
         if page.next is None:
             return self._over(state, table, looked_at=len(page.rows))
@@ -131,6 +138,17 @@ class Archive:
             # What a run moved that was given up before it could tell, this one tells.
             state = Archiving(run=run.id, moved=state.moved)
         return state
+
+    def _begin_anew(self, state: Archiving, table: str) -> Step:
+        """Read a table from its top again, as long as there is less of it than the last time.
+
+        Where nothing was moved since, the comparison counts how often it begins anew.
+        """
+        moved = state.moved.get(table, 0)
+        if moved <= state.lost_at.get(table, 0):
+            raise PlaceLost(f"Airtable lost its place in “{table}” before anything was archived")
+        self.states.keep(replace(state, lost_at={**state.lost_at, table: moved}))
+        return Step(next=f"{table}|")
 
     def _over(self, state: Archiving, table: str, *, looked_at: int = 0) -> Step:
         """A table is read to its end, or need not be read."""
@@ -166,7 +184,8 @@ class Archive:
         if batch is None:
             return state
         body = self.bucket.get(batch.where)
-        count = 0 if body is None else self._delete(batch, body.decode().splitlines(), read)
+        lines = [] if body is None else body.decode().removesuffix("\n").split("\n")
+        count = self._delete(batch, lines, read) if lines else 0
         moved = {**state.moved, batch.table: state.moved.get(batch.table, 0) + count}
         left = {**state.rows, batch.table: max(0, state.rows.get(batch.table, 0) - count)}
         state = replace(state, batch=None, moved=moved, rows=left)
@@ -178,6 +197,8 @@ class Archive:
     ) -> int:
         """Delete these rows, unless somebody changed them since; return how many were archived."""
         archived = {line["id"]: line for line in map(json.loads, lines)}
+        if read is None and not self.airtable.has_table(batch.table):
+            read = {}  # somebody deleted the whole table meanwhile
         if read is None:
             read = self.airtable.rows_by_id(batch.table, archived)
         changed = {

@@ -29,7 +29,8 @@ class Archiving:
     `over` are the tables that this run has been through, `rows` how many rows each was found to
     hold, those moved left out. `moved` is how many were moved since it was last told of in a
     receipt; `batch` is what is on its way. `counted` is where the page began that was counted last:
-    a worker that died of what came next reads it again.
+    a worker that died of what came next reads it again. `lost_at` is how many were moved of a table
+    when Airtable last lost its place there.
     """
 
     run: str
@@ -38,6 +39,7 @@ class Archiving:
     moved: Mapping[str, int] = field(default_factory=dict)
     batch: Batch | None = None
     counted: str | None = None
+    lost_at: Mapping[str, int] = field(default_factory=dict)
 
 
 class ArchivingStates:
@@ -59,6 +61,7 @@ class ArchivingStates:
             moved=_counts(item["moved"]),
             batch=None if batch is None else Batch(batch["table"], batch["where"]),
             counted=item.get("counted"),
+            lost_at=_counts(item["lost_at"]),
         )
 
     def keep(self, state: Archiving) -> None:
@@ -70,6 +73,7 @@ class ArchivingStates:
             "over": list(state.over),
             "rows": dict(state.rows),
             "moved": dict(state.moved),
+            "lost_at": dict(state.lost_at),
         }
         if state.counted is not None:
             item["counted"] = state.counted
