@@ -245,11 +245,8 @@ class Turn:
             found=state.found + len(step.found),
             unread=state.unread + len(step.unread),
         )
-        if state.unread > MOST_UNREAD:
-            trouble = f"more than {MOST_UNREAD:,} things could not be compared"
-            return replace(state, trouble=trouble).enter(REPORT)
-        if state.found > MOST_DIFFERENCES:
-            trouble = f"there are more than {MOST_DIFFERENCES:,} differences, too many to list"
+        trouble = _too_much(state)
+        if trouble is not None and state.trouble is None:
             return replace(state, trouble=trouble).enter(REPORT)
         return state if step.next is not None else self._enter_next(state)
 
@@ -371,3 +368,12 @@ class Turn:
             told_at=last.ended_at,
             summary=last.summary,
         )
+
+
+def _too_much(state: RunState) -> str | None:
+    """Why a run has found too much to go on, if it has."""
+    if state.unread > MOST_UNREAD:
+        return f"more than {MOST_UNREAD:,} things could not be compared"
+    if state.found > MOST_DIFFERENCES:
+        return f"there are more than {MOST_DIFFERENCES:,} differences, too many to list"
+    return None

@@ -1,0 +1,261 @@
+"""How a run goes on: lost places, failures, lost leases, too much of everything, and its report."""
+
+import csv
+from dataclasses import replace
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+
+from giftcards.domain.drift import Difference, Drift
+from giftcards.domain.money import Money
+from giftcards.flows.reconcile.phase import Ending, Run
+from giftcards.flows.reconcile.reconcile import MOST_FAILURES, MOST_RESTARTS, RunEnd
+from giftcards.flows.reconcile.report import COLUMNS, Line, as_csv, summarize
+from giftcards.receipts import Action
+from giftcards.store.pieces import Done, Kind, Pieces, Place
+from giftcards.wiring import now
+from sandbox.faults import Fault
+from tests.flows.reconcile_stories import TIMER_SECONDS, card_row, compare, read_report
+from tests.web_spending import known_card, look, receipts
+from tests.world import START, World
+
+ROWS = 250  # three pages of Airtable's
+
+
+def many_rows(world: World) -> None:
+    """Cards that have a row each, on several pages."""
+    table = world.base.table("Gift Cards")
+    for number in range(ROWS):
+        card = world.shop.issue_card(code=f"wxyz2345{number:08}", amount=10)
+        table.create({"Shopify ID": card.id, "Balance": 10, "Card": "•••• 0000"})
+
+
+def forget_the_lists(world: World) -> None:
+    """Airtable has forgotten all places in its lists."""
+    world.base._iterators.clear()  # noqa: SLF001 - it does so after some minutes
+
+
+def test_a_list_that_lost_its_place_is_read_again_from_its_top(world: World) -> None:
+    many_rows(world)
+    pages = 0
+
+    def watch(name: str) -> None:
+        nonlocal pages
+        if name.startswith("GET /v0/"):
+            pages += 1
+            if pages == 2:
+                forget_the_lists(world)
+
+    world.effects.watch = watch
+    compared = compare(world)
+    assert compared.lines == []
+    assert f"Rows of cards: {ROWS}" in compared.page
+    assert not compared.last.is_failed
+
+
+def test_a_list_that_is_always_lost_ends_the_run(world: World) -> None:
+    many_rows(world)
+
+    def watch(name: str) -> None:
+        if name.startswith("GET /v0/"):
+            forget_the_lists(world)
+
+    world.effects.watch = watch
+    compared = compare(world)
+    assert "rows of cards could not be read to the end" in compared.last.summary
+    assert compared.last.summary.startswith("Given up at ")
+    assert compared.last.is_failed
+    assert MOST_RESTARTS > 1
+    (receipt,) = receipts(world, Action.RECONCILE)
+    assert receipt["Outcome"] == "Failed"
+    (status,) = (row for row in world.cells("Status") if row["Prong"] == "reconcile")
+    assert status["State"] == "Offline"
+    assert world.app.runs.standing().since is None  # nothing was read to the end
+
+
+def test_a_step_that_fails_again_and_again_ends_the_run(world: World) -> None:
+    known_card(world)
+    world.base.token = "patOther"
+    number = world.app.runs.wish(reads_all=False)
+    for _ in range(MOST_FAILURES):
+        assert world.reconcile() is None
+        world.advance(TIMER_SECONDS)
+    assert world.reconcile() is RunEnd.FINISHED
+    last = world.app.runs.standing().last
+    assert last is not None
+    assert last.granted == number
+    assert "rows of cards failed again and again" in last.summary
+    assert len(world.alarms) == MOST_FAILURES
+
+
+def test_a_vendor_that_is_away_only_delays_it(world: World) -> None:
+    known_card(world)
+    world.app.runs.wish(reads_all=False)
+    world.shop.faults.add(Fault.THROTTLE, operation="giftCards")
+    assert world.reconcile() is RunEnd.GOES_ON
+    assert world.alarms == []
+    assert world.reconcile() is RunEnd.FINISHED
+
+
+def test_too_many_differences_are_no_list(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("giftcards.flows.reconcile.reconcile.MOST_DIFFERENCES", 2)
+    many_rows(world)
+    for record in world.base.table("Gift Cards").records():
+        world.base.table("Gift Cards").update(record["id"], {"Balance": 1})
+    compared = compare(world)
+    assert "more than 2 differences" in compared.last.summary
+    assert compared.last.is_failed
+    assert all(row["Balance"] == 1 for row in world.cells("Gift Cards"))  # nothing was changed
+
+
+def test_too_much_that_cannot_be_compared_ends_the_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("giftcards.flows.reconcile.reconcile.MOST_UNREAD", 0)
+    monkeypatch.setattr("giftcards.clients.shopify.moving.MOST_MOVEMENT_PAGES", 1)
+    card = known_card(world)
+    for _ in range(120):
+        world.shop.credit(card.id, amount=Decimal(1))
+    compared = compare(world)
+    assert "more than 0 things could not be compared" in compared.last.summary
+
+
+def test_a_worker_that_was_taken_for_dead_writes_nothing_more(world: World) -> None:
+    known_card(world)
+    flow = world.app.reconcile()
+    runs = flow.runs
+    runs.wish(reads_all=False)
+    assert world.reconcile() is RunEnd.FINISHED
+    runs.wish(reads_all=False)
+    slow = flow.leases.acquire(runs.key, now=now())
+    assert slow is not None
+    state = flow._begin(slow, runs.held(slow))  # noqa: SLF001 - it stops in the middle
+    world.advance(400)
+    assert world.reconcile() is RunEnd.FINISHED
+    assert not runs.save(slow, replace(state, step=7))
+    assert runs.standing().under_way is None
+    last = runs.standing().last
+    assert last is not None
+    assert last.id == state.id  # taken up by the other one
+
+
+def test_a_run_that_takes_several_turns_is_told_of_as_one(world: World) -> None:
+    many_rows(world)
+    world.app.runs.wish(reads_all=False)
+    turns = 0
+    while world.work(lambda app: app.reconcile().run(now())) is not RunEnd.FINISHED:  # no time
+        turns += 1
+        world.advance(30)
+        assert turns < 20
+    assert turns >= 4
+    last = world.app.runs.standing().last
+    assert last is not None
+    compared = read_report(world, last)
+    assert compared.lines == []
+    assert f"Rows of cards: {ROWS}" in compared.page
+    assert f"over {ROWS} cards" in compared.last.summary
+
+
+def test_duplicates_are_found_across_pages_and_turns(world: World) -> None:
+    many_rows(world)
+    first = world.shop.cards[0]
+    world.base.table("Gift Cards").create({"Shopify ID": first.id, "Balance": 10, "Card": "x"})
+    world.app.runs.wish(reads_all=False)
+    for _ in range(30):
+        if world.work(lambda app: app.reconcile().run(now())) is RunEnd.FINISHED:
+            break
+        world.advance(200)
+    last = world.app.runs.standing().last
+    assert last is not None
+    compared = read_report(world, last)
+    assert [(line["Difference"], line["What"]) for line in compared.lines] == [
+        (Drift.DUPLICATE_ROWS, first.id)
+    ]
+
+
+def test_only_what_is_found_twice_in_the_same_words_counts(world: World) -> None:
+    card = known_card(world)
+    row_id = card_row(world, card)["id"]
+    world.base.table("Gift Cards").update(row_id, {"Balance": 7})
+    world.app.runs.wish(reads_all=False)
+    assert world.reconcile() is RunEnd.WAITS
+    run = world.app.runs.standing().under_way
+    assert run is not None
+    assert run.not_before is not None
+    assert (run.not_before - now()).total_seconds() == world.config.second_look_seconds
+    assert len(Pieces(world.app.bucket, run=run.id).places(Kind.FOUND)) == 1
+    world.base.table("Gift Cards").update(row_id, {"Balance": 8})
+    world.advance(world.config.second_look_seconds)
+    assert world.reconcile() is RunEnd.FINISHED
+    last = world.app.runs.standing().last
+    assert last is not None
+    assert last.differences == 0
+    look(world)
+
+
+# --------------------------------------------------------------------------------- the report
+
+
+def done(ending: Ending = Ending.PUT_RIGHT, **about: object) -> Done:
+    facts: dict[str, object] = {
+        "drift": Drift.STALE_BALANCE,
+        "subject": "gid://shopify/GiftCard/7",
+        "card_id": "gid://shopify/GiftCard/7",
+        "expected": Money(-500, "USD"),
+        "found": None,
+        "details": "It differs.",
+    }
+    return Done(Difference(**(facts | about)), ending.name, "it is written anew")  # type: ignore[arg-type] # facts of a test
+
+
+@pytest.mark.parametrize("typed", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_no_cell_of_the_spreadsheet_is_a_formula(typed: str) -> None:
+    text = as_csv([Line.of(done(subject=typed, card_id=typed, details=typed))])
+    (line,) = csv.DictReader(StringIO(text, newline=""))
+    for column in ("What", "Card", "What it is"):
+        assert line[column] == f"'{typed}"
+    assert line["Should be"] == "'-5.00 USD"
+    assert tuple(line) == COLUMNS
+
+
+def test_what_people_typed_is_no_html(world: World) -> None:
+    pieces = Pieces(world.app.bucket, run="20261123T000000Z-1")
+    report = next(part for part in world.app.reconcile().parts() if part.name == "report")
+    run = Run(
+        id="20261123T000000Z-1",
+        began_at=START,
+        since=None,
+        reads_all=False,
+        deadline=START,
+        seen=lambda _: (),
+        looked_at={"cards": 1_234},
+    )
+    pieces.put_done(Place.of("cards", 0), [done(subject="<script>alert(1)</script>")])
+    report.step(run, None)
+    page = world.app.bucket.get("reports/2026-11-23/20261123T000000Z-1.html")
+    assert page is not None
+    assert b"<script>" not in page
+    assert b"&lt;script&gt;" in page
+    assert b"1 drift over 1,234 cards at 10:00: 1 stale balance" in page
+
+
+def test_the_line_for_eyes_says_what_matters() -> None:
+    run = Run(
+        id="r",
+        began_at=START,
+        since=None,
+        reads_all=False,
+        deadline=START,
+        seen=lambda _: (),
+        looked_at={"cards": 1_234},
+    )
+    assert summarize(run, [], at="03:10") == "0 drift over 1,234 cards at 03:10"
+    late = done(Ending.LEFT, drift=Drift.LATE_DEBIT)
+    several = [done(), done(Ending.KNOWN), late, late]
+    assert summarize(run, several, at="03:10") == (
+        "3 drift over 1,234 cards at 03:10: 2 late debit, 1 stale balance; 2 not put right;"
+        " 1 known from before"
+    )
+    assert "; 2 could not be compared" in summarize(replace(run, unread=2), [], at="03:10")
+    assert summarize(replace(run, trouble="why"), several, at="03:10") == "Given up at 03:10: why"
