@@ -72,6 +72,29 @@ def test_a_healthy_shop_has_no_difference(world: World, *, shown: bool) -> None:
     assert compare(world).lines == []  # the next one reads what changed since
 
 
+def test_movements_are_read_only_of_cards_that_changed_since(world: World) -> None:
+    """Each card of them costs up to 111 points, and a hundred thousand cards are many."""
+    first, second = known_card(world), load(world, code=OTHER)
+    look(world)
+    redeem(world, 10)
+    rest(world)
+
+    def read(*, reads_all: bool = False) -> int:
+        world.advance(3600)  # clocks may differ by minutes
+        before = len(world.effects.seen)
+        assert compare(world, reads_all=reads_all).lines == []
+        return sum("CardMovements" in name for name in world.effects.seen[before:])
+
+    assert read() == 1  # the one with a line, as long as no run was complete
+    assert read() == 0
+    redeem(world, 10, code=OTHER)
+    rest(world)
+    assert read() == 1
+    assert read() == 0
+    assert read(reads_all=True) == 2
+    check_in_step(world, first, second)
+
+
 # ----------------------------------------------------------------------------- rows of cards
 
 
