@@ -7,7 +7,9 @@
     work/<run>/done/<part>/<step>-<n>      the same, each with what became of it
     work/<run>/notes/<part>/<step>-<n>     lines for the report
 
-A step that is done twice writes its pieces over its own; a step without anything writes none.
+A step that is done twice writes its pieces over its own; a step without anything writes none. Where
+a part is begun anew, pieces of before stay: numbers of steps that were not done again are read by
+nobody, and differences are judged anew in any case.
 """
 
 import json
@@ -125,11 +127,6 @@ class Pieces:
         prefix = f"work/{self._run}/{kind}/"
         keys = (key.removeprefix(prefix) for key in self._bucket.keys(prefix))
         return sorted(Place.read(key) for key in keys)
-
-    def forget(self, part: str) -> None:
-        """The part is begun anew."""
-        for kind in Kind:
-            self._bucket.delete(list(self._bucket.keys(f"work/{self._run}/{kind}/{part}/")))
 
     def _put_json(self, kind: Kind, place: Place, content: Sequence[object]) -> None:
         body = json.dumps(content, ensure_ascii=False).encode()

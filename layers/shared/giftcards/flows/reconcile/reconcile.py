@@ -261,12 +261,11 @@ class Turn:
         return state.enter(name, not_before=not_before)
 
     def _begin_anew(self) -> None:
-        """The vendor has lost the place in its list: what was seen and found of it is forgotten."""
+        """The vendor has lost the place in its list: what was seen of it counts no more."""
         state = self._state
         if state.restarts >= MOST_RESTARTS:
             self._state = self._given_up(f"{state.phase} could not be read to the end")
             return
-        self._pieces.forget(state.phase)
         self._numbers.pop(state.phase, None)
         looked_at = {name: n for name, n in state.looked_at.items() if name != state.phase}
         self._state = replace(

@@ -96,7 +96,9 @@ class Report:
         pieces = Pieces(self.bucket, run=run.id)
         every = [one for place in pieces.places(Kind.DONE) for one in pieces.done(place)]
         done = list({_what(one): one for one in reversed(every)}.values())[::-1]
-        notes = [note for place in pieces.places(Kind.NOTES) for note in pieces.notes(place)]
+        notes = dict.fromkeys(
+            note for place in pieces.places(Kind.NOTES) for note in pieces.notes(place)
+        )
         zone = ZoneInfo(self.facts().time_zone)
         began_at = run.began_at.astimezone(zone)
         summary = summarize(run, done, at=f"{began_at:%H:%M}")
@@ -111,7 +113,7 @@ class Report:
                 time_zone=zone.key,
                 run=run.id,
                 counts=_counts(run),
-                notes=notes,
+                notes=list(notes),
                 columns=COLUMNS,
                 lines=lines,
             )
