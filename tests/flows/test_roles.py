@@ -25,6 +25,8 @@ from tests.world import WORKERS, World, running_world
 # A card that a redemption is given up of, beside those that the shop's history is about.
 UNTOUCHED_CODE = "bcdf2345ghjk6789"
 
+DAY_SECONDS = 24 * 3600
+
 type Called = dict[str, set[Right]]
 
 # What Lambda itself does by a function's role: reading its queue, and writing its log.
@@ -176,6 +178,8 @@ def compare_the_books(world: World) -> None:
         table.create(doubled["fields"])
     compare(world, reads_all=True)
     rest(world)
+    world.advance((world.config.keep_days + 1) * DAY_SECONDS)  # and all of it is archived
+    compare(world)
 
 
 TROUBLES = (first_purchase_tick, refuse_everything, rotate_the_key, lose_a_tag, compare_the_books)
