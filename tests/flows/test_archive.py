@@ -284,6 +284,14 @@ class TestWhatStays:
         grow_old(world)
         assert stays(world, row_id)
 
+    def test_a_sale_whose_mail_is_among_the_dead_letters(self, world: World) -> None:
+        row_id = world.sell(Amount=0)
+        world.tick()
+        world._consume("WriteAirtableQueue", world._write)  # noqa: SLF001 - as above
+        assert world.request(row_id)["Status"] == "Processed"
+        grow_old(world)
+        assert stays(world, row_id, "Creation Requests")
+
     @pytest.mark.parametrize("wish", [4, "a part of it"])
     def test_a_row_with_a_wish_that_is_not_fulfilled(self, world: World, wish: object) -> None:
         row_id = self.redeemed(world)
