@@ -19,6 +19,7 @@ from ops.redrive import HIDDEN_SECONDS, DeadLetters, Redrive, dead_letter_queues
 from ops.redrive_command import redrive
 from sandbox.faults import Fault
 from sandbox.shopify import CartLine, Pay
+from tests.cloudformation import load_template
 from tests.effects import WorkerKilled
 from tests.world import World, running_world
 
@@ -116,6 +117,15 @@ def test_the_queues_are_known_from_the_stacks_outputs(world: World) -> None:
     assert found["write-airtable"].source_url == world.queue_urls["WriteAirtableQueue"]
     assert found["write-airtable"].is_fifo
     assert not found["answer-store"].is_fifo
+
+
+def test_every_dead_letter_queue_of_the_template_can_be_sent_again() -> None:
+    template = load_template()
+    dead = [name for name in template["Resources"] if name.endswith("DeadLetters")]
+    told = {name: name for name in template["Outputs"]}
+    assert {queue.url for queue in dead_letter_queues(told).values()} == {
+        f"{name}Url" for name in dead
+    }
 
 
 def test_without_a_queue_all_are_shown_and_nothing_is_moved(

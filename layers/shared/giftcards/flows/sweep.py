@@ -92,11 +92,11 @@ class Sweep:
                 trouble = trouble or error
             else:
                 finished += 1
-        self._write_again()
         try:
             self.digest.run()
         except TryAgain as error:
             self.logger.warning("the digest waits", extra={"reason": str(error)})
+        self._write_again()
         if trouble is not None:
             raise trouble  # after all others: the alarm on this function's errors has to ring
         return finished
