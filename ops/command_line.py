@@ -330,10 +330,14 @@ def park_decide_all(app: Application, options: argparse.Namespace) -> int:
         if not options.yes and input(question).strip().lower() != "yes":
             _say("Nothing was decided.")
             return 1
-    decided = [
-        park_decide(app, argparse.Namespace(key=key, decision=options.decision)) for key in keys
-    ]
-    return max(decided)
+    code = 0
+    for key in keys:
+        try:
+            code |= park_decide(app, argparse.Namespace(key=key, decision=options.decision))
+        except GiftCardError as error:  # the others are decided all the same
+            _say(f"Cannot decide {key}: {error}", to_error=True)
+            code = 1
+    return code
 
 
 def redrive(app: Application, options: argparse.Namespace) -> int:

@@ -499,6 +499,27 @@ def test_one_that_cannot_be_decided_so_stops_no_other(
     assert operation_of(world, key).state is State.CLAIMED
 
 
+def test_nor_does_one_of_which_the_word_cannot_be_true(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    world.base.table("Redemptions").update(row_id, {"Reverse Amount": 10})
+    world.advance(60)
+    world.tick()
+    key = f"reverse#{row_id}#1000"
+    for _ in range(FAILURES_TO_BE_PARKED):
+        world.app.park().count_failure(operation_of(world, key), ValueError("refused"))
+    options = argparse.Namespace(
+        keys=[key, "tag#1"], all_of_kind=None, decision="credited", yes=True
+    )
+    assert park_decide_all(world.app, options) == 1
+    said = capsys.readouterr().err
+    assert f"Cannot decide {key}: {key} was never sent to Shopify" in said
+    assert "tag#1 is not parked" in said
+
+
 def test_nothing_of_a_kind_is_said(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     options = argparse.Namespace(keys=[], all_of_kind="tag", decision="retry", yes=True)
     assert park_decide_all(world.app, options) == 1
