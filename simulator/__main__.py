@@ -167,11 +167,6 @@ def report(tally: Tally, options: argparse.Namespace, *, seconds: float) -> int:
         if broken not in shown:
             shown.add(broken)
             say(in_words(shrink(world(), Spec.read(text), broken)))
-    if tally.awaiting_reconcile:
-        say(
-            f"{tally.awaiting_reconcile} histories end with what only `reconcile` can detect"
-            " (it is not built yet, so nothing asks for it here)"
-        )
     for effect in tally.unstruck:
         say(f"no accident ever met “{effect}”")
     # A few stories need not have room for every kind.

@@ -24,6 +24,7 @@ LATENCIES = {
     "dynamodb": 8_000,
     "sqs": 8_000,
     "kms": 8_000,
+    "s3": 30_000,
     "ses": 100_000,
     "shopify": 300_000,
     "airtable": 220_000,
@@ -82,7 +83,7 @@ def _kinds(name: str, vendor: str, *, changes: bool) -> tuple[Kind, ...]:
             return _kinds_at_aws(name, vendor, changes=changes)
         case "ses":
             return (*_ASKED_OVER_HTTP, Kind.FAILED_AFTER, *_TO_A_VENDOR)
-        case "kms":
+        case "kms" | "s3":
             return (Kind.REFUSED, Kind.REPLY_LOST, Kind.THROTTLED)
         case "shopify":
             return _kinds_at_shopify(name, changes=changes)

@@ -67,7 +67,7 @@ class Tally:
     chance_of: dict[Kind, tuple[str, Planned]] = field(default_factory=dict)
     broken: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
-    awaiting_reconcile: int = 0
+    compared: int = 0
     virtual_seconds: float = 0.0
     processor_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -76,7 +76,7 @@ class Tally:
         self.histories[kind] += 1
         self.effects += len(told.trace)
         self.virtual_seconds += told.seconds
-        self.awaiting_reconcile += bool(told.awaiting_reconcile)
+        self.compared += told.is_compared
         for effect, nth, kinds, _ in told.trace:
             label = effect.label
             self.seen[label] += 1
@@ -104,7 +104,7 @@ class Tally:
         self.chance_of = other.chance_of | self.chance_of
         self.broken += other.broken
         self.violations = sorted([*self.violations, *other.violations])[:MOST_KEPT]
-        self.awaiting_reconcile += other.awaiting_reconcile
+        self.compared += other.compared
         self.virtual_seconds += other.virtual_seconds
         for kind, seconds in other.processor_seconds.items():
             self.processor_seconds[kind] = self.processor_seconds.get(kind, 0.0) + seconds

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from simulator.books import compare_the_books
 from simulator.faults import BEYOND_SETTLING, BY_OTHERS, Kind, Planned
 from simulator.gate import ByChance, Plan, PlannedOnes, Step
 from simulator.stories import PROMISES, SETTLERS, STORIES
@@ -58,7 +59,7 @@ class Told:
     trace: Sequence[Step]
     met_at: tuple[int, ...]
     seconds: float
-    awaiting_reconcile: int
+    is_compared: bool
 
     @property
     def broken(self) -> frozenset[str]:
@@ -84,10 +85,9 @@ def tell(world: "World", spec: Spec) -> Told:
             world.is_restless = not world.go_on(at_most=story.longest)
         world.gate.plan = PlannedOnes(())
         faulted = len(world.gate.trace)
-        for _ in range(ROUNDS_OF_PEOPLE):
-            if world.is_restless or not world.let_people_decide(SETTLERS):
-                break
-            world.is_restless = not world.go_on(at_most=story.longest)
+        _let_people_decide(world, story.longest)
+        if not world.is_restless and is_to_be_compared(world):
+            _compare(world, story.longest)
         world.settle_clock()
         world.look()
         violations = [(name, text) for name, promise in PROMISES for text in promise(world)]
@@ -100,8 +100,28 @@ def tell(world: "World", spec: Spec) -> Told:
         trace=world.gate.trace[:faulted],
         met_at=tuple(world.gate.met_at),
         seconds=world.timeline.seconds(),
-        awaiting_reconcile=len(world.late_debits),
+        is_compared=world.is_compared,
     )
+
+
+def _let_people_decide(world: "World", at_most: int) -> None:
+    """Until nothing waits for a person any more."""
+    for _ in range(ROUNDS_OF_PEOPLE):
+        if world.is_restless or not world.let_people_decide(SETTLERS):
+            return
+        world.is_restless = not world.go_on(at_most=at_most)
+
+
+def is_to_be_compared(world: "World") -> bool:
+    """Whether something happened that may be found only when the books are compared."""
+    return world.may_be_doubled or any(one.kind in BEYOND_SETTLING for one in world.gate.met)
+
+
+def _compare(world: "World", at_most: int) -> None:
+    """One comparison; what it leaves to people they decide."""
+    world.is_restless = not compare_the_books(world, at_most=at_most)
+    world.is_compared = True
+    _let_people_decide(world, at_most)
 
 
 _ALLOWED: dict[tuple[str, bool], frozenset[Kind]] = {}

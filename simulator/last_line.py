@@ -17,7 +17,8 @@ class LastLine:
     effects                calls to the outside in all of them, while accidents could happen
     faults                 how often each kind of accident happened; 0 for one that never did
     violations             how many histories broke each promise, by its name; empty is good
-    awaiting_reconcile     histories that end with what only `reconcile` can detect
+    compared               histories at whose end the books were compared, since only that can find
+                           what went wrong in them
     effects_never_struck   the effects that no accident ever met
     kinds_never_met        the kinds of accidents that met no effect, where all stories were told
     seconds                from the beginning to the end, by the clock on the wall
@@ -30,7 +31,7 @@ class LastLine:
     effects: int
     faults: Mapping[str, int]
     violations: Mapping[str, int]
-    awaiting_reconcile: int
+    compared: int
     effects_never_struck: Sequence[str]
     kinds_never_met: Sequence[str]
     seconds: float
@@ -54,7 +55,7 @@ def last_line(tally: Tally, *, needs_all_kinds: bool, seconds: float, seed: int)
         effects=tally.effects,
         faults={kind.value: tally.accidents[kind] for kind in sorted(Kind)},
         violations=dict(sorted(tally.broken.items())),
-        awaiting_reconcile=tally.awaiting_reconcile,
+        compared=tally.compared,
         effects_never_struck=tally.unstruck,
         kinds_never_met=tally.never_met if needs_all_kinds else (),
         seconds=round(seconds, 1),

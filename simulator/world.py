@@ -35,6 +35,7 @@ from giftcards.wiring import PURCHASES_PRONG, REDEMPTIONS_PRONG, STORES_PRONG, A
 from sandbox.airtable import Base, build_standard_base
 from sandbox.klaviyo import Klaviyo as KlaviyoAccount
 from sandbox.shopify import Shop
+from simulator.books import COMPARES
 from simulator.effects import Effect
 from simulator.faults import MINUTE, SECOND, Kind
 from simulator.gate import Gate, Plan, PlannedOnes, WorkerKilled
@@ -55,7 +56,7 @@ from tests.template_resources import (
     create_queues,
     function_seconds,
 )
-from tests.world import CONFIGURATION_SET, MAIL_FROM, _config, as_record
+from tests.world import CONFIGURATION_SET, MAIL_FROM, RECONCILE_SECONDS, _config, as_record
 
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 BASE_ID = "appSimulated00000"
@@ -87,6 +88,13 @@ class Function:
     resource: str
     queue: str | None
     take: Take
+
+    @property
+    def seconds(self) -> int:
+        """How long it may run."""
+        if self.role == COMPARES:
+            return RECONCILE_SECONDS
+        return function_seconds(self.resource)
 
 
 class WatchedTable(DynamoDB):
@@ -329,7 +337,7 @@ class World:
         self.web: dict[str, Decimal] = {}
         self.charged_by_mistake: dict[str, Decimal] = {}
         self.reversals: dict[str, Decimal | int] = {}
-        self.late_debits: list[tuple[str, str]] = []
+        self.is_compared = False
         self.may_be_late = False
         self.is_restless = False
         self.operations: dict[str, Operation] = {}
@@ -556,7 +564,7 @@ class World:
         worker = warm.pop() if warm else Worker(self, function.role)
         self._invocations += 1
         worker.is_fresh, worker.event, worker.invocation = True, event, self._invocations
-        seconds = function_seconds(function.resource)
+        seconds = function.seconds
         worker.ends_at = self.timeline.us + seconds * SECOND
         report: Mapping[str, Any] | None = None
         try:
@@ -601,15 +609,9 @@ class World:
         """Something moved on a card without us, and in no order: positive where it was spent."""
         self.web[card_id] = self.web.get(card_id, Decimal(0)) + amount
 
-    def awaits_reconcile(self, card_id: str, key: str) -> None:
-        """A debit was applied after it had been given up."""
-        self.late_debits.append((card_id, key))
-
     def is_behind_by_right(self, card_id: str) -> bool:
         """Whether a card moved without us, so that only the web shop's prong can show it."""
-        if self.is_on_web:
-            return False
-        return card_id in self.web or any(one == card_id for one, _ in self.late_debits)
+        return not self.is_on_web and card_id in self.web
 
     # ------------------------------------------------------------------------------------- at rest
 
@@ -720,7 +722,7 @@ class World:
         """Whether our records in Airtable may stand there twice.
 
         Somebody duplicated them, or a creation was applied after we had looked for it in vain:
-        Airtable cannot say "unless it is there". `reconcile` has to find and mend those.
+        Airtable cannot say "unless it is there". Comparing the books finds those.
         """
         return any(
             one.kind is Kind.RECORD_DOUBLED
@@ -814,6 +816,7 @@ def _functions(world: World) -> list[Function]:
         Function("adjust", "AdjustBalance", "AdjustBalanceQueue", _adjust),
         Function("tag", "TagOrder", "TagOrderQueue", _tag),
         Function("sweep", "Sweep", None, _sweep),
+        Function(COMPARES, "Reconcile", None, _compare),
     ]
 
 
@@ -839,6 +842,11 @@ def _look_at_spends(world: World, app: Application, event: Event, deadline: date
             dict(event),
             lambda offset: look.note(app.serve_spends().run(deadline)),  # noqa: ARG005 - looks are alike
         )
+
+
+def _compare(app: Application, event: Event, deadline: datetime) -> None:
+    del event
+    app.reconcile().run(deadline)
 
 
 def _sweep(app: Application, event: Event, deadline: datetime) -> None:

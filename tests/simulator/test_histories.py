@@ -9,6 +9,8 @@ from random import Random
 
 import pytest
 
+from giftcards.domain.drift import Drift
+from giftcards.flows.kinds import DRIFT
 from giftcards.metrics import Metric
 from sandbox.shopify import Shop
 from simulator.__main__ import a_part, main
@@ -69,12 +71,39 @@ def test_a_lost_reply_is_found_again_and_a_refused_connection_is_tried_again(wor
         assert world.shop.cards[0].balance == 40
 
 
-def test_a_debit_that_comes_after_it_was_given_up_waits_for_reconcile(world: World) -> None:
+def test_a_debit_that_comes_after_it_was_given_up_is_found_and_given_back(world: World) -> None:
     planned = (Planned(DEBIT, 0, Kind.APPLIED_TOO_LATE),)
     told = tell(world, Spec("redeem", planned=planned, late=True))
     assert told.violations == ()
-    assert told.awaiting_reconcile == 1
-    assert world.shop.cards[0].balance == 40
+    assert told.is_compared
+    (card,) = world.shop.cards
+    assert [movement.amount for movement in card.transactions] == [-10, 10]
+    found = {one.snapshot["drift"] for one in world.operations.values() if one.kind == DRIFT}
+    assert Drift.LATE_DEBIT in found
+
+
+def test_a_late_debit_that_nobody_finds_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Shop, "visible_transactions", lambda *_: [])  # it shows no movement at all
+    planned = (Planned(DEBIT, 0, Kind.APPLIED_TOO_LATE),)
+    told = tell(world, Spec("redeem", planned=planned, late=True))
+    assert "ONE_DEBIT" in told.broken
+
+
+def test_a_card_in_two_rows_is_found_and_a_person_removes_one(world: World) -> None:
+    planned = (Planned("write: airtable create Gift Cards", 0, Kind.APPLIED_LATE),)
+    told = tell(world, Spec("redeem", planned=planned))
+    assert told.violations == ()
+    assert told.is_compared
+    assert len(world.rows("Gift Cards")) == 1
+    found = {one.snapshot["drift"] for one in world.operations.values() if one.kind == DRIFT}
+    assert found == {Drift.DUPLICATE_ROWS}
+
+
+def test_a_history_in_which_all_is_found_without_it_compares_nothing(world: World) -> None:
+    told = tell(world, Spec("redeem", planned=(Planned(DEBIT, 0, Kind.APPLIED_LATE),)))
+    assert not told.is_compared
 
 
 @pytest.fixture
