@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 
 from simulator import explore
-from simulator.explore import SHARE_OF_SINGLES, SHARES, Piece, Tally
+from simulator.explore import SHARES, Piece, Tally
 from simulator.history import Spec, tell
 from simulator.last_line import last_line
 from simulator.shrink import in_words, shrink
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
 def tell_some(options: argparse.Namespace, names: Sequence[str], work: Work, tally: Tally) -> None:
     """Tell so many histories: singles first, and the others on top of them."""
     wanted, seed = options.histories, options.seed
-    work(explore.singles(world(), seed, names, most=round(wanted * SHARE_OF_SINGLES)))
+    work(explore.singles(world(), seed, names, wanted=wanted))
     left = max(0, wanted - tally.total)
     for kind in ("doubles", "triples"):
         budget = round(left * SHARES[kind])

@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from simulator.gate import Step
     from simulator.world import World
 
-# Of all histories so many are singles, if there are so many.
-SHARE_OF_SINGLES = 0.6
+# All singles are told where they are no more than this of all histories; else so many of them.
+ALL_SINGLES_UP_TO = 0.7
+SHARE_OF_SINGLES = 0.42
 
-# Of what is left after the singles, how much each kind of history gets.
-SHARES = {"doubles": 0.45, "triples": 0.15, "pairs": 0.15}
+# Of what is left after the singles, how much each kind of history gets; the rest is by chance.
+SHARES = {"doubles": 0.2, "triples": 0.03, "pairs": 0.12}
 
 # A report of thousands of broken promises helps nobody.
 MOST_KEPT = 20
@@ -276,7 +277,7 @@ class Piece:
     def _by_chance(self, world: "World", tally: Tally, chance: Random) -> None:
         for _ in range(self.count):
             seed = chance.randrange(1, 1 << 30)
-            spec = self._spec(seed=seed, most=chance.choice((1, 2, 2, 3, 3, 4, 6)))
+            spec = self._spec(seed=seed, most=chance.choice((1, 1, 2, 2, 3, 4, 6)))
             tally.note("by chance", tell(world, spec))
 
     def _days(self, world: "World", tally: Tally, chance: Random) -> None:
@@ -286,18 +287,18 @@ class Piece:
             tally.note("days", tell(world, self._spec(seed=seed, most=most)))
 
 
-def singles(world: "World", seed: int, names: Sequence[str], *, most: int) -> list[Piece]:
+def singles(world: "World", seed: int, names: Sequence[str], *, wanted: int) -> list[Piece]:
     """Every accident at every effect, and every request applied too late.
 
-    Where that were more than `most`, only of the shorter stories all are told, and of the longer
-    ones so many as fit, chosen by the seed.
+    Where that were too much of what is wanted, only of the shorter stories all are told, and of the
+    longer ones so many as fit, chosen by the seed.
     """
     traces = {name: tell(world, Spec(name)).trace for name in names if not STORIES[name].is_day}
     possible = {name: sum(len(kinds) for _, _, kinds, _ in trace) for name, trace in traces.items()}
     shares = possible
-    if sum(possible.values()) > most:
+    if sum(possible.values()) > ALL_SINGLES_UP_TO * wanted:
         lengths = {name: len(trace) for name, trace in traces.items()}
-        shares = shared_out(most, lengths, most=possible)
+        shares = shared_out(round(SHARE_OF_SINGLES * wanted), lengths, most=possible)
     return [
         Piece("singles", name, seed, part=part, late=late, share=shares[name] / possible[name])
         for name in traces

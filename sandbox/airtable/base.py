@@ -88,8 +88,10 @@ class Base:
     def table(self, name_or_id: str) -> Table:
         """A table by its name or id; raises `AirtableError` (model not found) otherwise."""
         with self.lock:
+            if name_or_id in self._tables:
+                return self._tables[name_or_id]
             for table in self._tables.values():
-                if name_or_id in (table.id, table.name):
+                if name_or_id == table.name:
                     return table
         raise errors.model_not_found()
 

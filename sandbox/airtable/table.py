@@ -97,8 +97,10 @@ class Table:
     def field(self, name_or_id: str) -> Field:
         """A field by name or id; raises `AirtableError` (unknown field name) otherwise."""
         with self.base.lock:
+            if name_or_id in self._fields:
+                return self._fields[name_or_id]
             for one in self._fields.values():
-                if name_or_id in (one.id, one.name):
+                if name_or_id == one.name:
                     return one
         raise errors.unknown_field(name_or_id)
 

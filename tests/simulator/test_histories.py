@@ -188,12 +188,13 @@ def test_no_minute_is_passed_over_while_a_row_waits(world: World) -> None:
 def test_of_doubles_a_shorter_story_has_more(world: World) -> None:
     names = ["redeem-no-code", "sell-gift"]
     pieces = sampled("doubles", world, names, seed=1, budget=120)
+    told = {}
     for name in names:
         its = [one for one in pieces if one.story == name]
         firsts = len(every("doubles", world, name, seed=1))
         assert sum(one.stands_for for one in its) == pytest.approx(firsts)
-        # What follows a first accident is three times as much at one as at another.
-        assert 15 < sum(one.tell(world).histories["doubles"] for one in its) < 400
+        told[name] = sum(one.tell(world).histories["doubles"] for one in its)
+    assert told["redeem-no-code"] > 2 * told["sell-gift"] > 0
 
 
 def test_every_double_of_a_story_is_told_in_parts() -> None:
