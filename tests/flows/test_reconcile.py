@@ -9,6 +9,7 @@ import pytest
 
 from giftcards.domain.drift import Drift
 from giftcards.flows.reconcile.reconcile import RunEnd
+from giftcards.metrics import Metric
 from giftcards.receipts import Action
 from giftcards.store.journal import State
 from giftcards.wiring import now
@@ -200,6 +201,28 @@ def test_there_and_back_between_two_looks_is_left_to_a_person(world: World) -> N
     again = compare(world, reads_all=True)
     assert "0 drift" in again.last.summary
     assert parked(world) == []
+
+
+def test_there_and_back_since_the_last_run_is_found_by_the_next(world: World) -> None:
+    """Its balance is explained, so only that the card changed says that its movements are read."""
+    card = known_card(world)
+    assert compare(world).lines == []
+    world.shop.credit(card.id, amount=Decimal(5))
+    world.shop.debit(card.id, amount=Decimal(5))
+    assert compare(world).kinds() == [Drift.UNEXPLAINED_MOVEMENT] * 2
+
+
+def test_the_alarm_rings_for_what_is_new_and_not_for_what_is_known(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = known_card(world)
+    world.shop.debit(card.id, amount=Decimal(8), note="redemption#recNobody0000000")
+    capsys.readouterr()
+    rung = []
+    for _ in range(2):
+        compare(world)
+        rung.append(capsys.readouterr().out.count(f'"{Metric.UNEXPLAINED_MONEY}":'))
+    assert rung == [1, 0]
 
 
 def test_a_debit_with_a_reference_of_no_operation(world: World) -> None:

@@ -1,0 +1,116 @@
+"""Guards of comparing the books: what differs is found, told once, and nothing is invented."""
+
+from mutants.mutant import Guard, Mutant, named
+
+FOLDER = "layers/shared/giftcards/flows/reconcile"
+CARDS = f"{FOLDER}/cards.py"
+JUDGE_CARD = f"{FOLDER}/judge_card.py"
+NUMBERS = f"{FOLDER}/numbers.py"
+PUTTING_RIGHT = f"{FOLDER}/putting_right.py"
+RECONCILE = f"{FOLDER}/reconcile.py"
+SECOND_LOOK = f"{FOLDER}/second_look.py"
+TESTS = "flows/test_reconcile.py"
+
+MUTANTS = (
+    Mutant(
+        name="compare-without-a-second-look",
+        guard=Guard.BOOKS,
+        breaks="What differed at the first look counts, although it was on its way.",
+        file=SECOND_LOOK,
+        old="stands = list(dict.fromkeys(one for one in found if one in again))",
+        new="stands = list(dict.fromkeys(one for one in found if one in found or again))",
+        tests=named(
+            TESTS, "test_what_staff_did_shortly_before_is_entered_by_the_looks_and_no_alarm"
+        ),
+    ),
+    Mutant(
+        name="compare-looks-again-at-once",
+        guard=Guard.BOOKS,
+        breaks="The second look does not wait until what is on its way has arrived.",
+        file=RECONCILE,
+        old="            not_before = self._flow.clock() + wait\n",
+        new="            not_before = self._flow.clock() - wait\n",
+        tests=named(
+            TESTS, "test_what_staff_did_shortly_before_is_entered_by_the_looks_and_no_alarm"
+        ),
+    ),
+    Mutant(
+        name="compare-loses-numbers",
+        guard=Guard.BOOKS,
+        breaks="Of many cards that were seen only the newest are remembered.",
+        file=NUMBERS,
+        old=(
+            "        place = bisect_left(self._sorted, number)\n"
+            "        return place < len(self._sorted) and self._sorted[place] == number\n"
+            "\n    def _sort_in"
+        ),
+        new="        return False\n\n    def _sort_in",
+        tests=named("flows/test_numbers.py", "test_many_are_sorted_in_as_they_come"),
+    ),
+    Mutant(
+        name="compare-rings-no-alarm",
+        guard=Guard.BOOKS,
+        breaks="Money that nobody explains is entered, and the alarm stays silent.",
+        file=PUTTING_RIGHT,
+        old="            self.note_unexplained()\n",
+        new="",
+        tests=named(TESTS, "test_the_alarm_rings_for_what_is_new_and_not_for_what_is_known"),
+    ),
+    Mutant(
+        name="compare-tells-again",
+        guard=Guard.BOOKS,
+        breaks="A difference that stands from an earlier run is told of as a new one.",
+        file=PUTTING_RIGHT,
+        old='        if standing.snapshot["run"] != run.id:\n',
+        new='        if standing.snapshot["run"] == "":\n',
+        tests=named(TESTS, "test_two_rows_of_one_card_are_left_to_a_person_once"),
+    ),
+    Mutant(
+        name="compare-enters-what-is-known",
+        guard=Guard.BOOKS,
+        breaks="A difference that a person has decided about is parked once more each night.",
+        file=PUTTING_RIGHT,
+        old="            if standing is None or _is_about(standing, difference):\n",
+        new="            if standing is None:\n",
+        tests=named(TESTS, "test_two_rows_of_one_card_are_left_to_a_person_once"),
+    ),
+    Mutant(
+        name="compare-what-is-under-way",
+        guard=Guard.BOOKS,
+        breaks="A debit that nobody knows of yet is told of as one without an operation.",
+        file=JUDGE_CARD,
+        old="            is_open=is_under_way(operation, ledger)\n            or ",
+        new="            is_open=",
+        tests=named(TESTS, "test_an_operation_that_is_under_way_is_no_difference"),
+    ),
+    Mutant(
+        name="compare-reads-no-movements",
+        guard=Guard.BOOKS,
+        breaks="Where the balance agrees nobody looks at what moved: there and back is not seen.",
+        file=CARDS,
+        old="return sight.updated_at >= run.since - CLOCK_MARGIN",
+        new="return sight.updated_at is None",
+        tests=named(TESTS, "test_there_and_back_since_the_last_run_is_found_by_the_next"),
+    ),
+    Mutant(
+        name="compare-by-two-at-once",
+        guard=Guard.BOOKS,
+        breaks="A second worker goes on with a run that another one is at.",
+        file=RECONCILE,
+        old="        if lease is None:\n            return RunEnd.HELD\n",
+        new=(
+            "        if lease is None:\n"
+            "            lease = Lease(self.runs.key, 'nobody', 0, deadline)\n"
+        ),
+        tests=named(TESTS, "test_nobody_else_goes_on_with_a_run_meanwhile"),
+    ),
+    Mutant(
+        name="compare-never-overdue",
+        guard=Guard.BOOKS,
+        breaks="Nobody hears that the books were not compared for days.",
+        file=RECONCILE,
+        old="        if self.clock() - since > OVERDUE:\n",
+        new="        if self.clock() < since:\n",
+        tests=named(TESTS, "test_an_alarm_rings_where_no_run_was_complete_for_a_day"),
+    ),
+)
