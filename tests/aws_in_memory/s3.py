@@ -1,4 +1,4 @@
-"""S3 in memory: buckets of whole objects. What was deleted or overwritten is gone."""
+"""S3 in memory: buckets of whole objects. What was overwritten is gone."""
 
 import base64
 import hashlib
@@ -8,11 +8,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.aws_in_memory.errors import UnknownHereError, known_only, refusal
+from tests.aws_in_memory.errors import UnknownHereError, refusal
 
-# S3's own bounds (ListObjectsV2, DeleteObjects).
+# S3's own bound (ListObjectsV2).
 KEYS_PER_PAGE = 1000
-KEYS_PER_DELETE = 1000
 
 
 class S3:
@@ -65,18 +64,6 @@ class S3:
         if reply["IsTruncated"]:
             reply["NextContinuationToken"] = page[-1]
         return reply
-
-    def delete_objects(self, *, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:
-        """Delete these objects; one that is gone already is deleted, too."""
-        known_only(Delete, {"Objects", "Quiet"}, "DeleteObjects")
-        if not 1 <= len(Delete["Objects"]) <= KEYS_PER_DELETE:
-            raise refusal("DeleteObjects", "MalformedXML", "The XML you provided was not valid.")
-        with self._lock:
-            bucket = self._bucket("DeleteObjects", Bucket)
-            for one in Delete["Objects"]:
-                known_only(one, {"Key"}, "an object to be deleted")
-                bucket.pop(one["Key"], None)
-        return {}
 
     def _bucket(self, operation: str, name: str) -> dict[str, bytes]:
         if name not in self._buckets:

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
-from giftcards.errors import NeedsAPerson, TryAgain
+from giftcards.errors import NeedsAPerson
 from giftcards.store.bucket import MOST_PAGES, Bucket
 from tests.store.conftest import Backend
 from tests.store.refused import refusal_code
@@ -69,29 +67,6 @@ def test_more_keys_than_a_page_holds_are_all_found(bucket: Bucket) -> None:
     some = [f"work/{number:04}" for number in range(1001)]
     put(bucket, *some)
     assert list(bucket.keys("work/")) == some
-
-
-def test_what_is_deleted_is_gone_and_may_be_gone_already(bucket: Bucket) -> None:
-    put(bucket, "work/a", "work/b")
-    bucket.delete(["work/a", "work/never"])
-    assert list(bucket.keys("work/")) == ["work/b"]
-    bucket.delete([])
-    assert bucket.get("work/b") == b"work/b"
-
-
-def test_what_s3_says_it_did_not_delete_is_an_error() -> None:
-    """It answers 200 all the same. None of our stand-ins refuses a single object, so S3's reply
-    is played here."""
-    s3 = boto3.client(
-        "s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
-    )
-    with Stubber(s3) as played:
-        played.add_response(
-            "delete_objects",
-            {"Errors": [{"Key": "work/a", "Code": "InternalError", "Message": "again"}]},
-        )
-        with pytest.raises(TryAgain, match=r"did not delete 1 objects .*InternalError"):
-            Bucket(s3, name="books").delete(["work/a", "work/b"])
 
 
 def test_a_listing_that_does_not_end_is_not_taken_for_all() -> None:

@@ -5,22 +5,18 @@
     archive/<table>/...          rows that Airtable held no longer than KeepDays
 
 Objects are written whole under names that follow from what they hold, so that writing one twice
-changes nothing.
+changes nothing. None is ever deleted by us.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import batched
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from giftcards.errors import NeedsAPerson, TryAgain
+from giftcards.errors import NeedsAPerson
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
-
-# DeleteObjects takes so many (Amazon S3, API reference).
-KEYS_PER_DELETE = 1000
 
 # A listing has at most so many pages of a thousand: nothing of ours has a million pieces.
 MOST_PAGES = 1000
@@ -73,17 +69,3 @@ class Bucket:
             f"More than {MOST_PAGES} pages of objects begin with {prefix} in {self.name}:"
             " look what fills it"
         )
-
-    def delete(self, keys: Iterable[str]) -> None:
-        """Delete these objects; one that is gone already is no error.
-
-        S3 answers 200 and names in the reply what it did not delete: raises `TryAgain` for that.
-        """
-        for some in batched(keys, KEYS_PER_DELETE, strict=False):
-            reply = self._client.delete_objects(
-                Bucket=self.name,
-                Delete={"Objects": [{"Key": key} for key in some], "Quiet": True},
-            )
-            if errors := reply.get("Errors"):
-                code = errors[0].get("Code")
-                raise TryAgain(f"S3 did not delete {len(errors)} objects of {self.name} ({code})")
