@@ -265,6 +265,7 @@ class World:
         self._status_fields = {
             name: self.base.table(name).field("Status").id for name in WAITING_TABLES
         }
+        self._resend_field = self.base.table("Gift Cards").field("Resend").id
         self.story: Story | None = None
         self._waited_at = -1
         self._waits = False
@@ -495,9 +496,8 @@ class World:
         return not any(queued[key][0] == PARKED_QUEUE for key in queued if key.startswith(earlier))
 
     def _look_for_rows(self) -> bool:
-        if any(
-            record["fields"].get("Resend") for record in self.base.table("Gift Cards").records()
-        ):
+        cards = self.base.table("Gift Cards")._records.values()  # noqa: SLF001 - as below
+        if any(record.cells.get(self._resend_field) for record in cards):
             return True
         for name, status in self._status_fields.items():
             table = self.base.table(name)
