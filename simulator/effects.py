@@ -112,8 +112,9 @@ def _kinds_at_shopify(name: str, *, changes: bool) -> tuple[Kind, ...]:
         return (*_SENT_OVER_HTTP, Kind.APPLIED_TOO_LATE, *_TO_A_VENDOR, *PEOPLES)
     document = name.partition(" ")[2]
     stale = (Kind.STALE_SEARCH,) if document in SEARCHES else ()
+    tags = (Kind.TAGS_INVISIBLE,) if document == "find_orders" else ()
     hidden = (Kind.MOVEMENT_HIDDEN,) if document == "card_movements" else ()
-    return (*_ASKED_OVER_HTTP, *_TO_A_VENDOR, *stale, *hidden, *PEOPLES)
+    return (*_ASKED_OVER_HTTP, *_TO_A_VENDOR, *stale, *tags, *hidden, *PEOPLES)
 
 
 # Code of these files is on the way from a method of the store to DynamoDB and names nothing.

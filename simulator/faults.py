@@ -28,6 +28,7 @@ class Kind(StrEnum):
     ECHOED = "echoed"
     COLLIDED = "collided"
     STALE_SEARCH = "stale-search"
+    TAGS_INVISIBLE = "tags-invisible"
     MOVEMENT_HIDDEN = "movement-hidden"
     MESSAGE_TWICE = "message-twice"
     MESSAGE_DELAYED = "message-delayed"
@@ -60,6 +61,7 @@ WORDS = {
     Kind.ECHOED: "loses the first reply inside boto3, which sends it again",
     Kind.COLLIDED: "meets another write at the same moment and is cancelled",
     Kind.STALE_SEARCH: "searches an index that is 90 s old",
+    Kind.TAGS_INVISIBLE: "searches an index that from here on shows tags ten minutes late",
     Kind.MOVEMENT_HIDDEN: "does not see what moved on the card within the last minute",
     Kind.MESSAGE_TWICE: "sends a message that is delivered twice",
     Kind.MESSAGE_DELAYED: "sends a message that arrives five minutes later",
@@ -84,6 +86,7 @@ MESSAGE_LATE_BY = 5 * MINUTE
 AWAY_FOR = 3 * MINUTE
 DOWN_FOR = HOUR
 STALE_SECONDS = 90.0
+TAG_LAG_SECONDS = 600.0
 HIDDEN_SECONDS = 60.0
 
 # In the regime in which nothing is applied after the settling time these do not happen. A frozen

@@ -19,6 +19,7 @@ from simulator.faults import (
     SECOND,
     SKEW,
     STALE_SECONDS,
+    TAG_LAG_SECONDS,
     TOO_LATE_BY,
     Kind,
     Planned,
@@ -34,6 +35,11 @@ TIME_OUT = 5 * SECOND
 
 # Of the accidents that last an hour, chance lets so many happen.
 RARELY_SHARE = 0.2
+
+# What happens before a call, or stays from there on; the call itself goes as it would.
+APPLIED_AS_EVER = frozenset(
+    {Kind.PREEMPTED, Kind.PAUSED, Kind.SKEW_AHEAD, Kind.SKEW_BEHIND, Kind.TAGS_INVISIBLE}
+)
 
 # A call that is refused takes a moment, too.
 REFUSED_AFTER = SECOND // 10
@@ -194,6 +200,8 @@ class Gate:
                 self._sleep(worker, frozen)
             case Kind.SKEW_AHEAD | Kind.SKEW_BEHIND:
                 worker.skew = SKEW if kind is Kind.SKEW_AHEAD else -SKEW
+            case Kind.TAGS_INVISIBLE:
+                world.shop.orders.set_tag_lag(TAG_LAG_SECONDS)
             case Kind.VENDOR_DOWN | Kind.VENDOR_AWAY:
                 gone = DOWN_FOR if kind is Kind.VENDOR_DOWN else AWAY_FOR
                 self._down[effect.vendor] = world.timeline.us + gone
@@ -237,7 +245,7 @@ class Gate:
             case Kind.MOVEMENT_HIDDEN:
                 self.hidden_seconds = HIDDEN_SECONDS
                 return act()
-            case Kind.PREEMPTED | Kind.PAUSED | Kind.SKEW_AHEAD | Kind.SKEW_BEHIND:
+            case _ if kind in APPLIED_AS_EVER:
                 return act()
             case _:
                 pass  # nothing is applied

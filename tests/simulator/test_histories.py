@@ -82,6 +82,16 @@ def test_a_debit_that_comes_after_it_was_given_up_is_found_and_given_back(world:
     assert Drift.LATE_DEBIT in found
 
 
+def test_an_order_whose_tag_does_not_show_is_looked_at_again_and_sold_once(world: World) -> None:
+    without = tell(world, Spec("buy"))
+    planned = (Planned("orders: shopify find_orders", 2, Kind.TAGS_INVISIBLE),)
+    told = tell(world, Spec("buy", planned=planned))
+    assert told.violations == ()
+    assert [one.kind for one in told.met] == [Kind.TAGS_INVISIBLE]
+    assert len(told.trace) > len(without.trace) + 10
+    assert len(world.shop.cards) == 1
+
+
 def test_a_late_debit_that_nobody_finds_breaks_a_promise(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,9 +265,9 @@ def test_a_kind_of_accident_that_never_happened_is_struck_or_fails_the_run(world
     tally.note("singles", tell(world, Spec("redeem")))
     assert set(tally.never_met) == set(Kind)
     strike(world, tally)
-    # In this regime nothing is applied later than the settling time.
+    # In this regime nothing is applied later than the settling time; no order is searched here.
     never = tally.never_met
-    assert never == [Kind.APPLIED_TOO_LATE]
+    assert never == [Kind.APPLIED_TOO_LATE, Kind.TAGS_INVISIBLE]
     line = last_line(tally, needs_all_kinds=True, seconds=1.0, seed=1)
     assert line.kinds_never_met == never
     assert not line.is_good
