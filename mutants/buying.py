@@ -410,8 +410,7 @@ LOOKING = (
         breaks="A store's debit that nobody knows of yet is entered as a change at Shopify.",
         file=LOOKS,
         old=(
-            "if look.open is None"
-            " or any(is_under_way(one, ledger) for one in operations.values()):"
+            "if look.open is None or any(is_under_way(one, ledger) for one in operations.values()):"
         ),
         new="if look.open is None:",
         tests=named(

@@ -3,6 +3,7 @@
 from mutants.asking import MUTANTS as ASKING
 from mutants.before_the_debit import MUTANTS as BEFORE_THE_DEBIT
 from mutants.buying import MUTANTS as BUYING
+from mutants.comparing import MUTANTS as COMPARING
 from mutants.finding_out import MUTANTS as FINDING_OUT
 from mutants.giving_back import MUTANTS as GIVING_BACK
 from mutants.lock_and_fence import MUTANTS as LOCK_AND_FENCE
@@ -23,4 +24,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *BUYING,
     *WRITING,
     *ASKING,
+    *COMPARING,
 )

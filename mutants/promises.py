@@ -12,7 +12,7 @@ from typing import Final
 from mutants.mutant import Guard, Mutant
 from mutants.workshop import copied_tree, run_simulator
 
-# The stories that a guard is for, by the simulator's names. The others have none yet.
+# The stories that a guard is for, by the simulator's names; the others have none.
 STORIES: Final[Mapping[Guard, str]] = {
     Guard.CLAIM: "redeem-twice",
     Guard.LOCK: "redeem-two-stores",
@@ -29,9 +29,18 @@ STORIES: Final[Mapping[Guard, str]] = {
     Guard.SETTLING: "redeem",
     Guard.OUTBOX: "redeem",
     Guard.INTERIM: "redeem",
+    Guard.GIVING_BACK: "undo,undo-in-parts",
+    Guard.RETURNING: "buy-returned-partly-spent",
+    Guard.FREEZING: "frozen",
     Guard.CODES: "sell",
     Guard.CAPS: "sell-held",
     Guard.DELIVERY: "sell-for-tomorrow",
+    Guard.ORDERS: "buy-risky",
+    Guard.UNITS_BACK: "buy-two-one-returned",
+    Guard.SPENDS: "spend",
+    Guard.LOOKS: "charged-twice",
+    Guard.OWED: "charged-twice",
+    Guard.STRANGERS: "check",
     Guard.ROWS_ONCE: "redeem-held",
     Guard.MIRROR: "redeem-two-stores",
 }
