@@ -77,8 +77,8 @@ MUTANTS = (
         guard=Guard.GIVING_BACK,
         breaks="The cap is held against the step, not against all that is given back.",
         file=TAKE_REVERSALS,
-        old="if cap is not None and wanted.total > cap:",
-        new="if cap is not None and wanted.amount > cap:",
+        old="is_above = cap is not None and wanted.total > cap\n",
+        new="is_above = cap is not None and wanted.amount > cap\n",
         tests=named("flows/test_reversals.py", "test_more_than_the_cap_waits_for_the_second_word"),
     ),
     Mutant(
@@ -98,8 +98,8 @@ MUTANTS = (
         guard=Guard.GIVING_BACK,
         breaks="A claim does not ask how much was given back.",
         file=JOURNAL,
-        old='condition=f"{condition} AND {_given_back(redemption.given_back)}",',
-        new='condition=f"{condition} AND (attribute_exists(#key) OR #given_back = :before)",',
+        old="parts = [_given_back(redemption.given_back)]",
+        new='parts = ["(attribute_exists(#key) OR #given_back = :before)"]',
         tests=named(
             "store/test_reversals.py", "test_whoever_did_not_see_what_was_given_back_begins_nothing"
         ),

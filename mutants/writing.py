@@ -36,8 +36,8 @@ MUTANTS = (
         guard=Guard.ROWS_ONCE,
         breaks="The id of a row that was deleted stays noted while it is made anew.",
         file=WRITE_AIRTABLE,
-        old="            self.records.begin_anew(table, name)\n",
-        new="            self.records.known(table, [name])\n",
+        old="            if not self.records.begin_anew(table, name, gone=record_id)\n",
+        new="            if not self.records.known(table, [name])\n",
         tests=named(
             "flows/test_order_rows.py",
             "test_a_row_that_was_deleted_and_made_anew_in_silence_stands_once",
