@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mutants.mutant import PROJECT, Guard, Mutant
-from mutants.promises import SECONDS, STORIES
+from mutants.promises import STORIES
 from mutants.recorded import Recorded
 
 DOCUMENT: Final = PROJECT / "docs" / "proof.md"
@@ -42,12 +42,11 @@ tests named beforehand have to go red there. A test that is missing, skipped or 
 counts for nothing, nor does one that met a misspelt mutant. The last line:
 """
 
-PROMISES: Final = f"""\
+PROMISES: Final = """\
 The last column is what the simulator alone says of the broken code, without knowing what is broken:
-the promises it found broken first. “—” means that nothing broke within {SECONDS} seconds of a
-processor, about a thousand histories with one accident each: a longer run might still find it, a
-second guard behind the first may keep the promise, or it lies in what the simulator leaves out.
-Where the cell is empty the simulator was not asked.
+the promises it found broken first. “—” means that no single accident at any effect of the stories
+that the guard is for broke one: two accidents might, a second guard behind the first may keep the
+promise, or it lies in what the simulator leaves out. Where the cell is empty nobody asked it.
 """
 
 NOT_RUN: Final = "Not run yet: `make proof`."

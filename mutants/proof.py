@@ -14,14 +14,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from mutants.catalogue import MUTANTS
 from mutants.document import DOCUMENT, document
-from mutants.mutant import PROJECT
+from mutants.mutant import PROJECT, Mutant
 from mutants.promises import SECONDS, STORIES, broken_by
 from mutants.recorded import Recorded
-from mutants.workshop import WORKERS, copied_tree, run_simulator
+from mutants.workshop import WORKERS, WorkshopError, copied_tree, run_simulator
 
 # As `make simulate` and `make mutants` have it; the simulator also shows what met what.
 SIMULATE: Final = ("simulator", "--coverage")
@@ -76,14 +77,26 @@ def find_promises(recorded: Recorded) -> bool:
         if mutant.guard in STORIES and mutant.name not in recorded.promises
     ]
     with copied_tree() as tree, ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        # One history of a story leaves the copy compiled.
-        run_simulator(tree, stories="redeem", processor_seconds=SECONDS)
-        all_found = pool.map(partial(broken_by, source=tree), due)
-        for mutant, promises in zip(due, all_found, strict=True):
-            recorded.promises[mutant.name] = promises
+        # A short story leaves the copy compiled.
+        run_simulator(tree, stories="redeem-no-code", processor_seconds=SECONDS)
+        came_to_an_end = True
+        for mutant, told in zip(due, pool.map(partial(look, source=tree), due), strict=True):
+            if isinstance(told, WorkshopError):
+                came_to_an_end = False
+                say(f"{mutant.name}: {told}")
+                continue
+            recorded.promises[mutant.name] = told
             recorded.keep()  # it takes long, and whoever is cut off goes on where he was
-            say(f"{mutant.name}: {promises or 'nothing broke in its time'}")
-    return True
+            say(f"{mutant.name}: {told or 'nothing broke'}")
+    return came_to_an_end
+
+
+def look(mutant: Mutant, source: Path) -> str | WorkshopError | None:
+    """What the simulator finds; one that cannot be told holds up no other."""
+    try:
+        return broken_by(mutant, source)
+    except WorkshopError as error:
+        return error
 
 
 STEPS: Final[Mapping[str, Callable[[Recorded], bool]]] = {

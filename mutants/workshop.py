@@ -145,21 +145,22 @@ def _be_pytest(tree: Path, tests: Sequence[str], report: Path, log: Path) -> Non
 
 
 def run_simulator(tree: Path, *, stories: str, processor_seconds: int) -> list[str]:
-    """Tell histories on the code in `tree`; return the names of the promises that broke first.
+    """Tell every single accident of `stories` on the code in `tree`, until a promise breaks.
 
-    None within `processor_seconds` is an empty list.
+    Returns the names of the promises that broke first. Raises `WorkshopError` where that took more
+    than `processor_seconds`, or the broken code broke the simulator itself.
     """
     log = tree.parent / "simulator.log"
     given = (tree, stories, processor_seconds, log)
     child = _processes().Process(target=_be_simulator, args=given)
     child.start()
-    child.join(SECONDS_PER_MUTANT)
+    child.join(SECONDS_FOR_ALL_TESTS)
     if child.is_alive():
         child.kill()
         child.join()
     last_line = log.read_text(encoding="utf-8").rstrip("\n").rpartition("\n")[2]
     if not last_line.startswith("{"):
-        return []  # its time was over before anything broke
+        raise WorkshopError(f"the simulator did not come to an end: {last_line}")
     return sorted(json.loads(last_line)["violations"])
 
 
@@ -168,7 +169,8 @@ def _be_simulator(tree: Path, stories: str, processor_seconds: int, log: Path) -
     _be_at_home_in(tree, log)
     resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds))
     command = importlib.import_module("simulator.__main__")
-    sys.argv = ["simulator", "--first", "--days", "0", "--processes", "1", "--stories", stories]
+    options = {"--histories": "0", "--days": "0", "--processes": "1", "--stories": stories}
+    sys.argv = ["simulator", "--first", *(part for option in options.items() for part in option)]
     sys.exit(command.main())
 
 
