@@ -92,6 +92,14 @@ def test_an_order_whose_tag_does_not_show_is_looked_at_again_and_sold_once(world
     assert len(world.shop.cards) == 1
 
 
+@pytest.mark.parametrize("kind", [Kind.THROTTLED, Kind.REFUSED])
+def test_a_command_that_aws_refuses_is_typed_again(world: World, kind: Kind) -> None:
+    planned = (Planned("office: cards.freeze", 0, kind),)
+    told = tell(world, Spec("frozen", planned=planned))
+    assert [one.kind for one in told.met] == [kind]
+    assert told.violations == ()
+
+
 def test_a_late_debit_that_nobody_finds_breaks_a_promise(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
