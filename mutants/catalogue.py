@@ -1,5 +1,6 @@
 """All mutants, and the rule that each name is given once."""
 
+from mutants.archiving import MUTANTS as ARCHIVING
 from mutants.asking import MUTANTS as ASKING
 from mutants.before_the_debit import MUTANTS as BEFORE_THE_DEBIT
 from mutants.buying import MUTANTS as BUYING
@@ -25,4 +26,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *WRITING,
     *ASKING,
     *COMPARING,
+    *ARCHIVING,
 )

@@ -39,6 +39,7 @@ class Guard(StrEnum):
     OWED = "what is owed, credited back once"
     ROWS_ONCE = "a row once, and its last word"
     MIRROR = "balances as Shopify has them"
+    ARCHIVE = "rows moved to the archive"
     BOOKS = "the books compared"
     STRANGERS = "what a stranger learns"
 
