@@ -15,8 +15,11 @@ from simulator.faults import Kind
 WORKERS_OWN = (Kind.CRASH_BEFORE, Kind.CRASH_AFTER, Kind.PREEMPTED, Kind.PAUSED)
 AT_THE_BEGINNING = (Kind.SKEW_AHEAD, Kind.SKEW_BEHIND, Kind.OVERLAPPED)
 
-# A message of a FIFO queue is in one worker's hands at a time.
-FIFO_ROLES = frozenset({"write", "issue", "adjust", "tag"})
+# Who types a command; a person, and no function.
+OFFICE = "office"
+
+# A message of a FIFO queue is in one worker's hands at a time, and nobody types beside himself.
+ALONE_ROLES = frozenset({"write", "issue", "adjust", "tag", OFFICE})
 PEOPLES = (Kind.ROW_EDITED, Kind.ROW_DELETED, Kind.WEB_SPENDS, Kind.OTHER_STORE)
 
 # What a call takes, in microseconds: Shopify's and Airtable's as seen on live stores.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simulator.effects import AT_THE_BEGINNING, FIFO_ROLES, Effect
+from simulator.effects import ALONE_ROLES, AT_THE_BEGINNING, Effect
 from simulator.faults import (
     AWAY_FOR,
     BY_OTHERS,
@@ -131,7 +131,7 @@ class Gate:
                 kind
                 for kind in all_kinds
                 if kind in self.world.allowed
-                and not (kind is Kind.OVERLAPPED and effect.role in FIFO_ROLES)
+                and not (kind is Kind.OVERLAPPED and effect.role in ALONE_ROLES)
             )
             kinds[effect] = known
         return known

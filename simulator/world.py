@@ -33,7 +33,7 @@ from sandbox.airtable import Base, build_standard_base
 from sandbox.klaviyo import Klaviyo as KlaviyoAccount
 from sandbox.shopify import Shop
 from simulator.books import COMPARES
-from simulator.effects import Effect
+from simulator.effects import OFFICE, Effect
 from simulator.faults import MINUTE, SECOND, Kind
 from simulator.gate import Gate, Plan, PlannedOnes, WorkerKilled
 from simulator.stories.story import Settle, Story
@@ -349,7 +349,7 @@ class World:
         layout = resolve_layout(tables, {})
 
         def resume() -> None:
-            app = Worker(self, "office").app
+            app = Worker(self, OFFICE).app
             app.control.keep_layout(layout.to_json())
             shop = self.shop
             app.control.keep_facts(ShopFacts(shop.name, shop.currency, shop.time_zone.key))
@@ -672,7 +672,7 @@ class World:
     def _as_office(self, command: Callable[[Application], object]) -> None:
         """Whoever typed a command that was cut off, or failed, types it again."""
         for _ in range(TRIES_OF_THE_OFFICE):
-            worker = Worker(self, "office")
+            worker = Worker(self, OFFICE)
             try:
                 command(worker.app)
                 break

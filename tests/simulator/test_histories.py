@@ -100,6 +100,14 @@ def test_a_command_that_aws_refuses_is_typed_again(world: World, kind: Kind) -> 
     assert told.violations == ()
 
 
+@pytest.mark.parametrize("name", STORIES)
+def test_only_a_function_can_be_started_twice(world: World, name: str) -> None:
+    told = tell(world, Spec(name))
+    twice = {effect.role for effect, _, kinds, _ in told.trace if Kind.OVERLAPPED in kinds}
+    assert twice
+    assert twice <= world.functions.keys()
+
+
 def test_a_late_debit_that_nobody_finds_breaks_a_promise(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
