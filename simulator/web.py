@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from giftcards.flows.tally import Tally
 from giftcards.flows.tick import TickEnd
+from giftcards.store.attempts import ROW_PREFIX
 from giftcards.store.orders import WATERMARK_PREFIX
 from giftcards.store.progress import LOOKS_KEY, ORDER_PREFIX, ORDERS_PLACE_KEY
 from giftcards.store.table import LOOK_QUEUE, ORDERS_QUEUE, PARKED_QUEUE
@@ -103,8 +104,9 @@ class WebProngs:
     def are_quiet(self) -> bool:
         """Whether nothing is left to look at but what waits for the office.
 
-        That are orders that are held; and, where something is parked, cards: what moved on one is
-        not explained before somebody has decided what became of it.
+        That are orders that are held, or that killed their workers and are parked; and, where
+        something is parked, cards: what moved on one is not explained before somebody has decided
+        what became of it.
         """
         if any(map(self._has_news, WEB_ROLES)):
             return False
@@ -112,9 +114,15 @@ class WebProngs:
         is_parked = any(queue == PARKED_QUEUE for queue, _ in dynamodb.queued.values())
         return not any(
             (queue == LOOK_QUEUE and not is_parked)
-            or (queue == ORDERS_QUEUE and not dynamodb.items[key]["held"])
+            or (queue == ORDERS_QUEUE and not self._waits_for_a_person(key))
             for key, (queue, _) in dynamodb.queued.items()
         )
+
+    def _waits_for_a_person(self, key: str) -> bool:
+        """Whether an order is held, or set aside because it killed its workers."""
+        dynamodb = self._world.dynamodb
+        row = f"{ROW_PREFIX}order-{key.partition('#')[2]}"
+        return dynamodb.items[key]["held"] or dynamodb.queued.get(row, ("", 0))[0] == PARKED_QUEUE
 
     def _has_news(self, role: str) -> bool:
         looked = self._looked.get(role)

@@ -22,7 +22,12 @@ from giftcards.clients.airtable import resolve_layout
 from giftcards.clients.airtable.layout import BaseField, BaseTable
 from giftcards.domain.cards import ShopFacts
 from giftcards.errors import GiftCardError
-from giftcards.flows.kinds import REFUSED_REVERSAL, held_reversal_key, reversal_key
+from giftcards.flows.kinds import (
+    REFUSED_REVERSAL,
+    REVERSAL,
+    held_reversal_key,
+    reversal_key,
+)
 from giftcards.flows.messages import keep_while_alive, take_each, take_together
 from giftcards.flows.write_airtable import FIRST_GROUP
 from giftcards.store.attempts import ROW_PREFIX
@@ -262,6 +267,7 @@ class World:
         self._status_fields = {
             name: self.base.table(name).field("Status").id for name in WAITING_TABLES
         }
+        self._resend_field = self.base.table("Gift Cards").field("Resend").id
         self.story: Story | None = None
         self._waited_at = -1
         self._waits = False
@@ -484,12 +490,16 @@ class World:
         if held in self.items and not approved:
             return False
         refused = f"op#{REFUSED_REVERSAL}#{row_id}#{total}#"
-        return not any(key.startswith(refused) for key in self.items)
+        if any(key.startswith(refused) for key in self.items):
+            return False
+        # What builds on a total that is parked waits for a person.
+        earlier = f"op#{REVERSAL}#{row_id}#"
+        queued = self.dynamodb.queued
+        return not any(queued[key][0] == PARKED_QUEUE for key in queued if key.startswith(earlier))
 
     def _look_for_rows(self) -> bool:
-        if any(
-            record["fields"].get("Resend") for record in self.base.table("Gift Cards").records()
-        ):
+        cards = self.base.table("Gift Cards")._records.values()  # noqa: SLF001 - as below
+        if any(record.cells.get(self._resend_field) for record in cards):
             return True
         for name, status in self._status_fields.items():
             table = self.base.table(name)

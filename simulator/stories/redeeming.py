@@ -419,8 +419,9 @@ CERTAIN = frozenset(Kind) - {
     Kind.FAILED_AFTER,
     Kind.ECHOED,
 }
-# Whoever cannot write the mark, or take it back, does not know either.
-MARKS = ("journal.mark_sent", "journal.take_back_sent")
+# Whoever cannot write the mark, or take it back, or write down what Shopify said, does not know
+# either.
+MARKS = ("journal.mark_sent", "journal.take_back_sent", "journal.commit")
 
 
 def not_in_vain(world: "World") -> Iterator[str]:

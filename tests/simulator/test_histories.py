@@ -108,6 +108,14 @@ def test_only_a_function_can_be_started_twice(world: World, name: str) -> None:
     assert twice <= world.functions.keys()
 
 
+def test_what_shopify_said_is_lost_where_it_cannot_be_written_down(world: World) -> None:
+    history = "redeem-and-deactivate;8715463;in-time;0;prong: journal.commit*0=no-connection"
+    told = tell(world, Spec.read(history))
+    ends = {one.kind: one.result.outcome for one in world.operations.values() if one.result}
+    assert ends["redemption"] == "NOT_CHARGED"
+    assert told.violations == ()
+
+
 def test_a_late_debit_that_nobody_finds_breaks_a_promise(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

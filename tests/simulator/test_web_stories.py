@@ -125,6 +125,20 @@ def test_what_once_broke_a_promise_keeps_it(world: World, history: str) -> None:
     assert told.violations == ()
 
 
+def test_an_order_that_killed_its_workers_is_decided_by_a_person_and_then_sold(
+    world: World,
+) -> None:
+    history = (
+        "buy-gift;713496045;in-time;0;orders: journal.load_many (read)*0=crash-after;"
+        "orders: journal.load_many (read)*4=crash-after;issue: cards.remember*0=crash-before;"
+        "orders: attempts.begin*2=paused-past-lease;orders: attempts.park*0=preempted"
+    )
+    told = tell(world, Spec.read(history))
+    assert any(effect.label == "orders: attempts.park" for effect, *_ in told.trace)
+    assert told.violations == ()
+    assert len(world.shop.cards) == 3
+
+
 def test_a_unit_that_is_given_back_first_leaves_the_receipt_of_its_return(world: World) -> None:
     history = "buy-two-one-returned;0;in-time;0;orders: journal.record*0=crash-after"
     assert tell(world, Spec.read(history)).violations == ()
