@@ -139,10 +139,10 @@ RECONCILE_PRONG = "reconcile"
 # its lease is dead; less than its timer's five minutes, so that the next one takes the run up.
 RECONCILE_LEASE_SECONDS = 270
 
-# What bulk work (mirroring, later issuing hundreds of cards) leaves in Shopify's bucket of points
-# for the stores. A tick with a hundred new cards asks for 2,400 (a search 4, a read 9, a debit 11
-# each) and takes ten seconds, in which Standard, the slowest plan, restores 1,000: with 1,400 there
-# at its beginning no customer waits for points.
+# What bulk work (mirroring, issuing hundreds of cards, comparing the books) leaves in Shopify's
+# bucket of points for the stores. A tick with a hundred new cards asks for 2,400 (a search 4, a
+# read 9, a debit 11 each) and takes ten seconds, in which Standard, the slowest plan, restores
+# 1,000: with 1,400 there at its beginning no customer waits for points.
 BULK_RESERVE_POINTS = 1_400
 
 # From an empty bucket to that reserve it takes 14 seconds. A writer has 60; a message that comes
