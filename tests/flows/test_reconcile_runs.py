@@ -209,7 +209,9 @@ def done(ending: Ending = Ending.PUT_RIGHT, **about: object) -> Done:
     return Done(Difference(**(facts | about)), ending.name, "it is written anew")  # type: ignore[arg-type] # facts of a test
 
 
-@pytest.mark.parametrize("typed", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+@pytest.mark.parametrize(
+    "typed", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\0x", "\uff1d1+1", "\uff20x"]
+)
 def test_no_cell_of_the_spreadsheet_is_a_formula(typed: str) -> None:
     text = as_csv([Line.of(done(subject=typed, card_id=typed, details=typed))])
     (line,) = csv.DictReader(StringIO(text, newline=""))

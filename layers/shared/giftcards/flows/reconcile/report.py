@@ -28,8 +28,10 @@ from giftcards.store.pieces import Done, Kind, Pieces
 
 COLUMNS = ("Difference", "What", "Card", "Should be", "Is", "What it is", "What was done")
 
-# A spreadsheet takes what begins so for a formula (OWASP, "CSV Injection").
-BEGINNINGS_OF_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes what begins so for a formula, or drops it and then sees one (OWASP, "CSV
+# Injection"; ASVS 5.0, 1.2.10). The last four are the first four in full width, for an Excel that
+# was set up for Japanese.
+BEGINNINGS_OF_FORMULAS = (*"=+-@\t\r\n\0", *"\uff1d\uff0b\uff0d\uff20")
 
 # How a run ended.
 COMPARED = "COMPARED"
