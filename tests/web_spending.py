@@ -7,6 +7,7 @@ from typing import Any
 from giftcards.domain.money import Money
 from giftcards.receipts import Action
 from giftcards.store.table import LOOK_QUEUE, OPEN_QUEUE, unpack_money
+from sandbox.faults import Fault
 from sandbox.shopify.order_desk import CartLine, OrderPlan
 from sandbox.shopify.orders import Order
 from sandbox.shopify.payments import Pay
@@ -86,6 +87,21 @@ def known_card(world: World, amount: int = 50, *, code: str = CODE) -> GiftCard:
     card = load(world, amount, code=code)
     look(world)
     return card
+
+
+def debit_given_up(world: World, card: GiftCard, *, code: str = CODE, amount: int = 10) -> str:
+    """A redemption that is answered as not charged, and applied afterwards; returns its key."""
+    row_id = world.ask(Gift_Card_Code=code, Amount=amount)
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardDebit")
+    world.serve()
+    for _ in range(5):
+        world.advance(60)
+        world.tick()
+        world.drain()
+    assert world.row(row_id)["Outcome"] == "NOT_CHARGED"
+    rest(world)
+    world.shop.debit(card.id, amount=Decimal(amount), note=f"redemption#{row_id}")
+    return f"redemption#{row_id}"
 
 
 def rest(world: World) -> None:

@@ -13,12 +13,21 @@ from giftcards.store.runs import LastRun, Runs
 from giftcards.store.table import Table
 from giftcards.wiring import now
 from ops.command_line import park_decide
-from sandbox.faults import Fault
 from sandbox.shopify.order_desk import CartLine
 from sandbox.shopify.payments import Pay
 from sandbox.shopify.shop import GiftCard
 from tests.template_resources import BUCKET_NAME, TABLE_NAME
-from tests.web_spending import CODE, OTHER, known_card, load, look, native_sku, order, rest
+from tests.web_spending import (
+    CODE,
+    OTHER,
+    debit_given_up,
+    known_card,
+    load,
+    look,
+    native_sku,
+    order,
+    rest,
+)
 from tests.world import World
 
 # The timer's five minutes.
@@ -123,17 +132,7 @@ def late_debit(world: World, code: str = CODE, amount: int = 10) -> str:
     """A redemption that is answered as not charged, and applied afterwards; returns its key."""
     card = load(world, code=code)
     look(world)
-    row_id = world.ask(Gift_Card_Code=code, Amount=amount)
-    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardDebit")
-    world.serve()
-    for _ in range(5):
-        world.advance(60)
-        world.tick()
-        world.drain()
-    assert world.row(row_id)["Outcome"] == "NOT_CHARGED"
-    rest(world)
-    world.shop.debit(card.id, amount=Decimal(amount), note=f"redemption#{row_id}")
-    return f"redemption#{row_id}"
+    return debit_given_up(world, card, code=code, amount=amount)
 
 
 def redeem(world: World, amount: int = 10, *, code: str = CODE) -> str:

@@ -15,7 +15,6 @@ from decimal import Decimal
 from giftcards.receipts import Action
 from giftcards.wiring import now
 from ops.command_line import park_decide
-from sandbox.faults import Fault
 from sandbox.shopify.order_desk import CartLine
 from sandbox.shopify.orders import TransactionKind
 from sandbox.shopify.payments import Pay
@@ -23,6 +22,7 @@ from tests.web_spending import (
     CODE,
     OTHER,
     check_in_step,
+    debit_given_up,
     known_card,
     load,
     look,
@@ -103,17 +103,7 @@ def pay_without_a_name(world: World) -> None:
 
 def give_up_a_debit(world: World) -> None:
     """A debit that was answered as not charged is applied all the same."""
-    card = known_card(world)
-    row_id = world.ask(Gift_Card_Code=CODE)
-    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardDebit")
-    world.serve()
-    for _ in range(5):
-        world.advance(60)
-        world.tick()
-        world.drain()
-    assert world.row(row_id)["Outcome"] == "NOT_CHARGED"
-    rest(world)
-    world.shop.debit(card.id, amount=Decimal(10), note=f"redemption#{row_id}")
+    debit_given_up(world, known_card(world))
 
 
 # ------------------------------------------------------------------------------------ the steps

@@ -209,6 +209,18 @@ def done(ending: Ending = Ending.PUT_RIGHT, **about: object) -> Done:
     return Done(Difference(**(facts | about)), ending.name, "it is written anew")  # type: ignore[arg-type] # facts of a test
 
 
+def a_run(name: str) -> Run:
+    return Run(
+        id=name,
+        began_at=START,
+        since=None,
+        reads_all=False,
+        deadline=START,
+        seen=lambda _: (),
+        looked_at={"cards": 1_234},
+    )
+
+
 @pytest.mark.parametrize(
     "typed", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\0x", "\uff1d1+1", "\uff20x"]
 )
@@ -222,17 +234,9 @@ def test_no_cell_of_the_spreadsheet_is_a_formula(typed: str) -> None:
 
 
 def test_what_people_typed_is_no_html(world: World) -> None:
-    pieces = Pieces(world.app.bucket, run="20261123T000000Z-1")
+    run = a_run("20261123T000000Z-1")
+    pieces = Pieces(world.app.bucket, run=run.id)
     report = next(part for part in world.app.reconcile().parts() if part.name == "report")
-    run = Run(
-        id="20261123T000000Z-1",
-        began_at=START,
-        since=None,
-        reads_all=False,
-        deadline=START,
-        seen=lambda _: (),
-        looked_at={"cards": 1_234},
-    )
     pieces.put_done(Place.of("cards", 0), [done(subject="<script>alert(1)</script>")])
     report.step(run, None)
     page = world.app.bucket.get("reports/2026-11-23/20261123T000000Z-1.html")
@@ -243,15 +247,7 @@ def test_what_people_typed_is_no_html(world: World) -> None:
 
 
 def test_the_line_for_eyes_says_what_matters() -> None:
-    run = Run(
-        id="r",
-        began_at=START,
-        since=None,
-        reads_all=False,
-        deadline=START,
-        seen=lambda _: (),
-        looked_at={"cards": 1_234},
-    )
+    run = a_run("r")
     assert summarize(run, [], at="03:10") == "0 drift over 1,234 cards at 03:10"
     late = done(Ending.LEFT, drift=Drift.LATE_DEBIT)
     several = [done(), done(Ending.KNOWN), late, late]
