@@ -100,7 +100,7 @@ def test_what_cannot_be_made_again_outlives_the_stack(template: dict[str, Any]) 
         if resource["Type"] in MUST_OUTLIVE
     }
 
-    assert {"Journal", "CodeKey"} <= set(kept)
+    assert {"Journal", "CodeKey", "Books"} <= set(kept)
     for name, resource in kept.items():
         assert resource.get("DeletionPolicy") == "Retain", name
         assert resource.get("UpdateReplacePolicy") == "Retain", name
