@@ -321,7 +321,7 @@ def test_all_prongs_fare_well(sandbox: Sandbox) -> None:
 
     prongs = {"store_transactions", "shopify_purchases", "shopify_redemptions"}
     wait_until(
-        lambda: set(states()) == prongs, seconds=DAY_SECONDS, what="all prongs have reported"
+        lambda: prongs <= states().keys(), seconds=DAY_SECONDS, what="all prongs have reported"
     )
 
     assert set(states().values()) == {"Executing"}
