@@ -180,6 +180,38 @@ def test_what_nobody_explains_is_entered_now(world: World) -> None:
     assert len(operations(world, "adjusted")) == 1
 
 
+def test_what_a_customer_pays_at_that_moment_is_not_entered_with_it(world: World) -> None:
+    """Only what both looks have seen is nobody's; the order's payment is told of a minute later."""
+    card = known_card(world)
+    world.shop.debit(card.id, amount=Decimal(12), note="spilled coffee")
+    paid = []
+
+    def pay(_: str) -> None:
+        world.effects.watch = None
+        if is_at(world, "putting right"):
+            paid.append(order(world, (CODE, 5)))
+        else:
+            world.effects.watch = pay
+
+    world.effects.watch = pay
+    compared = compare(world)
+    assert len(paid) == 1
+    assert receipts(world, Action.LOWERED_AT_SHOPIFY) == []
+    (line,) = (one for one in compared.lines if one["Difference"] == Drift.UNEXPLAINED_MOVEMENT)
+    assert line["What was done"].startswith("Not yet: ")
+    rest(world)
+    check_in_step(world, card)
+    assert compare(world).lines == []
+    (adjusted,) = operations(world, "adjusted")
+    assert adjusted["snapshot"]["amount"]["minor"] == -1200
+
+
+def is_at(world: World, phase: str) -> bool:
+    """Whether the run under way is at this part."""
+    under_way = world.app.runs.standing().under_way
+    return under_way is not None and under_way.phase == phase
+
+
 def test_what_staff_did_shortly_before_is_entered_by_the_looks_and_no_alarm(world: World) -> None:
     card = known_card(world)
     world.shop.credit(card.id, amount=Decimal(5))

@@ -124,7 +124,11 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True)
 class LookAtCards:
-    """Looks at cards; every finding is entered once, however often it is found."""
+    """Looks at cards; every finding is entered once, however often it is found.
+
+    Without patience, `agreed` is what alone may be entered of a balance: what else is unexplained
+    by then may be a payment of this moment, of which its order tells later.
+    """
 
     shopify: Shopify
     journal: Journal
@@ -141,6 +145,7 @@ class LookAtCards:
     patience_seconds: int
     http_timeout_seconds: int
     office_email: str
+    agreed: Money | None = None
 
     def run(self, tally: Tally, deadline: datetime) -> None:
         """Look at what changed, then again at what was unexplained, until `deadline` nears.
@@ -162,17 +167,18 @@ class LookAtCards:
         """Park what a worker claimed for a person, and died."""
         self.owe.leave_to_a_person(operation)
 
-    def look_now(self, card_id: str, *, deadline: datetime) -> bool:
+    def look_now(self, card_id: str, *, unexplained: Money, deadline: datetime) -> bool:
         """Enter what nobody explains of a card without waiting any longer; say whether any was.
 
-        For what was looked at twice already, some minutes apart. An operation that is under way may
-        still explain it: then nothing is entered, and the card is looked at again as ever.
+        For what was looked at twice already, some minutes apart, and was `unexplained` both times.
+        An operation that is under way may still explain it, and more may be unexplained by now:
+        then nothing is entered, and the card is looked at again as ever.
         """
         card = self.shopify.read_card(card_id)
         if card is None:
             return False
         tally = Tally()
-        impatient = replace(self, patience_seconds=0)
+        impatient = replace(self, patience_seconds=0, agreed=unexplained)
         impatient._look_at([card], tally, deadline)  # noqa: SLF001 - it is one of us
         return tally.answered > 0
 
@@ -440,6 +446,8 @@ class LookAtCards:
         if verdict is Verdict.ENTER_BASE:
             return replace(settled, base=rest), bool(late)
         if rest.minor:
+            if self.agreed is not None and rest != self.agreed:
+                return look, False
             others = [one for one in movements if one.note not in operations]
             if not self._enter_adjustment(card, ledger, rest, others):
                 return look, False

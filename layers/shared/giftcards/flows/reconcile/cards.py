@@ -103,7 +103,7 @@ class CardsAtShopify:
             case Drift.MISSING_ROW:
                 return write_again(card_id, cards=self.cards, queues=self.queues)
             case Drift.UNEXPLAINED_MOVEMENT if difference.subject == card_id:
-                return self._enter(card_id)
+                return self._enter(card_id, difference.found)
             case Drift.UNEXPLAINED_MOVEMENT:
                 words = "ask whoever may change balances at Shopify what it was"
             case Drift.LATE_DEBIT | Drift.DUPLICATE_DEBIT:
@@ -114,9 +114,12 @@ class CardsAtShopify:
                 words = "find out who wrote it: no operation of ours did"
         return Remedy(Ending.LEFT, words)
 
-    def _enter(self, card_id: str) -> Remedy:
+    def _enter(self, card_id: str, unexplained: Money | None) -> Remedy:
         deadline = self.looks.clock() + timedelta(seconds=SECONDS_TO_ENTER)
-        if self.looks.look_now(card_id, deadline=deadline) or self._is_explained(card_id):
+        is_entered = unexplained is not None and self.looks.look_now(
+            card_id, unexplained=unexplained, deadline=deadline
+        )
+        if is_entered or self._is_explained(card_id):
             return Remedy(Ending.PUT_RIGHT, "it is entered as a change that nobody explains")
         return Remedy(Ending.LATER, "something is under way on the card, so nothing was entered")
 
