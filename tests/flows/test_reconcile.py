@@ -444,6 +444,26 @@ def test_a_paused_system_compares_nothing(world: World) -> None:
     assert world.app.runs.standing().under_way is None
 
 
+def test_a_run_stops_at_the_next_page_once_the_system_is_paused(world: World) -> None:
+    """Whoever pauses is in a hurry, and a turn may last for minutes."""
+    world.app.runs.wish(reads_all=False)
+
+    def pause(_: str) -> None:
+        world.effects.watch = None
+        if is_at(world, "receipts"):
+            world.app.control.throw_switch(run=False, by="tests", now=now())
+        else:
+            world.effects.watch = pause
+
+    world.effects.watch = pause
+    assert world.reconcile() is RunEnd.PAUSED
+    under_way = world.app.runs.standing().under_way
+    assert under_way is not None
+    assert under_way.phase == "receipts"
+    world.app.control.throw_switch(run=True, by="tests", now=now())
+    assert world.reconcile() is RunEnd.FINISHED
+
+
 def test_nobody_else_goes_on_with_a_run_meanwhile(world: World) -> None:
     lease = world.app.reconcile().leases.acquire("prong#reconcile", now=now())
     assert lease is not None

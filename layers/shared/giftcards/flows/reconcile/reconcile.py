@@ -180,7 +180,10 @@ class Turn:
         self._numbers: dict[str, Numbers] = {}
 
     def go(self) -> RunEnd:
-        """Step after step, until time or the run is over; the first one in any case."""
+        """Step after step, until time or the run is over; the first one in any case.
+
+        Whoever pauses the system waits for one step, and not for a turn.
+        """
         for count in range(MOST_STEPS):
             now = self._flow.clock()
             if self._state.phase == END:
@@ -190,6 +193,8 @@ class Turn:
                 return RunEnd.WAITS
             if count and now + timedelta(seconds=STEP_SECONDS) > self._deadline:
                 return RunEnd.GOES_ON
+            if count and not self._flow.control.switch().is_running:
+                return RunEnd.PAUSED
             if not self._take_step():
                 return RunEnd.GOES_ON
         return RunEnd.GOES_ON
