@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 # shop's prongs, the makers of cards, balances and tags, the sweep, and comparing the books.
 # tests/template adds it up.
 # (Shopify's events, where they wake the prongs, start workers more that find a run under way and
-# are gone within moments.)
+# are gone within moments; so do timers while the books are compared.)
 WORKERS_NEEDED = 15
 
 

@@ -79,7 +79,7 @@ WORKER_SECONDS = 20
 BULK_WORKER_SECONDS = 60
 
 # The same for the function that compares the books.
-RECONCILE_SECONDS = 240
+RECONCILE_SECONDS = 880
 
 # Which function of the template each of the world's workers is.
 WORKERS = {

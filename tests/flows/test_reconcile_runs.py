@@ -131,7 +131,7 @@ def test_a_worker_that_was_taken_for_dead_writes_nothing_more(world: World) -> N
     slow = flow.leases.acquire(runs.key, now=now())
     assert slow is not None
     state = flow._begin(slow, runs.held(slow))  # noqa: SLF001 - it stops in the middle
-    world.advance(400)
+    world.advance(900)
     assert world.reconcile() is RunEnd.FINISHED
     assert not runs.save(slow, replace(state, step=7))
     assert runs.standing().under_way is None
@@ -147,7 +147,7 @@ def test_a_run_that_takes_several_turns_is_told_of_as_one(world: World) -> None:
     while world.work(lambda app: app.reconcile().run(now())) is not RunEnd.FINISHED:  # no time
         turns += 1
         world.advance(30)
-        assert turns < 20
+        assert turns < 30
     assert turns >= 4
     last = world.app.runs.standing().last
     assert last is not None

@@ -135,9 +135,10 @@ PURCHASES_PRONG = "shopify_purchases"
 REDEMPTIONS_PRONG = "shopify_redemptions"
 RECONCILE_PRONG = "reconcile"
 
-# Longer than its function may take (240 seconds) and one more request, so that a worker that lost
-# its lease is dead; less than its timer's five minutes, so that the next one takes the run up.
-RECONCILE_LEASE_SECONDS = 270
+# Longer than its function may take (880 seconds) and one more request, so that a worker that lost
+# its lease is dead; less than its timer's five minutes three times, so that the third one that
+# rings after a worker died takes the run up.
+RECONCILE_LEASE_SECONDS = 895
 
 # What bulk work (mirroring, issuing hundreds of cards, comparing the books) leaves in Shopify's
 # bucket of points for the stores. A tick with a hundred new cards asks for 2,400 (a search 4, a

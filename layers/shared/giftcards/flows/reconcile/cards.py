@@ -22,9 +22,9 @@ from giftcards.store.ledger import Ledger, Ledgers
 from giftcards.store.queues import Queues
 
 # A page costs a point a card, and a card whose movements are read up to 111 on top. In the worst
-# case, all of them changed and have a full page of movements, that is two minutes at Standard's
-# rate: a worker has four.
-CARDS_PER_PAGE = 100
+# case, all of them changed and have a full page of movements, that is 56 seconds at Standard's
+# rate: less than a step is given.
+CARDS_PER_PAGE = 50
 
 # Our clock and Shopify's may differ, and so may what "since the last run" means.
 CLOCK_MARGIN = timedelta(minutes=10)

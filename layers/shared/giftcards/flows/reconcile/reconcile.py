@@ -33,8 +33,8 @@ from giftcards.store.pieces import Kind, Pieces, Place
 from giftcards.store.queues import Queues
 from giftcards.store.runs import LastRun, Runs, RunState, Standing
 
-# Nearly every step takes seconds, and none is begun that would not have so long. A page of cards
-# that all changed may take two minutes: where that is cut off, the next worker begins with it.
+# Nearly every step takes seconds, a page of cards that all changed may take a minute. None is begun
+# that would not have so long: one that is cut off rings an alarm, and begins anew.
 STEP_SECONDS = 60
 
 # More steps than a hundred thousand cards, and all that was ever done with them, have pages.
@@ -49,7 +49,7 @@ MOST_UNREAD = 100
 # Each piece is judged again in one step: what reading the movements of so many cards takes.
 DIFFERENCES_A_PIECE = 25
 
-# A worker comes every five minutes: what has failed for half an hour is no accident.
+# After a failure a worker comes every five minutes: what fails for half an hour is no accident.
 MOST_FAILURES = 6
 
 # Airtable remembers a place in a list for minutes; a list that is lost so often cannot be read.
