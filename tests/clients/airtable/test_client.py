@@ -144,6 +144,12 @@ class TestPages:
         with pytest.raises(PlaceLost, match="lost its place"):
             airtable.page("Receipts", ("Receipt",), offset=first.next)
 
+    def test_a_place_that_airtable_calls_invalid_is_lost_as_well(self, airtable: Airtable) -> None:
+        body = b'{"error": {"type": "INVALID_OFFSET_VALUE", "message": "The value is invalid"}}'
+        garble(airtable, status=422, body=body)
+        with pytest.raises(PlaceLost, match="lost its place"):
+            airtable.page("Receipts", ("Receipt",), offset="itrOld/recGone")
+
     def test_a_page_without_reply_is_asked_for_again_later(
         self, base: Base, airtable: Airtable
     ) -> None:

@@ -215,7 +215,8 @@ def _unfit(refusal: Refusal, call: Call, layout: Layout | None) -> GiftCardError
                 "or a single select lacks one of our words. `ops resume` names fields of a wrong "
                 "type; turning the select into a text field always helps"
             )
-        case "LIST_RECORDS_ITERATOR_NOT_AVAILABLE":
+        # The second is not in the documentation; shops have had it for a place that had been good.
+        case "LIST_RECORDS_ITERATOR_NOT_AVAILABLE" | "INVALID_OFFSET_VALUE":
             return PlaceLost(f"Airtable lost its place while reading {call.where}")
         case kind if "LIMIT" in kind:
             return NeedsAPerson(
