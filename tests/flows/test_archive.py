@@ -608,6 +608,20 @@ class TestDeaths:
         shop.come_to_rest()
         assert rows_of(shop, "Redemptions")[row_id]["Reversed"] == 10
 
+    def test_what_the_office_wrote_into_a_field_of_its_own_since_is_archived(
+        self, shop: World
+    ) -> None:
+        row_id, _ = redemption(shop)
+        field = {"name": "Note of the office", "type": "singleLineText"}
+        note = shop.base.table("Redemptions").create_field(field)
+        shop.effects.kill_on = {"PutObject": "after"}
+        shop.work(lambda app: steps_of(app, run(shop)))
+        shop.base.table("Redemptions").update(row_id, {"Note of the office": "ask for it in May"})
+        archive(shop)
+        assert rows_of(shop, "Redemptions") == {}
+        lines = [line for line in archived(shop)["redemptions"] if line["id"] == row_id]
+        assert "ask for it in May" in [line["cells"].get(note.id) for line in lines]
+
     def test_a_place_in_a_list_that_is_lost(self, shop: World) -> None:
         """The table is read again from its top; those that were read to their end are not."""
         add_notes(shop, 120)

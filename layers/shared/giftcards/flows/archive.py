@@ -6,7 +6,9 @@
 
 The journal keeps everything anyway; the bucket keeps what people wrote into the rows. A worker may
 die between any two steps: the next one finds what is on its way noted (`store/archiving.py`), and
-finishes that first. By then somebody may have changed a row: that one stays.
+finishes that first. By then somebody may have changed a row, in a field of his own perhaps: that
+one stays, and is looked at anew with its page. (So is one with a formula that reads otherwise by
+then; the bucket then has it as it was and as it is.)
 
 On the way all rows are counted, and the alarm rings before the base is full: a full base refuses
 even the stores' forms.
@@ -18,11 +20,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from giftcards.clients.airtable import Airtable, BaseRow, expected_tables
+from giftcards.clients.airtable import Airtable, BaseRow
 from giftcards.clients.airtable.cells import write_cell, write_moment
 from giftcards.domain.hiding import hide_codes
 from giftcards.errors import PlaceLost
@@ -195,7 +196,7 @@ class Archive:
     def _delete(
         self, batch: Batch, lines: Sequence[str], read: Mapping[str, BaseRow] | None
     ) -> int:
-        """Delete these rows, unless somebody changed them since; return how many were archived."""
+        """Delete these rows, unless they read otherwise by now; return how many were archived."""
         archived = {line["id"]: line for line in map(json.loads, lines)}
         if read is None and not self.airtable.has_table(batch.table):
             read = {}  # somebody deleted the whole table meanwhile
@@ -204,8 +205,7 @@ class Archive:
         changed = {
             record_id
             for record_id, row in read.items()
-            if _ours(batch.table, json.loads(line_of(batch.table, "", row)))
-            != _ours(batch.table, archived[record_id])
+            if json.loads(line_of(batch.table, "", row))["cells"] != archived[record_id]["cells"]
         }
         moved = [one for one in archived.values() if one["id"] not in changed]
         for one in moved:
@@ -303,12 +303,6 @@ def _without_codes(cell: object) -> object:
             return {name: _without_codes(one) for name, one in cell.items()}
         case _:
             return cell
-
-
-def _ours(table: str, line: Mapping[str, Any]) -> dict[str, Any]:
-    """The cells of fields that we know: those of others may change at every look (a formula)."""
-    fields = {one.name for one in expected_tables()[table].fields}
-    return {field: cell for field, cell in line["cells"].items() if field in fields}
 
 
 def _slug(table: str) -> str:

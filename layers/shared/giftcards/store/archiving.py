@@ -2,7 +2,7 @@
 
 Before rows are written to the bucket, it is noted into which object. So a worker that dies leaves
 either nothing, or an object that whoever comes next finds named here and finishes with: no row is
-deleted before it stands in the bucket, and none stands there twice.
+deleted before it stands in the bucket, and none stands there twice as it is.
 """
 
 from collections.abc import Mapping
