@@ -26,6 +26,9 @@ STAGE = "prod"
 # So many series an AWS account has for nothing (CloudWatch pricing), and the design no more.
 FREE_SERIES = 10
 
+# Within so long CloudWatch has a number and has looked at it.
+SECONDS_TO_BE_TOLD = 120
+
 # Sections of the runbook that belong to no alarm.
 ALSO_IN_THE_RUNBOOK = {"Before anything else", "Sending dead letters again"}
 
@@ -71,6 +74,18 @@ def test_every_functions_errors_raise_an_alarm(template: dict[str, Any]) -> None
     }
 
     assert watched == set(of_type(template, FUNCTION))
+
+
+def test_an_alarm_still_looks_at_the_minute_in_which_a_long_run_began(
+    template: dict[str, Any],
+) -> None:
+    """AWS counts an error at the moment its function was called, and tells of it at its end."""
+    functions = of_type(template, FUNCTION)
+    usual = template["Globals"]["Function"].get("Timeout")
+    for name, alarm in _watching(template, "Errors").items():
+        function = functions[reference_to(_dimension(alarm, "FunctionName"))]
+        looks_back = alarm["Period"] * alarm["EvaluationPeriods"]
+        assert looks_back >= function.get("Timeout", usual) + SECONDS_TO_BE_TOLD, name
 
 
 def test_every_mail_that_comes_back_raises_an_alarm(template: dict[str, Any]) -> None:
