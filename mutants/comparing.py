@@ -109,7 +109,10 @@ MUTANTS = (
         guard=Guard.BOOKS,
         breaks="Nobody hears that the books were not compared for days.",
         file=RECONCILE,
-        old="        if self.clock() - since > OVERDUE:\n",
+        old=(
+            "        if self.clock() - since > OVERDUE"
+            " + timedelta(seconds=self.second_look_seconds):\n"
+        ),
         new="        if self.clock() < since:\n",
         tests=named(TESTS, "test_an_alarm_rings_where_no_run_was_complete_for_a_day"),
     ),

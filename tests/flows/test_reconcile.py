@@ -35,7 +35,7 @@ from tests.web_spending import (
     receipts,
     rest,
 )
-from tests.world import World
+from tests.world import World, running_world
 
 
 def decide(world: World, key: str, decision: str) -> int:
@@ -478,6 +478,20 @@ def test_an_alarm_rings_where_no_run_was_complete_for_a_day(world: World) -> Non
         if any("were not compared" in str(alarm) for alarm in world.alarms):
             return
     raise AssertionError("nobody was told")
+
+
+def test_who_has_differences_looked_at_late_hears_no_alarm_for_that() -> None:
+    with running_world(second_look_seconds=6 * 3600) as world:
+        table = world.base.table("Gift Cards")
+        first, second = known_card(world), load(world, code=OTHER)
+        look(world)
+        for _ in range(3 * 24 * 12):
+            for card in (first, second):  # one of the two is always wrong
+                table.update(card_row(world, card)["id"], {"Balance": 1})
+            world.reconcile()
+            world.advance(TIMER_SECONDS)
+        assert world.app.runs.standing().since is not None
+        assert world.alarms == []
 
 
 def test_a_decided_difference_leaves_a_receipt(world: World) -> None:

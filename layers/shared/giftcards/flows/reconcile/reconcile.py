@@ -55,7 +55,8 @@ MOST_FAILURES = 6
 # Airtable remembers a place in a list for minutes; a list that is lost so often cannot be read.
 MOST_RESTARTS = 5
 
-# A day, and the two hours that a run over the largest shop may take.
+# A day, and the two hours that a run over the largest shop may take; the wait for the second look
+# comes on top.
 OVERDUE = timedelta(hours=26)
 
 # What comes after the last part.
@@ -159,7 +160,7 @@ class Reconcile:
         return state
 
     def _complain_if_overdue(self, since: datetime) -> None:
-        if self.clock() - since > OVERDUE:
+        if self.clock() - since > OVERDUE + timedelta(seconds=self.second_look_seconds):
             raise NeedsAPerson(
                 f"the books were not compared to the end since {since.isoformat()}: the log of this"
                 " function says what stands in the way"
