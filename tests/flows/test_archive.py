@@ -597,9 +597,13 @@ class TestDeaths:
         archive(shop)
         assert all_rows_but(shop, "Balance Checks") == {}
 
-    def test_a_row_that_was_changed_before_somebody_goes_on_stays(self, shop: World) -> None:
+    @pytest.mark.parametrize("death", [{"PutObject": "after"}, {"DELETE": "before"}])
+    def test_a_row_that_was_changed_before_somebody_goes_on_stays(
+        self, shop: World, death: dict[str, When]
+    ) -> None:
+        """Also where it was noted as archived already: what is wished of it counts all the same."""
         row_id, _ = redemption(shop)
-        shop.effects.kill_on = {"PutObject": "after"}
+        shop.effects.kill_on = dict(death)
         shop.work(lambda app: steps_of(app, run(shop)))
         assert row_id in {line["id"] for line in archived(shop)["redemptions"]}
         shop.base.table("Redemptions").update(row_id, {"Reverse Amount": 10})

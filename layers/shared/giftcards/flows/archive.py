@@ -213,6 +213,10 @@ class Archive:
                 batch.table, one["name"], record_id=one["id"], where=batch.where
             )
         self.airtable.delete(batch.table, [one["id"] for one in moved if one["id"] in read])
+        for record_id in changed:  # a worker that died may have noted it
+            self.records.forget_archived(
+                batch.table, archived[record_id]["name"], record_id=record_id
+            )
         if changed:
             self.logger.info(
                 "rows were changed while they were archived, and stay",

@@ -53,6 +53,15 @@ class Records:
         """
         self._table.put({"key": _key(table, name), "record_id": record_id, "archived": where})
 
+    def forget_archived(self, table: str, name: str, *, record_id: str) -> None:
+        """The record stays in Airtable after all. Condition: it is the one that was noted."""
+        self._table.update(
+            _key(table, name),
+            "REMOVE #archived",
+            condition="#record_id = :record",
+            values={"record": record_id},
+        )
+
     def archived(self, table: str, names: Iterable[str]) -> dict[str, str]:
         """In which object of the bucket those that were archived stand, by name."""
         keys = {_key(table, name): name for name in names}
