@@ -93,6 +93,7 @@ class Redrive:
     journal: Journal
     drop_message: DropMessage
     clock: Callable[[], datetime]
+    most_messages: int = MOST_MESSAGES
 
     def count(self, queue: DeadLetters) -> int:
         """About how many messages lie there, those included that somebody has just now."""
@@ -154,7 +155,7 @@ class Redrive:
         nobody gets past them.
         """
         taken = 0
-        while taken < MOST_MESSAGES:
+        while taken < self.most_messages:
             if queue.is_fifo:
                 self._let_go(queue, kept.values())
             letters = self._receive(queue)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from io import StringIO
 from typing import Any
 
+from giftcards.clients.shopify.moving import MOST_MOVEMENT_PAGES, MOVEMENTS_PER_PAGE
 from giftcards.store.bucket import Bucket
 from giftcards.store.runs import LastRun, Runs
 from giftcards.store.table import Table
@@ -51,13 +52,20 @@ class Compared:
 
 
 def compare(
-    world: World, *, reads_all: bool = False, meanwhile: Callable[[], object] | None = None
+    world: World,
+    *,
+    reads_all: bool = False,
+    meanwhile: Callable[[], object] | None = None,
+    turn: Callable[[], object] | None = None,
 ) -> Compared:
-    """Ask for a run, and let time pass until it is over; the queues are emptied as ever."""
+    """Ask for a run, and let time pass until it is over; the queues are emptied as ever.
+
+    `turn` takes a worker's turn where it is not to be the deployed function's.
+    """
     runs = Runs(Table(world.dynamodb, name=TABLE_NAME), key=world.app.runs.key)  # no effects
     number = runs.wish(reads_all=reads_all)
     for _ in range(TURNS):
-        world.reconcile()
+        (turn or world.reconcile)()
         world.drain()
         last = runs.standing().last
         if last is not None and last.granted >= number:
@@ -66,6 +74,12 @@ def compare(
             meanwhile()
         world.advance(TIMER_SECONDS)
     raise AssertionError(f"the books were never compared: {runs.standing()}")
+
+
+def move_beyond_reading(world: World, card: GiftCard) -> None:
+    """Somebody moves money on a card more often than the client reads pages of it."""
+    for _ in range(MOST_MOVEMENT_PAGES * MOVEMENTS_PER_PAGE + 1):
+        world.shop.credit(card.id, amount=Decimal("0.01"), note="redemption#recNobody")
 
 
 def read_report(world: World, last: LastRun) -> Compared:

@@ -1,8 +1,9 @@
 """How a run goes on: lost places, failures, lost leases, too much of everything, and its report."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -16,9 +17,15 @@ from giftcards.receipts import Action
 from giftcards.store.pieces import Done, Kind, Pieces, Place
 from giftcards.wiring import now
 from sandbox.faults import Fault
-from tests.flows.reconcile_stories import TIMER_SECONDS, card_row, compare, read_report
+from tests.flows.reconcile_stories import (
+    TIMER_SECONDS,
+    card_row,
+    compare,
+    move_beyond_reading,
+    read_report,
+)
 from tests.web_spending import known_card, look, receipts
-from tests.world import START, World
+from tests.world import RECONCILE_SECONDS, START, World
 
 ROWS = 250  # three pages of Airtable's
 
@@ -98,26 +105,28 @@ def test_a_vendor_that_is_away_only_delays_it(world: World) -> None:
     assert world.reconcile() is RunEnd.FINISHED
 
 
-def test_too_many_differences_are_no_list(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("giftcards.flows.reconcile.reconcile.MOST_DIFFERENCES", 2)
+def bounded(world: World, *, most_differences: int, most_unread: int) -> Callable[[], RunEnd]:
+    """A worker's turn that gives up sooner."""
+    flow = replace(
+        world.app.reconcile(), most_differences=most_differences, most_unread=most_unread
+    )
+    return lambda: flow.run(now() + timedelta(seconds=RECONCILE_SECONDS))
+
+
+def test_too_many_differences_are_no_list(world: World) -> None:
     many_rows(world)
     for record in world.base.table("Gift Cards").records():
         world.base.table("Gift Cards").update(record["id"], {"Balance": 1})
-    compared = compare(world)
+    compared = compare(world, turn=bounded(world, most_differences=2, most_unread=0))
     assert "more than 2 differences" in compared.last.summary
     assert compared.last.is_failed
     assert all(row["Balance"] == 1 for row in world.cells("Gift Cards"))  # nothing was changed
 
 
-def test_too_much_that_cannot_be_compared_ends_the_run(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("giftcards.flows.reconcile.reconcile.MOST_UNREAD", 0)
-    monkeypatch.setattr("giftcards.clients.shopify.moving.MOST_MOVEMENT_PAGES", 1)
+def test_too_much_that_cannot_be_compared_ends_the_run(world: World) -> None:
     card = known_card(world)
-    for _ in range(120):
-        world.shop.credit(card.id, amount=Decimal(1))
-    compared = compare(world)
+    move_beyond_reading(world, card)
+    compared = compare(world, turn=bounded(world, most_differences=2, most_unread=0))
     assert "more than 0 things could not be compared" in compared.last.summary
 
 

@@ -100,6 +100,8 @@ class Reconcile:
     clock: Callable[[], datetime]
     hour: int
     second_look_seconds: int
+    most_differences: int = MOST_DIFFERENCES
+    most_unread: int = MOST_UNREAD
 
     def run(self, deadline: datetime) -> RunEnd:
         """Do what can be done before `deadline`, and save how far that was.
@@ -251,10 +253,19 @@ class Turn:
             found=state.found + len(step.found),
             unread=state.unread + len(step.unread),
         )
-        trouble = _too_much(state)
+        trouble = self._too_much(state)
         if trouble is not None and state.trouble is None:
             return replace(state, trouble=trouble).enter(REPORT)
         return state if step.next is not None else self._enter_next(state)
+
+    def _too_much(self, state: RunState) -> str | None:
+        """Why a run has found too much to go on, if it has."""
+        flow = self._flow
+        if state.unread > flow.most_unread:
+            return f"more than {flow.most_unread:,} things could not be compared"
+        if state.found > flow.most_differences:
+            return f"there are more than {flow.most_differences:,} differences, too many to list"
+        return None
 
     def _enter_next(self, state: RunState) -> RunState:
         """Go on to the next part; those about differences are left out where there is none."""
@@ -373,12 +384,3 @@ class Turn:
             told_at=last.ended_at,
             summary=last.summary,
         )
-
-
-def _too_much(state: RunState) -> str | None:
-    """Why a run has found too much to go on, if it has."""
-    if state.unread > MOST_UNREAD:
-        return f"more than {MOST_UNREAD:,} things could not be compared"
-    if state.found > MOST_DIFFERENCES:
-        return f"there are more than {MOST_DIFFERENCES:,} differences, too many to list"
-    return None
