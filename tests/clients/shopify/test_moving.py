@@ -291,15 +291,13 @@ def test_a_card_that_is_gone_is_not_one_that_never_moved(counter: Counter) -> No
     assert counter.client.movements(counter.card().id, since=START) == []
 
 
-def test_more_pages_than_any_card_has_are_for_a_person(
-    counter: Counter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(moving, "MOST_MOVEMENT_PAGES", 2)
+def test_more_pages_than_any_card_has_are_for_a_person(counter: Counter) -> None:
+    most = moving.MOST_MOVEMENT_PAGES * moving.MOVEMENTS_PER_PAGE
     card = counter.card("1000")
-    for _ in range(2 * moving.MOVEMENTS_PER_PAGE):
-        counter.shop.debit(card.id, amount=Decimal(1))
-    assert len(counter.client.movements(card.id, since=START)) == 2 * moving.MOVEMENTS_PER_PAGE
-    counter.shop.debit(card.id, amount=Decimal(1))
+    for _ in range(most):
+        counter.shop.debit(card.id, amount=Decimal("0.01"))
+    assert len(counter.client.movements(card.id, since=START)) == most
+    counter.shop.debit(card.id, amount=Decimal("0.01"))
     with pytest.raises(VendorSurprise, match="transactions"):
         counter.client.movements(card.id, since=START)
 
