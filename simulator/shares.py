@@ -2,8 +2,8 @@
 
 What a story costs is known: the effects it has when nothing goes wrong. A story that is twice as
 long is told a quarter as often, since each of its histories takes twice the time, and thirty
-thousand are to take two minutes: the short stories, in which most of the money moves, are told most. No
-story is told more often than there are histories of it.
+thousand are to take two minutes: the short stories, in which most of the money moves, are told
+most. No story is told more often than there are histories of it.
 """
 
 from collections.abc import Mapping
