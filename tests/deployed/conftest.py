@@ -1,11 +1,28 @@
 """The whole system on this machine, brought up once for all tests that need it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sandbox.demo import Sandbox, running_sandbox
 from tests.deployed.stack import Stack
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one stack in the order of their files.
+
+    Pytest draws together all that share the browser, out of the middle of their modules. What a
+    module has set up once would be set up twice, and what it does to the stack would come before
+    the modules that look at a day in which nothing is wrong.
+    """
+    places = [place for place, item in enumerate(items) if HERE in item.path.parents]
+    in_order = sorted((items[place] for place in places), key=lambda item: item.location[:2])
+    for place, item in zip(places, in_order, strict=True):
+        items[place] = item
 
 
 @pytest.fixture(scope="session")
