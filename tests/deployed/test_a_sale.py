@@ -249,6 +249,11 @@ def test_a_wedding_gift_is_sold_asked_for_and_spent(sandbox: Sandbox) -> None:
     assert typed.replace(" ", "").lower() == card.code
 
     # Purchaser and store are told, neither of them the code.
+    wait_until(
+        lambda: bool(sandbox.inbox.mails(purchaser)),
+        seconds=ANSWERED_SECONDS,
+        what="the purchaser is told",
+    )
     (confirmation,) = sandbox.inbox.mails(purchaser)
     assert recipient in confirmation.text
     (told,) = mails_about(sandbox, f"sale#{sale_id}")
