@@ -13,6 +13,7 @@ from mutants.selling import MUTANTS as SELLING
 from mutants.sending import MUTANTS as SENDING
 from mutants.telling import MUTANTS as TELLING
 from mutants.writing import MUTANTS as WRITING
+from mutants.writing_again import MUTANTS as WRITING_AGAIN
 
 MUTANTS: tuple[Mutant, ...] = (
     *BEFORE_THE_DEBIT,
@@ -24,6 +25,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *SELLING,
     *BUYING,
     *WRITING,
+    *WRITING_AGAIN,
     *ASKING,
     *COMPARING,
     *ARCHIVING,

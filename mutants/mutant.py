@@ -38,6 +38,7 @@ class Guard(StrEnum):
     LOOKS = "what nobody explains, entered once"
     OWED = "what is owed, credited back once"
     ROWS_ONCE = "a row once, and its last word"
+    LATE = "what Airtable carries out late, put right"
     MIRROR = "balances as Shopify has them"
     ARCHIVE = "rows moved to the archive"
     BOOKS = "the books compared"

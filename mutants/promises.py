@@ -42,6 +42,7 @@ STORIES: Final[Mapping[Guard, str]] = {
     Guard.OWED: "charged-twice",
     Guard.STRANGERS: "check",
     Guard.ROWS_ONCE: "redeem-held",
+    Guard.LATE: "redeem-held",
     Guard.MIRROR: "redeem-two-stores",
 }
 

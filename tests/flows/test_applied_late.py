@@ -1,12 +1,16 @@
 """Airtable carries out a request late, over what was written since: it is put right by itself."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from giftcards.domain.outcomes import Outcome
 from giftcards.flows.write_airtable import WRITER_SECONDS
+from giftcards.store.queues import OUTCOMES_GROUP, RECORDS_GROUP
+from giftcards.store.rewrites import Rewrites
 from giftcards.store.table import AGAIN_QUEUE
 from sandbox.faults import Fault
 from sandbox.shopify import CartLine, OrderPlan, Pay
@@ -22,6 +26,9 @@ LATE_SECONDS = 100
 
 # A failed write comes back after two seconds, then five.
 COMES_BACK_SECONDS = 3
+
+# A batch of the writer's queue takes ten.
+MORE_THAN_A_BATCH = 12
 
 # Two tries of a card and one that puts it right make more calls than these.
 LEAST_EFFECTS = 20
@@ -57,7 +64,17 @@ def is_carried_out(world: World, *, within: float = LATE_SECONDS) -> None:
 
 
 def noted(world: World) -> list[str]:
-    return [str(item["key"]) for item in world.items() if item.get("queue") == AGAIN_QUEUE]
+    return [str(item["key"]) for item in notes(world)]
+
+
+def notes(world: World) -> list[dict[str, Any]]:
+    return [item for item in world.items() if item.get("queue") == AGAIN_QUEUE]
+
+
+def until_nothing_is_late(world: World) -> None:
+    """What was noted is due."""
+    world.advance(world.config.settling_seconds + WRITER_SECONDS)
+    world.base.settle()
 
 
 # ---- cards ------------------------------------------------------------------------------------
@@ -104,6 +121,92 @@ def test_it_is_not_written_again_before_nothing_can_be_late_any_more() -> None:
         world.sweep()
         world.drain()
         assert len(writes) == 1
+
+
+def test_a_card_that_is_shown_for_itself_is_put_right_as_well(world: World) -> None:
+    issue(world)
+    redeem(world)
+    late(world, "update Gift Cards")
+    world.app.queues.write_cards(world.shop.cards[0].id)
+    world.drain()
+    comes_again(world)
+    redeem(world)
+    assert balance(world) == 30
+    is_carried_out(world)
+    assert balance(world) == 40
+    world.come_to_rest()
+    assert balance(world) == 30
+
+
+def test_what_cannot_be_written_hides_nothing_that_may_be_late(world: World) -> None:
+    """One of a batch has no answer, and another one cannot be written until somebody mends it."""
+    issue(world)
+    redeem(world)
+    (card,) = world.shop.cards
+    world.base.table("Receipts").delete_field("Details")
+    late(world, "update Gift Cards")
+    world.ask(Gift_Card_Code="WXYZ")
+    world.tick()
+    world.app.queues.write_cards(card.id)
+    world.drain()
+    comes_again(world)
+    assert noted(world) == [f"again#card#{card.id}"]
+
+
+def test_what_cannot_be_written_again_at_once_is_not_forgotten() -> None:
+    with three_redemptions() as world:
+        until_nothing_is_late(world)
+        assert balance(world) == 30
+        world.base.faults.add(Fault.REFUSE_CONNECTION, operation="update Gift Cards")
+        world.sweep()
+        world.drain()
+        assert balance(world) == 30
+        comes_again(world)
+        assert balance(world) == 20
+
+
+def test_what_is_written_again_may_be_late_itself() -> None:
+    with three_redemptions() as world:
+        until_nothing_is_late(world)
+        late(world, "update Gift Cards")
+        world.sweep()
+        world.drain()
+        comes_again(world)
+        redeem(world)
+        assert balance(world) == 10
+        is_carried_out(world)
+        assert balance(world) == 20
+        world.come_to_rest()
+        assert balance(world) == 10
+
+
+def test_what_several_sweeps_send_for_is_written_again_once() -> None:
+    """A writer that is behind has not come to it when the next sweep looks."""
+    with three_redemptions() as world:
+        until_nothing_is_late(world)
+        for _ in range(MORE_THAN_A_BATCH):
+            world.sweep()
+        writes = []
+        world.effects.watch = lambda name: writes.append(name) if name.startswith("PATCH") else None
+        world.drain()
+        assert len(writes) == 1
+
+
+def test_each_is_written_again_by_the_writer_of_its_kind(world: World) -> None:
+    """Rows belong to one of the two writers, and all else to the other one."""
+    rewrites = Rewrites(world.app.table)
+    for thing in ("row#rec1", "order#redemption#rec1", "card#1"):
+        rewrites.note(thing, due_at=world.app.clock())
+    world.sweep()
+    reply = world.sqs.receive_message(
+        QueueUrl=world.queue_urls["WriteAirtableQueue"],
+        MaxNumberOfMessages=10,
+        AttributeNames=["All"],
+    )
+    assert {
+        message["Attributes"]["MessageGroupId"]: sorted(json.loads(message["Body"])["again"])
+        for message in reply["Messages"]
+    } == {OUTCOMES_GROUP: ["row#rec1"], RECORDS_GROUP: ["card#1", "order#redemption#rec1"]}
 
 
 def test_a_writer_lives_no_longer_than_is_reckoned_with() -> None:
@@ -264,21 +367,81 @@ def test_a_progress_that_is_written_late_does_not_hide_that_all_cards_are_made(
     assert world.request(row_id) == done
 
 
+def test_a_row_is_noted_before_it_is_written_a_second_time(world: World) -> None:
+    """It may never pass, and then nobody else would note it."""
+    world.shop.issue_card(code=CODE, amount=50)
+    world.base.faults.add(Fault.DROP_REPLY, operation="update Redemptions", times=None)
+    row_id = redeem(world)
+    comes_again(world)
+    assert "Outcome" in world.row(row_id)
+    assert f"again#row#{row_id}" in noted(world)
+
+
 def test_each_word_about_a_row_is_written_again_in_the_order_of_writing(world: World) -> None:
     """A later word that does not know of the earlier one: which comes last only we remember."""
+    row_id, message = held_and_given_back(world)
+    is_carried_out(world)
+    assert world.row(row_id)["Message"] != message
+    world.come_to_rest()
+    assert world.row(row_id)["Message"] == message
+
+
+def test_a_later_word_does_not_put_off_when_a_row_is_put_right(world: World) -> None:
+    row_id = held_late(world)
+    (before,) = notes(world)
+    world.advance(60)
+    give_back(world, row_id)
+    (after,) = notes(world)
+    assert len(after["operations"]) == len(before["operations"]) + 1
+    assert after["due_at"] == before["due_at"]
+
+
+def test_what_is_written_again_covers_no_word_of_the_same_batch(world: World) -> None:
+    row_id, message = held_and_given_back(world)
+    until_nothing_is_late(world)
+    assert world.row(row_id)["Message"] != message
+    world.app.queues.write_operation(f"reverse#{row_id}#30000")
+    world.sweep()
+    world.drain()
+    assert world.row(row_id)["Message"] == message
+
+
+def test_a_row_that_is_written_again_may_be_late_itself(world: World) -> None:
+    row_id = held_late(world)
+    until_nothing_is_late(world)
+    late(world, "update Redemptions")
+    world.sweep()
+    world.drain()
+    comes_again(world)
+    message = give_back(world, row_id)
+    is_carried_out(world)
+    assert world.row(row_id)["Message"] != message
+    world.come_to_rest()
+    assert world.row(row_id)["Message"] == message
+
+
+def held_late(world: World) -> str:
+    """To give back 300 waits for the office's word, and the row was told so twice."""
     row_id = redeem_and_wish(world, 300, loaded=500)
     late(world, "update Redemptions")
     world.serve()
     comes_again(world)
     assert "Approved" in world.row(row_id)["Message"]
+    return row_id
+
+
+def give_back(world: World, row_id: str) -> str:
+    """The office gives its word; returns what the row says then."""
     world.base.table("Redemptions").update(row_id, {"Approved": True})
     world.serve()
-    message = world.row(row_id)["Message"]
+    message = str(world.row(row_id)["Message"])
     assert "given back" in message
-    is_carried_out(world)
-    assert world.row(row_id)["Message"] != message
-    world.come_to_rest()
-    assert world.row(row_id)["Message"] == message
+    return message
+
+
+def held_and_given_back(world: World) -> tuple[str, str]:
+    row_id = held_late(world)
+    return row_id, give_back(world, row_id)
 
 
 def redeem_and_wish(world: World, total: int, *, loaded: int) -> str:

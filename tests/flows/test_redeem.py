@@ -295,3 +295,17 @@ def test_an_answered_row_that_somebody_empties_is_written_again_not_charged_agai
     operation = world.app.journal.load(f"redemption#{row_id}")
     assert operation is not None
     assert operation.state is State.SETTLED
+
+
+def test_an_answered_row_that_still_waits_is_sent_for_now_and_then(world: World) -> None:
+    """Not while the writer may just be behind, and not by each tick of a base that refuses it."""
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    world.base.table("Redemptions").update(row_id, {"Status": None})
+    sent = []
+    for seconds in (590, 20, 300, 300):
+        world.advance(seconds)
+        world.tick()
+        sent.append(len([body for body in world.queued_in("WriteAirtableQueue") if row_id in body]))
+    assert sent == [0, 1, 1, 2]
