@@ -5,6 +5,7 @@ from mutants.asking import MUTANTS as ASKING
 from mutants.before_the_debit import MUTANTS as BEFORE_THE_DEBIT
 from mutants.buying import MUTANTS as BUYING
 from mutants.comparing import MUTANTS as COMPARING
+from mutants.crediting_back import MUTANTS as CREDITING_BACK
 from mutants.finding_out import MUTANTS as FINDING_OUT
 from mutants.giving_back import MUTANTS as GIVING_BACK
 from mutants.lock_and_fence import MUTANTS as LOCK_AND_FENCE
@@ -24,6 +25,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *GIVING_BACK,
     *SELLING,
     *BUYING,
+    *CREDITING_BACK,
     *WRITING,
     *WRITING_AGAIN,
     *ASKING,

@@ -37,6 +37,7 @@ class Guard(StrEnum):
     SPENDS = "each step of an order's payment once"
     LOOKS = "what nobody explains, entered once"
     OWED = "what is owed, credited back once"
+    TWO_WORDS = "undone and credited back by two words only"
     ROWS_ONCE = "a row once, and its last word"
     LATE = "what Airtable carries out late, put right"
     MIRROR = "balances as Shopify has them"

@@ -28,14 +28,20 @@ def world() -> Iterator[World]:
 
 def charge_twice(world: World) -> str:
     """A row redeemed 10 of a card of 50, which was charged 20; returns the row's id."""
-    card = known_card(world)
+    known_card(world)
     row_id = world.ask(Gift_Card_Code=CODE)
     world.serve()
+    charge_again(world, row_id)
+    assert held(world) == 30
+    return row_id
+
+
+def charge_again(world: World, row_id: str) -> None:
+    """Shopify takes the 10 a second time, and the looks find it."""
+    (card,) = world.shop.cards
     world.shop.debit(card.id, amount=Decimal(10), note=f"redemption#{row_id}")
     rest(world)
     assert [one.key for one in world.journal.parked(now=now(), limit=10)] == [owed_of(row_id)]
-    assert held(world) == 30
-    return row_id
 
 
 def owed_of(row_id: str) -> str:
@@ -122,6 +128,36 @@ def test_both_reasons_for_the_second_word_are_told() -> None:
         assert "10.00 USD is more than 5.00 USD; 10.00 USD was credited" in message(capped, row_id)
 
 
+def test_a_row_held_for_its_cap_says_what_was_credited_back_since() -> None:
+    """The office was told of the one reason before there was the other."""
+    with running_world(cap_per_reversal=Decimal(5)) as capped:
+        known_card(capped)
+        row_id = capped.ask(Gift_Card_Code=CODE)
+        capped.serve()
+        undo(capped, row_id)
+        assert "10.00 USD is more than 5.00 USD. If" in message(capped, row_id)
+        charge_again(capped, row_id)
+        assert decide(capped, row_id, "credit-back") == 0
+        assert "10.00 USD is more than 5.00 USD; 10.00 USD was credited" in message(capped, row_id)
+
+
+def test_the_tick_of_before_is_no_word_about_an_undo_after_a_credit_back(world: World) -> None:
+    """It let the redemption through, which had waited too long to be charged unasked."""
+    known_card(world)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.advance(world.config.patience_seconds + 60)
+    world.serve()
+    assert world.row(row_id)["Outcome"] == Outcome.HELD
+    world.base.table("Redemptions").update(row_id, {"Approved": True})
+    minutes(world)
+    assert held(world) == 40
+    charge_again(world, row_id)
+    assert decide(world, row_id, "credit-back") == 0
+    undo(world, row_id)
+    assert held(world) == 40
+    assert "take the tick off Approved" in message(world, row_id)
+
+
 def test_after_an_undo_a_credit_back_has_to_be_meant_as_well(world: World) -> None:
     """The undo came first: the second debit turned up after it."""
     card = known_card(world)
@@ -129,8 +165,7 @@ def test_after_an_undo_a_credit_back_has_to_be_meant_as_well(world: World) -> No
     world.serve()
     undo(world, row_id)
     assert held(world) == 50
-    world.shop.debit(card.id, amount=Decimal(10), note=f"redemption#{row_id}")
-    rest(world)
+    charge_again(world, row_id)
     with pytest.raises(NeedsAPerson, match="for this row already, by Reverse Amount"):
         decide(world, row_id, "credit-back")
     assert load(world, owed_of(row_id)).state is State.PARKED

@@ -86,6 +86,41 @@ def test_whoever_did_not_see_what_was_given_back_begins_nothing(journal: Journal
     assert begin(journal, seen, 800) is None
 
 
+def credit_back(table: Table, journal: Journal, seen: Operation, minor: int) -> bool:
+    return table.update_together(journal.credited_back(seen, minor=minor))
+
+
+def test_what_is_credited_back_adds_up(
+    journal: Journal, table: Table, redemption: Operation
+) -> None:
+    assert credit_back(table, journal, redemption, 1000)
+    assert credit_back(table, journal, load(journal), 500)
+    assert (load(journal).credited_back, load(journal).given_back) == (1500, 0)
+
+
+def test_whoever_did_not_see_what_was_credited_back_begins_nothing(
+    journal: Journal, table: Table, redemption: Operation
+) -> None:
+    assert credit_back(table, journal, redemption, 1000)
+    assert begin(journal, redemption, 500) is None
+    seen = load(journal)
+    assert credit_back(table, journal, seen, 500)
+    assert begin(journal, seen, 500) is None
+    assert begin(journal, load(journal), 500) is not None
+
+
+def test_whoever_did_not_see_an_undo_credits_nothing_back(
+    journal: Journal, table: Table, redemption: Operation
+) -> None:
+    first = begun(journal, 500)
+    assert not credit_back(table, journal, redemption, 1000)
+    seen = load(journal)
+    finish(journal, first, before=0, after=500)
+    assert not credit_back(table, journal, seen, 1000)
+    assert load(journal).credited_back == 0
+    assert credit_back(table, journal, load(journal), 1000)
+
+
 def test_the_same_step_twice_is_one(journal: Journal, redemption: Operation) -> None:
     first = begin(journal, redemption, 500)
     assert begin(journal, redemption, 500) == first
