@@ -10,6 +10,7 @@ from mutants.finding_out import MUTANTS as FINDING_OUT
 from mutants.giving_back import MUTANTS as GIVING_BACK
 from mutants.lock_and_fence import MUTANTS as LOCK_AND_FENCE
 from mutants.mutant import Mutant
+from mutants.redriving import MUTANTS as REDRIVING
 from mutants.selling import MUTANTS as SELLING
 from mutants.sending import MUTANTS as SENDING
 from mutants.telling import MUTANTS as TELLING
@@ -31,4 +32,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *ASKING,
     *COMPARING,
     *ARCHIVING,
+    *REDRIVING,
 )

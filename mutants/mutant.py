@@ -43,6 +43,7 @@ class Guard(StrEnum):
     MIRROR = "balances as Shopify has them"
     ARCHIVE = "rows moved to the archive"
     BOOKS = "the books compared"
+    DEAD_LETTERS = "what gave up, sent again and never lost"
     STRANGERS = "what a stranger learns"
 
 

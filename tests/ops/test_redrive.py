@@ -318,6 +318,41 @@ def test_two_people_at_once_do_not_send_the_same_twice(world: World) -> None:
     assert len(waiting(world, "answer-store")) == 15
 
 
+def test_what_took_longer_than_it_was_hidden_stops_no_other(world: World) -> None:
+    """SQS refuses to delete it, and it is sent once more."""
+    key = unanswered(world)
+    world.drain()
+    for _ in range(2):
+        bury(world, "write-airtable", {"records": [key]}, group="records")
+    slow = ["sqs SendMessage"]
+
+    def take_long(name: str) -> None:
+        if name in slow:
+            slow.remove(name)
+            world.advance(HIDDEN_SECONDS + 1)
+
+    world.effects.watch = take_long
+    found = work(world).move(queues(world)["write-airtable"])
+    assert len(found.moved) == 4
+    assert lying(world, "write-airtable") == []
+
+
+def test_what_others_may_have_by_now_is_left_to_them(world: World) -> None:
+    stuck = bury(world, "answer-store", "{")
+    looks: list[str] = []
+
+    def take_long(name: str) -> None:
+        looks.extend([name] if name == "sqs ReceiveMessage" else [])
+        if len(looks) == 2:  # it has found nothing more
+            world.effects.watch_end = None
+            world.advance(HIDDEN_SECONDS + 1)
+
+    world.effects.watch_end = take_long
+    found = work(world).look(queues(world)["answer-store"])
+    assert [letter.id for letter, _ in found.left] == [stuck]
+    assert found.is_all
+
+
 def test_more_than_a_run_takes_says_so(world: World) -> None:
     key = unanswered(world)
     for _ in range(25):
