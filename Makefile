@@ -9,7 +9,9 @@ comma := ,
 
 # Whatever the caller's shell is set up for (another environment, another AWS account) is none of our
 # business. Of uv's settings only those stay that say how to reach the network and where to cache.
+# (Where the shell forbids Python to keep what it compiled, every process compiles all libraries.)
 STRAY := VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE LOG_LEVEL
+STRAY += PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
 STRAY += $(filter AWS_% SAM_CLI_% POWERTOOLS_% PYTEST_% MYPY% RUFF_% HYPOTHESIS_%,$(.VARIABLES))
 STRAY += $(filter-out UV_CACHE_DIR UV_OFFLINE UV_HTTP_% UV_CONCURRENT_% UV_NATIVE_TLS UV_SYSTEM_CERTS \
 	UV_INSECURE_HOST UV_LINK_MODE UV_PYTHON_INSTALL_% UV_PYTHON_DOWNLOADS%,$(filter UV_%,$(.VARIABLES)))
