@@ -6,7 +6,7 @@ makes to AWS or to a vendor.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ from giftcards.flows.write_airtable import FIRST_GROUP
 from giftcards.logs import build_logger
 from giftcards.receipts import Action
 from giftcards.store.journal import Journal
-from giftcards.store.table import AGAIN_QUEUE, OPEN_QUEUE, PARKED_QUEUE, Table
+from giftcards.store.table import AGAIN_QUEUE, LOOK_QUEUE, OPEN_QUEUE, PARKED_QUEUE, Table
 from giftcards.wiring import (
     PURCHASES_PRONG,
     REDEMPTIONS_PRONG,
@@ -102,6 +102,18 @@ ROUNDS_TO_QUIET = 100
 # The fullest test has two hundred orders, each with some ten messages, many of them alone in their
 # batch; one that goes round in circles ends here.
 BATCHES_TO_RUN_DRY = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What has happened and is left to do: the versions of what vendors hold, and what waits."""
+
+    base: int
+    shop: int
+    due: Mapping[str, float]
+    messages: Sequence[tuple[str, float]]
+    accidents: int
+    deaths: int
 
 
 class CountingSession(requests.Session):
@@ -410,7 +422,7 @@ class World:
     def come_to_rest(self) -> None:
         """Let time, ticks and sweeps pass until nothing is left to do."""
         for _ in range(ROUNDS_TO_QUIET):
-            deaths = self.effects.deaths
+            deaths, standing = self.effects.deaths, self.standing()
             self.advance(60)
             for tick in self.ticks():
                 try:
@@ -421,7 +433,42 @@ class World:
             self.drain()
             if deaths == self.effects.deaths and self._is_quiet():
                 return
+            if standing == self.standing():
+                self.let_idle_minutes_pass()
         raise AssertionError("the shop never came to rest")
+
+    def standing(self) -> Standing:
+        """How things stand: where a round of all workers leaves that alone, it found nothing."""
+        return Standing(
+            base=self.base.version,
+            shop=self.shop.version,
+            due={
+                item["key"]: 0 if item["queue"] == LOOK_QUEUE else float(item["due_at"])
+                for item in self.items()
+                if "queue" in item
+            },
+            messages=[
+                message
+                for queue, _ in self.one_offs()
+                for message in self._account.queued(self.queue_urls[queue])
+            ],
+            accidents=sum(
+                len(vendor.faults.waiting()) for vendor in (self.base, self.shop, self.klaviyo)
+            ),
+            deaths=self.effects.deaths,
+        )
+
+    def let_idle_minutes_pass(self) -> None:
+        """Let the minutes pass that would find what the last one found, which was nothing.
+
+        That is until something is due or a message is to be seen; and not while an accident waits.
+        A card whose balance is unexplained is looked at each minute: that counts as nothing.
+        """
+        standing, clock = self.standing(), now().timestamp()
+        moments = [*standing.due.values(), *(visible_at for _, visible_at in standing.messages)]
+        comes = min((at for at in moments if at > clock), default=clock)
+        if not standing.accidents:
+            self.advance(max(0, comes - clock - 60))
 
     def _is_quiet(self) -> bool:
         to_do = {OPEN_QUEUE, PARKED_QUEUE, AGAIN_QUEUE}

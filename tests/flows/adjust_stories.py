@@ -255,7 +255,7 @@ def rest(world: World) -> int:
     """
     decisions = 0
     for _ in range(ROUNDS_TO_QUIET):
-        deaths = world.effects.deaths
+        deaths, standing = world.effects.deaths, world.standing()
         world.advance(60)
         world.tick()
         world.drain()
@@ -264,6 +264,8 @@ def rest(world: World) -> int:
         decisions += decide_parked(world, "retry")
         if deaths == world.effects.deaths and is_quiet(world):
             return decisions
+        if standing == world.standing():
+            world.let_idle_minutes_pass()
     raise AssertionError("the shop never came to rest")
 
 

@@ -36,6 +36,9 @@ TRIES_TO_DECIDE = 3
 type Step = Callable[[World], None]
 type Moment = tuple[int, When]
 
+# What the calls are called that change nothing.
+READS = ("dynamodb GetItem", "dynamodb BatchGetItem", "dynamodb Query", "GET ", "POST query ")
+
 
 @dataclass(frozen=True)
 class Told:
@@ -92,13 +95,16 @@ def moments_that_differ(world: World) -> list[Moment]:
     """Every moment, of the telling that just ended, at which a death makes a difference.
 
     Between two effects of one worker nothing happens outside of it: dying after the one is dying
-    before the next. Only after a worker's last effect something does: its message is deleted.
+    before the next. Only after a worker's last effect something does: its message is deleted. And
+    dying before a read is dying before what the same worker does next: nobody notices a read.
     """
-    workers = world.effects.worker_of
+    seen, workers = world.effects.seen, world.effects.worker_of
     moments: list[Moment] = []
     for place, worker in enumerate(workers):
-        moments.append((place, "before"))
-        if place + 1 == len(workers) or workers[place + 1] != worker:
+        is_last = place + 1 == len(workers) or workers[place + 1] != worker
+        if is_last or not seen[place].startswith(READS):
+            moments.append((place, "before"))
+        if is_last:
             moments.append((place, "after"))
     return moments
 
