@@ -21,7 +21,7 @@ from giftcards.store.journal import Operation, State
 from giftcards.wiring import Application
 from sandbox.shopify import CartLine, GiftCard, Order, OrderPlan, Pay
 from sandbox.shopify.orders import CancelReason, LineItem, Recommendation
-from simulator.faults import MINUTE, SECOND, Kind
+from simulator.faults import HOUR, MINUTE, SECOND, Kind
 from simulator.stories import redeeming
 from simulator.stories.redeeming import void
 from simulator.stories.story import Act, Promise, Settle, Story
@@ -133,7 +133,7 @@ def disputed(world: "World", chance: Random) -> None:
     order = buy(world)
     world.arrange(MUCH_LATER, lambda: void(world.shop.orders.charge_back(order.id)))
     world.arrange(MUCH_LATER + 2 * MINUTE, lambda: spend_in_store(world, order))
-    world.arrange(MUCH_LATER + 180 * MINUTE, partial(release_cards, world))
+    world.arrange(MUCH_LATER + 3 * HOUR, partial(release_cards, world))
 
 
 def release_cards(world: "World") -> None:
@@ -201,6 +201,7 @@ STORIES: Mapping[str, Story] = {
         words="Casey's bank disputes his payment of a card; the office releases it later.",
         begin=disputed,
         accidents=ACCIDENTS,
+        longest=8 * HOUR,
         is_on_web=True,
     ),
 }

@@ -112,6 +112,9 @@ MET_BEFORE = {
     "a second step of an undo whose first one only a person can finish": (
         "undo-in-parts;0;in-time;0;adjust: shopify credit_card*0=failed-before"
     ),
+    "an office that wants to release a card in the hour in which Shopify is away": (
+        "buy-disputed;0;in-time;0;office: shopify changed_cards*0=vendor-down"
+    ),
     "a credit that comes when the office has said that it did not": (
         "undo;0;late;0;adjust: shopify credit_card*0=applied-too-late"
     ),
