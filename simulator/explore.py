@@ -15,6 +15,7 @@ many of how many. What was never struck is struck at the end, one by one.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil, isqrt
 from random import Random
 from time import process_time
 from typing import TYPE_CHECKING
@@ -43,9 +44,9 @@ ROUNDS_OF_STRIKING = 5
 # The singles of one story are so many pieces of work, that all processes have their share.
 PARTS_OF_SINGLES = 12
 
-# So many first accidents are tried out to judge how much follows one.
-SOME_FIRSTS = 12
-AT_LEAST_BEHIND_A_FIRST = 20
+# A piece of doubles or triples begins with a history that was told as a single, so that it should
+# not stand for few.
+BEHIND_A_FIRST = 20
 
 # So many histories of chance are one piece of work.
 AT_ONCE = {"pairs": 50, "by chance": 50, "days": 5}
@@ -177,9 +178,11 @@ def window_of(trace: Sequence["Step"], window: tuple[str, str]) -> tuple[int, in
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of work for one process. `share` of what is possible is told, chosen by `seed`.
+    """A piece of work for one process, of which `seed` chooses what is told.
 
-    It stands for others that were not chosen: for so many altogether, itself included.
+    Of singles that is a `share` of what is possible, of all others so many as `count` says; of
+    doubles and triples where it is 0, all. A piece stands for others that were not chosen: for so
+    many altogether, itself included.
     """
 
     kind: str
@@ -211,7 +214,7 @@ class Piece:
         return Spec(self.story, seed, planned, most, late=self.late)
 
     def _singles(self, world: "World", tally: Tally, chance: Random) -> None:
-        base = tell(world, self._spec())
+        base = told_plainly(world, self.story, late=self.late)
         if self.part == 0:
             tally.possible["singles"] += 1
             tally.note("singles", base)
@@ -234,9 +237,8 @@ class Piece:
         once = tell(world, self._spec(self.first))
         seconds = list(accidents_after(once.trace, place_of(once.trace, self.first) + 1))
         tally.possible["doubles"] += round(len(seconds) * self.stands_for)
-        for second in seconds:
-            if chance.random() < self.share:
-                tally.note("doubles", tell(world, self._spec(self.first, second)))
+        for second in _some(seconds, self.count, chance):
+            tally.note("doubles", tell(world, self._spec(self.first, second)))
 
     def _triples(self, world: "World", tally: Tally, chance: Random) -> None:
         window = STORIES[self.story].window
@@ -245,19 +247,19 @@ class Piece:
         once = tell(world, self._spec(self.first))
         _, end = window_of(once.trace, window)
         after = place_of(once.trace, self.first) + 1
-        # The share is the same at either step, so that of what is possible it is its square.
-        share = self.share**0.5
-        for second in accidents_after(once.trace[:end], after):
-            if chance.random() >= share:
-                continue
+        seconds = list(accidents_after(once.trace[:end], after))
+        # So many at either step, that together they are as many as are wanted.
+        at_a_step = isqrt(self.count)
+        chosen = _some(seconds, at_a_step, chance)
+        for second in chosen:
             twice = tell(world, self._spec(self.first, second))
             _, end_now = window_of(twice.trace, window)
             thirds = list(accidents_after(twice.trace[:end_now], place_of(twice.trace, second) + 1))
-            tally.possible["triples"] += round(len(thirds) * self.stands_for / share)
-            for third in thirds:
-                if chance.random() < share:
-                    told = tell(world, self._spec(self.first, second, third))
-                    tally.note("triples", told)
+            stands_for = self.stands_for * len(seconds) / len(chosen)
+            tally.possible["triples"] += round(len(thirds) * stands_for)
+            for third in _some(thirds, at_a_step, chance):
+                told = tell(world, self._spec(self.first, second, third))
+                tally.note("triples", told)
 
     def _pairs(self, world: "World", tally: Tally, chance: Random) -> None:
         told = 0
@@ -293,7 +295,7 @@ def singles(world: "World", seed: int, names: Sequence[str], *, wanted: int) -> 
     Where that were too much of what is wanted, only of the shorter stories all are told, and of the
     longer ones so many as fit, chosen by the seed.
     """
-    traces = {name: tell(world, Spec(name)).trace for name in names if not STORIES[name].is_day}
+    traces = {name: told_plainly(world, name).trace for name in names if not STORIES[name].is_day}
     possible = {name: sum(len(kinds) for _, _, kinds, _ in trace) for name, trace in traces.items()}
     shares = possible
     if sum(possible.values()) > ALL_SINGLES_UP_TO * wanted:
@@ -321,23 +323,35 @@ def sampled(
     counts = shared_out(budget, lengths(world, [name for name in names if _has(kind, name)]))
     for name, count in counts.items():
         every_one = every(kind, world, name, seed=seed)
-        possible = _possible(kind, world, every_one, chance)
-        wanted = min(possible, count)
-        if not wanted:
+        if not count or not every_one:
             continue
-        # A piece begins with a history that was told as a single, so it should not stand for few.
-        of_pieces = min(1.0, wanted / (AT_LEAST_BEHIND_A_FIRST * len(every_one)))
-        some = chance.sample(every_one, max(1, round(of_pieces * len(every_one))))
+        some = chance.sample(every_one, min(len(every_one), ceil(count / BEHIND_A_FIRST)))
         stands_for = len(every_one) / len(some)
-        share = min(1.0, wanted / possible * stands_for)
-        pieces += [replace(one, share=share, stands_for=stands_for) for one in some]
+        behind = ceil(count / len(some))
+        pieces += [replace(one, count=behind, stands_for=stands_for) for one in some]
     chance.shuffle(pieces)
     return pieces
 
 
 def lengths(world: "World", names: Sequence[str]) -> dict[str, int]:
     """How many effects each story has when nothing goes wrong."""
-    return {name: len(tell(world, Spec(name)).trace) for name in names}
+    return {name: len(told_plainly(world, name).trace) for name in names}
+
+
+def told_plainly(world: "World", name: str, *, late: bool = False) -> Told:
+    """A story in which nothing goes wrong: whatever asks for it, each process tells it once."""
+    spec = Spec(name, late=late)
+    known = world.told_plainly.get(spec)
+    if known is None:
+        known = world.told_plainly[spec] = tell(world, spec)
+    return known
+
+
+def _some(planned: Sequence[Planned], count: int, chance: Random) -> Sequence[Planned]:
+    """So many of them by chance, or all: where there are no more, or `count` is 0."""
+    if not 0 < count < len(planned):
+        return planned
+    return chance.sample(planned, count)
 
 
 def _has(kind: str, name: str) -> bool:
@@ -347,30 +361,12 @@ def _has(kind: str, name: str) -> bool:
 
 
 def _firsts(kind: str, world: "World", name: str) -> list[Planned]:
-    trace = tell(world, Spec(name)).trace
+    trace = told_plainly(world, name).trace
     start, end = 0, len(trace)
     window = STORIES[name].window
     if kind == "triples" and window is not None:
         start, end = window_of(trace, window)
     return list(accidents_after(trace[:end], start))
-
-
-def _possible(kind: str, world: "World", pieces: Sequence[Piece], chance: Random) -> float:
-    """About how many doubles or triples there are, judged by what follows some first accidents."""
-    behind = 0
-    some = chance.sample(pieces, min(SOME_FIRSTS, len(pieces)))
-    for piece in some:
-        if piece.first is None:
-            continue
-        trace = tell(world, Spec(piece.story, planned=(piece.first,))).trace
-        window = STORIES[piece.story].window
-        end = len(trace)
-        if kind == "triples" and window is not None:
-            _, end = window_of(trace, window)
-        behind += sum(1 for _ in accidents_after(trace[:end], place_of(trace, piece.first) + 1))
-    on_average = behind / len(some) if some else 0.0
-    # Of three in a row, the third has half as many places left as the second.
-    return len(pieces) * on_average * (on_average / 2 if kind == "triples" else 1)
 
 
 def pairs(world: "World", seed: int, names: Sequence[str], budget: int) -> list[Piece]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from random import Random
-from typing import Any, cast, override
+from typing import TYPE_CHECKING, Any, cast, override
 
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
@@ -59,6 +59,9 @@ from tests.template_resources import (
     function_seconds,
 )
 from tests.world import CONFIGURATION_SET, MAIL_FROM, RECONCILE_SECONDS, _config, as_record
+
+if TYPE_CHECKING:
+    from simulator.history import Spec, Told
 
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 BASE_ID = "appSimulated00000"
@@ -268,6 +271,7 @@ class World:
             name: self.base.table(name).field("Status").id for name in WAITING_TABLES
         }
         self._resend_field = self.base.table("Gift Cards").field("Resend").id
+        self.told_plainly: dict[Spec, Told] = {}
         self.story: Story | None = None
         self._waited_at = -1
         self._waits = False
