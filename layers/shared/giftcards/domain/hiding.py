@@ -24,6 +24,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 from urllib.parse import quote, quote_plus
 
@@ -144,6 +145,7 @@ def _hide_known(text: str, typed: str) -> str:
     return text
 
 
+@cache
 def _spellings(character: str) -> str:
     """A pattern for every way to write one letter or digit of a code."""
     same = {character, character.upper()}

@@ -19,6 +19,8 @@ MINOR_UNIT_EXPONENTS = {
 }
 DEFAULT_EXPONENT = 2
 
+CURRENCY = re.compile(r"[A-Z]{3}")
+
 # Digits and a decimal point. Python would also read 12_50 as 1250, and 1e3 as a thousand.
 PLAIN_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)"
 
@@ -48,7 +50,7 @@ class Money:
     currency: str
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Z]{3}", self.currency):
+        if not CURRENCY.fullmatch(self.currency):
             raise MoneyError(f"{self.currency!r} is not an ISO 4217 currency code such as USD")
 
     @classmethod

@@ -57,6 +57,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,9 @@ TRIES_AT_ONCE = 3
 # What AWS answers, besides its throttling errors, to whom it has no capacity for.
 TOO_BUSY = {"ProvisionedThroughputExceededException", "RequestLimitExceeded"}
 FIRST_SERVER_ERROR = 500
+
+# Our code has about a hundred expressions.
+EXPRESSIONS_KEPT = 300
 
 DUE_INDEX = "due"
 OPEN_QUEUE = "open"
@@ -154,6 +158,12 @@ class Change:
     change: str
     condition: str | None
     values: Mapping[str, Any]
+
+
+@lru_cache(EXPRESSIONS_KEPT)
+def _names_in(expressions: str) -> tuple[tuple[str, str], ...]:
+    """What each `#name` in them stands for: itself."""
+    return tuple((f"#{name}", name) for name in dict.fromkeys(re.findall(r"#(\w+)", expressions)))
 
 
 class Table:
@@ -279,11 +289,10 @@ class Table:
     def _expression(
         self, key: str, change: str, condition: str | None, values: Mapping[str, Any] | None
     ) -> Any:  # noqa: ANN401 - one shape serves UpdateItem and a transaction's entry
-        names = set(re.findall(r"#(\w+)", f"{change} {condition}"))
         arguments: dict[str, Any] = {
             "TableName": self.name,
             "Key": {"key": key},
-            "ExpressionAttributeNames": {f"#{name}": name for name in names},
+            "ExpressionAttributeNames": dict(_names_in(f"{change} {condition}")),
             "UpdateExpression": change,
         }
         if condition is not None:

@@ -340,9 +340,8 @@ class Layout:
         Raises `BaseMismatch` if a required one was not looked up yet, and `KeyError` for a name
         that the design does not have: that is a mistake of ours, not of a shop.
         """
-        expected = expected_tables()[table].field(field)
         field_id = self.field_ids.get(table, {}).get(field)
-        if field_id is None and expected.required:
+        if field_id is None and expected_tables()[table].field(field).required:
             raise BaseMismatch(
                 f"Nobody has looked up the field “{field}” of the table “{table}” in the Airtable "
                 "base yet: `ops resume` does"
