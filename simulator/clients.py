@@ -101,12 +101,14 @@ class GatedClient:
         worker, seam, vendor, gate = self._worker, self._seam, self._vendor, self._worker.gate
         changes = method not in READS
         do = gate.do
+        effects: dict[str, Effect] = {}
 
         def gated(**parameters: Any) -> Any:  # noqa: ANN401 - boto3's replies
             name = store_method(sys._getframe(1))  # noqa: SLF001 - nobody is told it otherwise
-            if not changes:
-                name += " (read)"
-            effect = effect_of(worker.role, name, vendor, changes=changes)
+            effect = effects.get(name)
+            if effect is None:
+                called = name if changes else f"{name} (read)"
+                effect = effects[name] = effect_of(worker.role, called, vendor, changes=changes)
             return do(worker, effect, seam, lambda: call(**parameters))
 
         setattr(self, method, gated)  # found at once the next time

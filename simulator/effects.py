@@ -122,15 +122,18 @@ def _kinds_at_shopify(name: str, *, changes: bool) -> tuple[Kind, ...]:
 
 # Code of these files is on the way from a method of the store to DynamoDB and names nothing.
 _BETWEEN = ("store/table.py", "simulator/clients.py", "contextlib.py")
-_LABELS: dict[CodeType, str | None] = {}
+# By the code's address, since its hash is made anew of all that is in it; kept, it stays there.
+_LABELS: dict[int, tuple[CodeType, str | None]] = {}
 
 
 def store_method(frame: FrameType | None) -> str:
     """The method of the store (or of `Queues`) that a call to AWS was made for."""
     while frame is not None:
-        label = _LABELS.get(frame.f_code, "")
-        if label == "":
-            label = _LABELS[frame.f_code] = _label(frame.f_code)
+        code = frame.f_code
+        known = _LABELS.get(id(code))
+        if known is None:
+            known = _LABELS[id(code)] = (code, _label(code))
+        label = known[1]
         if label is not None:
             return label
         frame = frame.f_back

@@ -79,13 +79,9 @@ class Tally:
         self.effects += len(told.trace)
         self.virtual_seconds += told.seconds
         self.compared += told.is_compared
-        for effect, nth, kinds, _ in told.trace:
-            label = effect.label
-            self.seen[label] += 1
-            if label not in self.example:
-                self.example[label] = (str(told.spec), nth, kinds)
-                for one in kinds:
-                    self.chance_of.setdefault(one, (str(told.spec), Planned(label, nth, one)))
+        self.seen.update([effect.label for effect, _, _, _ in told.trace])
+        if len(self.seen) > len(self.example):
+            self._note_examples(told)
         for met in told.met:
             self.accidents[met.kind] += 1
             self.struck[met.effect, met.kind] += 1
@@ -93,6 +89,15 @@ class Tally:
             self.broken.update(told.broken)
             if len(self.violations) < MOST_KEPT:
                 self.violations.append((str(told.spec), told.violations))
+
+    def _note_examples(self, told: Told) -> None:
+        """Where the effects that were not seen before, and the accidents at them, can be had."""
+        for effect, nth, kinds, _ in told.trace:
+            label = effect.label
+            if label not in self.example:
+                self.example[label] = (str(told.spec), nth, kinds)
+                for one in kinds:
+                    self.chance_of.setdefault(one, (str(told.spec), Planned(label, nth, one)))
 
     def add(self, other: "Tally") -> None:
         """Count what was counted elsewhere, too."""

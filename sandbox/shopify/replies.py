@@ -54,7 +54,9 @@ def format_amount(amount: Decimal) -> str:
 
 def format_moment(moment: datetime | None) -> str | None:
     """A time as Shopify writes it: `2026-09-07T15:50:00Z`."""
-    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    if moment is None:
+        return None
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def need(info: GraphQLResolveInfo, scope: str) -> Shop:

@@ -11,12 +11,13 @@ Amounts are `Decimal`s of major units, as Shopify speaks of them. Every change b
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import override
 from zoneinfo import ZoneInfo
 
 from sandbox.faults import Fault, Faults
@@ -175,6 +176,23 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+class _Rest(AbstractContextManager[None]):
+    """`Shop.at_rest`: written out, since whoever asks anything of the shop passes here."""
+
+    __slots__ = ("_shop",)
+
+    def __init__(self, shop: "Shop") -> None:
+        self._shop = shop
+
+    @override
+    def __enter__(self) -> None:
+        self._shop.begin_rest()
+
+    @override
+    def __exit__(self, *error: object) -> None:
+        self._shop.end_rest()
+
+
 class Shop:
     """One shop: cards, tokens, the bucket of points, and the faults ordered for it.
 
@@ -214,6 +232,7 @@ class Shop:
         self._clock = clock
         self._frozen_now: datetime | None = None
         self._lock = threading.RLock()
+        self._rest = _Rest(self)
         self._version = 0
         self._cards: dict[str, GiftCard] = {}
         self._codes: set[str] = set()
@@ -232,12 +251,23 @@ class Shop:
 
     # ---- time -------------------------------------------------------------------------------
 
-    @contextmanager
-    def at_rest(self) -> Iterator[None]:
+    def at_rest(self) -> AbstractContextManager[object]:
         """Hold everybody else off; first apply what was to be applied late and is due by now."""
-        with self._lock:
-            self._apply_what_is_due()
-            yield
+        return self._rest
+
+    def begin_rest(self) -> None:
+        """What `at_rest` begins with."""
+        self._lock.acquire()
+        try:
+            if self._late:
+                self._apply_what_is_due()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def end_rest(self) -> None:
+        """What `at_rest` ends with."""
+        self._lock.release()
 
     def now(self) -> datetime:
         """The shop's time, in UTC."""

@@ -184,7 +184,7 @@ class Sqs:
             return {"Messages": found} if found else {}
 
     def _take(self, queue: Queue, now: float, most: int, hidden: int) -> list[Message]:
-        busy = {m.group for m in queue.messages if queue.is_fifo and m.is_in_flight(now)}
+        busy = {m.group for m in queue.messages if m.is_in_flight(now)} if queue.is_fifo else set()
         taken: list[Message] = []
         for message in list(queue.messages):
             if len(taken) == most:
