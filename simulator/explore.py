@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 # All singles are told where they are no more than this of all histories; else so many of them.
 ALL_SINGLES_UP_TO = 0.7
-SHARE_OF_SINGLES = 0.42
+SHARE_OF_SINGLES = 0.35
+
+# Of each story some are told, however long it is: so many with one accident in them.
+SINGLES_AT_LEAST = 12
 
 # Of what is left after the singles, how much each kind of history gets; the rest is by chance.
 SHARES = {"doubles": 0.2, "triples": 0.03, "pairs": 0.12}
@@ -305,7 +308,9 @@ def singles(world: "World", seed: int, names: Sequence[str], *, wanted: int) -> 
     shares = possible
     if sum(possible.values()) > ALL_SINGLES_UP_TO * wanted:
         lengths = {name: len(trace) for name, trace in traces.items()}
-        shares = shared_out(round(SHARE_OF_SINGLES * wanted), lengths, most=possible)
+        shares = shared_out(
+            round(SHARE_OF_SINGLES * wanted), lengths, most=possible, at_least=SINGLES_AT_LEAST
+        )
     return [
         Piece("singles", name, seed, part=part, late=late, share=shares[name] / possible[name])
         for name in traces

@@ -1,23 +1,33 @@
 """How many histories each story gets of those that are wanted.
 
 What a story costs is known: the effects it has when nothing goes wrong. A story that is twice as
-long is told a quarter as often, since each of its histories takes twice the time, and thirty
+long is told an eighth as often, since each of its histories takes twice the time, and thirty
 thousand are to take two minutes: the short stories, in which most of the money moves, are told
-most. No story is told more often than there are histories of it.
+most. No story is told more often than there are histories of it, and where there is enough for
+all, none less often than `at_least`.
 """
 
 from collections.abc import Mapping
 
 
 def shared_out(
-    count: int, effects: Mapping[str, int], *, most: Mapping[str, int] | None = None
+    count: int,
+    effects: Mapping[str, int],
+    *,
+    most: Mapping[str, int] | None = None,
+    at_least: int = 0,
 ) -> dict[str, int]:
     """Of `count` histories, how many each story gets; `effects` says how long each story is.
 
     Where a story has no more than `most`, the others share what is left of its part.
     """
+    if 0 < at_least * len(effects) <= count:
+        least = {n: at_least if most is None else min(at_least, most[n]) for n in effects}
+        room = None if most is None else {name: most[name] - least[name] for name in effects}
+        rest = shared_out(count - sum(least.values()), effects, most=room)
+        return {name: least[name] + rest[name] for name in effects}
     shares = dict.fromkeys(effects, 0)
-    open_ones = {name: 1 / length**2 for name, length in effects.items()}
+    open_ones = {name: 1 / length**3 for name, length in effects.items()}
     for _ in range(len(effects)):
         left = count - sum(shares.values())
         together = sum(open_ones.values())

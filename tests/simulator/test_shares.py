@@ -8,14 +8,21 @@ from simulator.shares import shared_out
 from simulator.world import World
 
 
-def test_a_story_that_is_twice_as_long_is_told_a_quarter_as_often() -> None:
-    assert shared_out(500, {"short": 50, "long": 100}) == {"short": 400, "long": 100}
+def test_a_story_that_is_twice_as_long_is_told_an_eighth_as_often() -> None:
+    assert shared_out(900, {"short": 50, "long": 100}) == {"short": 800, "long": 100}
+
+
+def test_of_each_story_some_are_told_however_long_it_is() -> None:
+    lengths = {"short": 10, "long": 1000, "of few": 1000}
+    most = {"short": 1000, "long": 1000, "of few": 3}
+    assert shared_out(100, lengths, most=most, at_least=5) == {"short": 92, "long": 5, "of few": 3}
+    assert shared_out(10, lengths, at_least=5) == {"short": 10, "long": 0, "of few": 0}
 
 
 def test_what_a_story_has_no_room_for_the_others_get() -> None:
     lengths = {"short": 50, "middle": 100, "long": 200}
     most = {"short": 100, "middle": 1000, "long": 1000}
-    assert shared_out(600, lengths, most=most) == {"short": 100, "middle": 400, "long": 100}
+    assert shared_out(1000, lengths, most=most) == {"short": 100, "middle": 800, "long": 100}
 
 
 @given(
@@ -26,13 +33,14 @@ def test_what_a_story_has_no_room_for_the_others_get() -> None:
         max_size=40,
     ),
     st.integers(0, 100_000),
+    st.integers(0, 20),
 )
 def test_all_are_given_away_as_far_as_there_is_room(
-    stories: dict[str, tuple[int, int]], count: int
+    stories: dict[str, tuple[int, int]], count: int, at_least: int
 ) -> None:
     lengths = {name: length for name, (length, _) in stories.items()}
     most = {name: room for name, (_, room) in stories.items()}
-    shares = shared_out(count, lengths, most=most)
+    shares = shared_out(count, lengths, most=most, at_least=at_least)
     assert all(0 <= shares[name] <= most[name] for name in stories)
     assert sum(shares.values()) == min(count, sum(most.values()))
 
