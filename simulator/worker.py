@@ -55,6 +55,7 @@ class Worker:
     app: "ApplicationBelowHttp" = field(init=False)
 
     def __post_init__(self) -> None:
+        self.world.workers.append(self)
         timeline = self.world.timeline
         self.app = ApplicationBelowHttp(
             config=self.world.config,
@@ -84,6 +85,10 @@ class Worker:
         """The process is gone; whatever of it still sleeps finds that out when it wakes."""
         self.is_dead = True
         self.world.deaths += 1
+
+    def forget(self) -> None:
+        """The history is over: without its wiring, nothing of it has to be searched for."""
+        del self.app
 
     def _sleep(self, seconds: float) -> None:
         self.world.timeline.sleep(round(seconds * 1_000_000))

@@ -273,6 +273,7 @@ class World:
         self._resend_field = self.base.table("Gift Cards").field("Resend").id
         self.told_plainly: dict[Spec, Told] = {}
         self.story: Story | None = None
+        self.workers: list[Worker] = []
         self._waited_at = -1
         self._waits = False
         self._begin(PlannedOnes(()), jitter=None)
@@ -394,6 +395,9 @@ class World:
         """The history is over: whatever still sleeps never wakes."""
         self.is_over = True
         self.timeline.forget()
+        for worker in self.workers:
+            worker.forget()
+        self.workers.clear()
 
     def note_late(self, us: int) -> None:
         """Something happens so much later: before that, nothing is at rest."""
@@ -717,6 +721,12 @@ class World:
     def items(self) -> dict[str, Any]:
         """What the table holds."""
         return self.dynamodb.items
+
+    @property
+    def new_items(self) -> list[Mapping[str, Any]]:
+        """What it holds that was written in this history."""
+        kept = self._kept_items
+        return [item for key, item in self.items.items() if item is not kept.get(key)]
 
     @property
     def asked_in(self) -> Collection[str]:

@@ -124,7 +124,7 @@ def no_code(world: "World") -> Iterator[str]:
         if table.name not in world.asked_in or row.get("Status") not in NOT_DONE
     ]
     places = {
-        "an item of the table": repr(list(world.items.values())),
+        "an item of the table": repr(world.new_items),
         "a message": repr(world.sqs.bodies),
         "a cell in Airtable": repr(done),
         "a store's mail": repr([(mail.subject, mail.text) for mail in world.ses.sent()]),

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 from zlib import crc32
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.aws_in_memory.errors import UnknownHereError, invalid, known_only, refusal
 from tests.aws_in_memory.expressions import (
+    REMEMBERED_EXPRESSIONS,
     Bound,
     Change,
     Comparison,
@@ -284,18 +286,41 @@ class DynamoDB:
         """Understand an update as UpdateItem and a transaction's entry take it."""
         known_only(update, UPDATE_PARAMETERS, operation)
         table = self._table(operation, update["TableName"])
-        change = read_change(update["UpdateExpression"])
-        text = update.get("ConditionExpression")
-        condition = None if text is None else read_condition(text)
-        words = change.words if condition is None else change.words | condition.words
         values = to_dynamodb(update.get("ExpressionAttributeValues", {}))
-        bound = bind(operation, words, update.get("ExpressionAttributeNames"), values)
-        touched = change.touched(bound)
-        if table.key in touched:
-            raise invalid(operation, f"Cannot update attribute {table.key}: it is the key")
-        if len(set(touched)) < len(touched):
-            raise invalid(operation, "Two document paths overlap with each other")
-        return Update(table, _key(operation, table, update["Key"]), change, condition, bound)
+        names = update.get("ExpressionAttributeNames") or {}
+        change, condition = _read_expressions(
+            operation,
+            table.key,
+            update["UpdateExpression"],
+            update.get("ConditionExpression"),
+            names=tuple(names.items()),
+            values=tuple(values),
+        )
+        key = _key(operation, table, update["Key"])
+        return Update(table, key, change, condition, Bound(names, values))
+
+
+@lru_cache(REMEMBERED_EXPRESSIONS)
+def _read_expressions(
+    operation: str,
+    key: str,
+    change_text: str,
+    condition_text: str | None,
+    *,
+    names: tuple[tuple[str, str], ...],
+    values: tuple[str, ...],
+) -> tuple[Change, Condition | None]:
+    """An update's change and condition, where they fit each other and what is given for them."""
+    change = read_change(change_text)
+    condition = None if condition_text is None else read_condition(condition_text)
+    words = change.words if condition is None else change.words | condition.words
+    bound = bind(operation, words, dict(names), dict.fromkeys(values))
+    touched = change.touched(bound)
+    if key in touched:
+        raise invalid(operation, f"Cannot update attribute {key}: it is the key")
+    if len(set(touched)) < len(touched):
+        raise invalid(operation, "Two document paths overlap with each other")
+    return change, condition
 
 
 UPDATE_PARAMETERS = {
