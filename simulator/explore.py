@@ -34,7 +34,7 @@ ALL_SINGLES_UP_TO = 0.7
 SHARE_OF_SINGLES = 0.35
 
 # Of each story some are told, however long it is: so many with one accident in them.
-SINGLES_AT_LEAST = 12
+SINGLES_AT_LEAST = 24
 
 # Of what is left after the singles, how much each kind of history gets; the rest is by chance.
 SHARES = {"doubles": 0.2, "triples": 0.03, "pairs": 0.12}
