@@ -45,7 +45,7 @@ STORIES := redeem
 PART := 1/1
 ALL_OF_THEM = --all "$(ALL)" --stories "$(STORIES)" --part "$(PART)"
 
-# What `make test` tells, days apart: three minutes on two cores (the aim is two).
+# What `make test` tells, days apart: the aim is two minutes on two cores (docs/simulator.md).
 HISTORIES_IN_TEST := 30000
 DAYS_IN_TEST := 20
 
