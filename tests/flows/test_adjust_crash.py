@@ -18,7 +18,7 @@ PARTS = 2
 
 # Of all pairs, every so many-th second death, beginning with another one for each first death, so
 # that over the first deaths each kind of second one is met. All pairs are for a quiet evening.
-STRIDE = 8
+STRIDE = 3
 
 # The call that nobody can take back, by story.
 SENDS = {
