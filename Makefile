@@ -130,7 +130,8 @@ _tests:
 	$(call phase,tests in this process and on loopback,$(BIN)/pytest -q -n 2 --dist worksteal -m 'not ($(STACK))')
 
 _stack-tests:
-	$(call phase,tests on the deployed stack and in the browser,$(BIN)/pytest -q -m '$(STACK)')
+	$(call phase,tests on the deployed stack and in the browser,$(BIN)/pytest -q -n 2 --dist loadfile \
+		-m '$(STACK)')
 
 _needs-chromium:
 	$(call phase,a browser for the tests,printf "   " && $(BIN)/python -m sandbox.chromium)
