@@ -14,7 +14,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -226,24 +227,35 @@ def kill(sandbox: Sandbox, ambush: Ambush, app: Application, committing: str) ->
     (worker,) = workers
     check_worker(worker, sandbox, "store-transactions")
     os.kill(worker, signal.SIGSTOP)
-    os.setpriority(os.PRIO_PROCESS, worker, LOWEST_PRIORITY)  # on a busy machine, we come first
     try:
-        ambush.let_go(Place.COMMITTED)
-        deadline = time.monotonic() + HTTP_TIMEOUT_SECONDS
-        while state_of(app, committing) is State.SENT:
-            assert time.monotonic() < deadline, "the worker never committed"
-            let_run_for_a_moment(worker)
+        with one_core_for_both(worker):
+            ambush.let_go(Place.COMMITTED)
+            deadline = time.monotonic() + HTTP_TIMEOUT_SECONDS
+            while state_of(app, committing) is State.SENT:
+                assert time.monotonic() < deadline, "the worker never committed"
+                os.kill(worker, signal.SIGCONT)
+                time.sleep(STEP_SECONDS)
+                os.kill(worker, signal.SIGSTOP)
     finally:
         os.kill(worker, signal.SIGKILL)
 
 
-def let_run_for_a_moment(worker: int) -> None:
-    """Let the stopped worker run for a step. Whoever sleeps wakes up late, so this does not."""
-    over = time.perf_counter() + STEP_SECONDS
-    os.kill(worker, signal.SIGCONT)
-    while time.perf_counter() < over:
-        pass
-    os.kill(worker, signal.SIGSTOP)
+@contextmanager
+def one_core_for_both(worker: int) -> Iterator[None]:
+    """Have the worker run where we do, and only while nobody else wants to run there.
+
+    So it stands still when we wake from a step, however late others let us.
+    """
+    cores = os.sched_getaffinity(0)
+    ours = {min(cores)}
+    for thread in Path(f"/proc/{worker}/task").iterdir():  # Linux keeps both for each thread
+        os.setpriority(os.PRIO_PROCESS, int(thread.name), LOWEST_PRIORITY)
+        os.sched_setaffinity(int(thread.name), ours)
+    os.sched_setaffinity(0, ours)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def state_of(app: Application, key: str) -> State:
