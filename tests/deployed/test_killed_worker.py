@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -57,6 +57,8 @@ AT_REST_SECONDS = 180
 # A call of the journal takes several times as long: the worker gets on by one step at a time.
 STEP_SECONDS = 0.0005
 LOWEST_PRIORITY = 19
+# One run serves ten rows side by side.
+SPARES = 3
 
 PLEASE_WAIT = "Please wait"
 
@@ -99,21 +101,22 @@ class Ambush:
 
     def __init__(self, place_of: Mapping[str, Place]) -> None:
         self._place_of = place_of
-        self._held = {place: threading.Event() for place in Place}
-        self._let_go = {place: threading.Event() for place in Place}
+        self._held = {card_id: threading.Event() for card_id in place_of}
+        self._let_go = {card_id: threading.Event() for card_id in place_of}
         self._first = threading.Event()
         self.ports: set[int] = set()
 
     def witness(self, call: Call, stage: Stage) -> None:
         """Hold the first call that reaches its card's place; later ones pass."""
-        place = self._place_of.get(str(call.variables.get("id")))
-        if place is None or self._held[place].is_set() or not place.is_reached_by(call, stage):
+        card_id = str(call.variables.get("id"))
+        place = self._place_of.get(card_id)
+        if place is None or self._held[card_id].is_set() or not place.is_reached_by(call, stage):
             return
         assert call.port is not None
         self.ports.add(call.port)
         self._first.set()
-        self._held[place].set()
-        self._let_go[place].wait(PICKED_UP_SECONDS + QUIET_SECONDS)
+        self._held[card_id].set()
+        self._let_go[card_id].wait(PICKED_UP_SECONDS + QUIET_SECONDS)
         if place is Place.NEVER_APPLIED:
             raise CallLost
 
@@ -121,12 +124,17 @@ class Ambush:
         """Wait until the worker is at every place."""
         assert self._first.wait(PICKED_UP_SECONDS), "nobody took the rows on"
         deadline = time.monotonic() + HTTP_TIMEOUT_SECONDS - 1
-        for place, held in self._held.items():
+        for card_id, held in self._held.items():
             left = max(0.0, deadline - time.monotonic())
-            assert held.wait(left), f"the worker never came to {place.name}"
+            name = self._place_of[card_id].name
+            assert held.wait(left), f"the worker never came to {name}"
 
-    def let_go(self, place: Place) -> None:
-        self._let_go[place].set()
+    def let_go(self, card: GiftCard) -> None:
+        self._let_go[card.id].set()
+
+    def let_all_go(self, *, but: Collection[GiftCard] = ()) -> None:
+        for card_id in self._let_go.keys() - {card.id for card in but}:
+            self._let_go[card_id].set()
 
 
 @dataclass
@@ -152,28 +160,34 @@ def killed(sandbox: Sandbox, stack: Stack) -> Killed:
     wait_until(lambda: day_is_over(sandbox), seconds=QUIET_SECONDS, what="the seeded day is over")
     app = open_application(sandbox)
     cards = {place: sandbox.shop.issue_card(amount=INITIAL) for place in Place}
+    spares = [sandbox.shop.issue_card(amount=INITIAL) for _ in range(SPARES)]
     stores = dict(zip(Place, [*sandbox.day.stores, sandbox.day.stores[0]], strict=True))
-    ambush = Ambush({card.id: place for place, card in cards.items()})
+    ambush = Ambush(
+        {card.id: place for place, card in cards.items()}
+        | {card.id: Place.COMMITTED for card in spares}
+    )
     sandbox.shop.witness = ambush.witness
     try:
         with sandbox.base.lock:  # no run sees some of them without the others
             keys = {place: file(sandbox, cards[place], stores[place]) for place in Place}
+            committing = [
+                (cards[Place.COMMITTED], keys[Place.COMMITTED]),
+                *((card, file(sandbox, card, stores[Place.COMMITTED])) for card in spares),
+            ]
         ring(stack)
         ambush.wait()
-        kill(sandbox, ambush, app, keys[Place.COMMITTED])
+        last = kill(sandbox, ambush, app, committing)
+        cards[Place.COMMITTED], keys[Place.COMMITTED] = last
         killed = Killed(app, stores, cards, keys, left={}, at=datetime.now(UTC))
         killed.left.update({place: killed.operation(place).state for place in Place})
-        for place in set(Place) - {Place.APPLIED_LATE}:
-            ambush.let_go(place)
+        ambush.let_all_go(but=[cards[Place.APPLIED_LATE]])
         wait_until(
             lambda: all(waiting_mails(sandbox, killed, place) for place in UNKNOWN),
             seconds=TOLD_SECONDS + MAIL_TAKES_SECONDS,
             what="the stores are asked to wait",
         )
-        ambush.let_go(Place.APPLIED_LATE)
     finally:
-        for place in Place:
-            ambush.let_go(place)
+        ambush.let_all_go()
         sandbox.shop.witness = None
     let_the_settling_time_pass(killed)
     ring(stack)
@@ -220,8 +234,14 @@ def ring(stack: Stack) -> None:
     stack.sandbox.aws.invoke(function, {"Records": [{"body": due}]})
 
 
-def kill(sandbox: Sandbox, ambush: Ambush, app: Application, committing: str) -> None:
-    """Let one redemption go on until its outcome is committed; then kill the worker."""
+def kill(
+    sandbox: Sandbox, ambush: Ambush, app: Application, committing: Sequence[tuple[GiftCard, str]]
+) -> tuple[GiftCard, str]:
+    """Let a redemption go on until its outcome is committed; then kill the worker.
+
+    Returns that redemption's card and key. On a busy machine the worker may get further within a
+    step: then it is the next one's turn.
+    """
     workers = {process_at(port) for port in ambush.ports}
     assert len(workers) == 1, "one run serves all rows"
     (worker,) = workers
@@ -229,15 +249,24 @@ def kill(sandbox: Sandbox, ambush: Ambush, app: Application, committing: str) ->
     os.kill(worker, signal.SIGSTOP)
     try:
         with one_core_for_both(worker):
-            ambush.let_go(Place.COMMITTED)
-            deadline = time.monotonic() + HTTP_TIMEOUT_SECONDS
-            while state_of(app, committing) is State.SENT:
-                assert time.monotonic() < deadline, "the worker never committed"
-                os.kill(worker, signal.SIGCONT)
-                time.sleep(STEP_SECONDS)
-                os.kill(worker, signal.SIGSTOP)
+            for card, key in committing:
+                ambush.let_go(card)
+                if let_it_commit(worker, app, key) is State.COMMITTED:
+                    return card, key
     finally:
         os.kill(worker, signal.SIGKILL)
+    raise AssertionError("every time the worker handed over what it had just committed")
+
+
+def let_it_commit(worker: int, app: Application, key: str) -> State:
+    """Let the stopped worker get on, step by step, until the redemption is SENT no more."""
+    deadline = time.monotonic() + HTTP_TIMEOUT_SECONDS
+    while (state := state_of(app, key)) is State.SENT:
+        assert time.monotonic() < deadline, "the worker never committed"
+        os.kill(worker, signal.SIGCONT)
+        time.sleep(STEP_SECONDS)
+        os.kill(worker, signal.SIGSTOP)
+    return state
 
 
 @contextmanager
