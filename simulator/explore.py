@@ -110,8 +110,12 @@ class Tally:
         self.accidents += other.accidents
         self.seen += other.seen
         self.struck += other.struck
-        self.example = other.example | self.example
-        self.chance_of = other.chance_of | self.chance_of
+        # Which process ended first does not decide what will be struck.
+        for label, example in other.example.items():
+            self.example[label] = min(example, self.example.get(label, example))
+        for accident, chance in other.chance_of.items():
+            known = self.chance_of.get(accident, chance)
+            self.chance_of[accident] = min(chance, known, key=str)
         self.broken += other.broken
         self.violations = sorted([*self.violations, *other.violations])[:MOST_KEPT]
         self.compared += other.compared

@@ -173,6 +173,16 @@ def test_a_vendor_that_debits_twice_is_seen_and_the_history_shrinks(
     assert f"--replay '{smallest.spec}'" in words
 
 
+def test_what_is_struck_at_the_end_does_not_hang_on_who_ended_first(world: World) -> None:
+    one, two = (Piece("by chance", "redeem", seed, count=2).tell(world) for seed in (1, 2))
+    there, back = Tally(), Tally()
+    for tally, parts in ((there, (one, two)), (back, (two, one))):
+        for part in parts:
+            tally.add(part)
+    assert one.example != two.example
+    assert (there.example, there.chance_of) == (back.example, back.chance_of)
+
+
 def test_what_was_never_struck_is_struck(world: World) -> None:
     tally = Tally()
     tally.note("singles", tell(world, Spec("redeem-no-code")))
