@@ -24,7 +24,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Final, Literal
 from urllib.parse import quote, quote_plus
 
@@ -37,6 +37,9 @@ from giftcards.domain.codes import (
     mask,
 )
 from giftcards.domain.derived_codes import ALPHABET, CODE_LENGTH
+
+# All letters and digits; what else people type into a code is no reason to grow.
+SPELLINGS_KEPT: Final = 128
 
 # Numbers up to 14 digits are Shopify's ids, times in milliseconds, account numbers.
 SHORTEST_NUMERIC_CODE: Final = 15
@@ -145,7 +148,7 @@ def _hide_known(text: str, typed: str) -> str:
     return text
 
 
-@cache
+@lru_cache(SPELLINGS_KEPT)
 def _spellings(character: str) -> str:
     """A pattern for every way to write one letter or digit of a code."""
     same = {character, character.upper()}
