@@ -35,6 +35,12 @@ How often each kind of accident met each kind of call ([the kinds](../simulator/
 call of which function it was, `python -m simulator --coverage` tells.
 """
 
+WHOLE: Final = """\
+Some are told to the last of them: behind every accident at every call of a story every other one
+(`make simulate ALL=doubles STORIES=redeem`), and every three at the calls from the claim of a
+redemption to its commit (`ALL=triples`).
+"""
+
 MUTANTS: Final = """\
 ## Every guard taken out once: `make mutants`
 A guard that no test misses is a comment. So each guard is broken in a copy of the code, and the
@@ -61,6 +67,8 @@ def document(mutants: Sequence[Mutant], recorded: Recorded) -> str:
             last_line_of(recorded.simulate),
             COVERAGE,
             coverage_table(recorded.coverage),
+            WHOLE,
+            table_of_whole(recorded.whole),
             MUTANTS,
             last_line_of(recorded.mutants),
             PROMISES,
@@ -89,6 +97,24 @@ def coverage_table(coverage: Mapping[str, Mapping[str, int]]) -> str:
         for kind, counts in coverage.items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def table_of_whole(whole: Mapping[str, Mapping[str, Any]]) -> str:
+    """A line for each story that was told to the last of its doubles or triples."""
+    if not whole:
+        return NOT_RUN + "\n"
+    lines = ["| all | histories | calls in them | broken promises | minutes of processor |"]
+    lines += ["|---|--:|--:|---|--:|"]
+    lines += [
+        f"| {name} | {told['histories']:,} | {told['effects']:,} |"
+        f" {_counts(told['violations'])} | {told['processor_seconds'] / 60:.0f} |"
+        for name, told in whole.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _counts(broken: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in broken.items()) or "none"
 
 
 def summary_of(mutants: Sequence[Mutant], promises: Mapping[str, str | None]) -> str:

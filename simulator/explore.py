@@ -2,7 +2,7 @@
 
     singles    every accident at every effect of every story
     doubles    every first accident, and behind it every second one
-    triples    the same with three, between the claim of a redemption and its commit
+    triples    the same with three, at the calls from the claim of a redemption to its commit
     pairs      two operations on one card, two accidents and two preemptions
     by chance  any story, any latencies, a few accidents
     days       an hour of dozens of operations, counted apart
@@ -144,15 +144,22 @@ def accidents_after(trace: Sequence["Step"], start: int) -> Iterator[Planned]:
     """Every accident at the steps from `start` on that makes a difference of its own.
 
     Dying after an effect is dying before the next one of the same worker, so only the last effect
-    of an invocation has it.
+    of an invocation has it; reading changes nothing, so dying after a read is dying before it; and
+    whoever is told to ask less often does what he does without a connection.
     """
     last: dict[int, int] = {step[3]: place for place, step in enumerate(trace)}
-    for place in range(start, len(trace)):
-        effect, nth, kinds, invocation = trace[place]
-        for kind in kinds:
-            if kind in RARELY or (kind is Kind.CRASH_AFTER and last[invocation] != place):
-                continue
-            yield Planned(effect.label, nth, kind)
+    has_just_read: dict[int, bool] = {}
+    for place, (effect, nth, kinds, invocation) in enumerate(trace):
+        as_before = has_just_read.get(invocation, False)
+        has_just_read[invocation] = not effect.changes
+        for kind in kinds if place >= start else ():
+            is_like_another = (
+                (kind is Kind.CRASH_AFTER and last[invocation] != place)
+                or (kind is Kind.CRASH_BEFORE and as_before)
+                or (kind is Kind.THROTTLED and Kind.REFUSED in kinds)
+            )
+            if kind not in RARELY and not is_like_another:
+                yield Planned(effect.label, nth, kind)
 
 
 def outages_in(trace: Sequence["Step"], chance: Random) -> set[int]:
@@ -175,14 +182,18 @@ def place_of(trace: Sequence["Step"], planned: Planned) -> int:
     return len(trace)
 
 
-def window_of(trace: Sequence["Step"], window: tuple[str, str]) -> tuple[int, int]:
-    """The steps from the first named effect up to the last of the other one."""
-    first, last = window
-    places = [place for place, (effect, _, _, _) in enumerate(trace) if effect.name == first]
-    ends = [place for place, (effect, _, _, _) in enumerate(trace) if effect.name == last]
-    if not places:
-        return 0, 0
-    return places[0], (ends[-1] + 1 if ends else len(trace))
+def within(
+    trace: Sequence["Step"], window: Sequence[str], *, after: Planned | None = None
+) -> list[Planned]:
+    """The accidents at the effects of these labels, from the first one's first to the last one's
+    last; only those behind another one, where that is given.
+    """
+    labels = [step[0].label for step in trace]
+    if window[0] not in labels:
+        return []
+    end = len(labels) - labels[::-1].index(window[-1]) if window[-1] in labels else len(labels)
+    start = labels.index(window[0]) if after is None else place_of(trace, after) + 1
+    return [one for one in accidents_after(trace[:end], start) if one.effect in window]
 
 
 # ------------------------------------------------------------------------------- pieces of work
@@ -257,16 +268,13 @@ class Piece:
         if self.first is None or window is None:
             return
         once = tell(world, self._spec(self.first))
-        _, end = window_of(once.trace, window)
-        after = place_of(once.trace, self.first) + 1
-        seconds = list(accidents_after(once.trace[:end], after))
+        seconds = within(once.trace, window, after=self.first)
         # So many at either step, that together they are as many as are wanted.
         at_a_step = isqrt(self.count)
         chosen = _some(seconds, at_a_step, chance)
         for second in chosen:
             twice = tell(world, self._spec(self.first, second))
-            _, end_now = window_of(twice.trace, window)
-            thirds = list(accidents_after(twice.trace[:end_now], place_of(twice.trace, second) + 1))
+            thirds = within(twice.trace, window, after=second)
             stands_for = self.stands_for * len(seconds) / len(chosen)
             tally.possible["triples"] += round(len(thirds) * stands_for)
             for third in _some(thirds, at_a_step, chance):
@@ -376,11 +384,10 @@ def _has(kind: str, name: str) -> bool:
 
 def _firsts(kind: str, world: "World", name: str) -> list[Planned]:
     trace = told_plainly(world, name).trace
-    start, end = 0, len(trace)
     window = STORIES[name].window
     if kind == "triples" and window is not None:
-        start, end = window_of(trace, window)
-    return list(accidents_after(trace[:end], start))
+        return within(trace, window)
+    return list(accidents_after(trace, 0))
 
 
 def pairs(world: "World", seed: int, names: Sequence[str], budget: int) -> list[Piece]:

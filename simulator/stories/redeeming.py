@@ -236,7 +236,17 @@ def _moment(chance: Random, span: int) -> int:
     return chance.randrange(span)
 
 
-WINDOW = ("journal.claim", "journal.commit")
+# The calls of a redemption from its claim to its commit, also where it is taken up again.
+WINDOW = (
+    "prong: journal.claim",
+    "prong: leases.acquire",
+    "prong: shopify read_card",
+    "prong: journal.mark_sent",
+    "prong: shopify debit_card",
+    "prong: shopify card_movements",
+    "prong: journal.take_back_sent",
+    "prong: journal.commit",
+)
 
 STORIES: Mapping[str, Story] = {
     "redeem": Story(

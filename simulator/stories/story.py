@@ -22,8 +22,8 @@ class Story:
     """What people do: at the beginning, as accidents, and once all is at rest.
 
     `begin` may draw from the history's chance. `accidents` are what people can do at an effect.
-    `window` names the effects between which accidents come in threes (from the first to the last
-    of them). `is_approved`: the office has its word in the story, so accidents go on
+    `window` has the effects at which accidents come in threes, from the first of them that comes to
+    the last. `is_approved`: the office has its word in the story, so accidents go on
     behind it; `is_pair` that two operations meet on one card; `is_day` that it is a long one;
     `is_on_web` that the web shop's two prongs are at work, too.
     """
@@ -32,7 +32,7 @@ class Story:
     begin: Callable[["World", Random], None]
     accidents: dict[Kind, Act] = field(default_factory=dict)
     longest: int = 4 * HOUR
-    window: tuple[str, str] | None = None
+    window: tuple[str, ...] | None = None
     is_approved: bool = False
     is_pair: bool = False
     is_day: bool = False

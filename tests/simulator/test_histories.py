@@ -14,8 +14,18 @@ from giftcards.flows.kinds import DRIFT
 from giftcards.metrics import Metric
 from sandbox.shopify import Shop
 from simulator.__main__ import a_part, main
-from simulator.explore import Piece, Tally, every, outages_in, sampled, strike
-from simulator.faults import HOUR, SECOND, WORDS, Kind, Planned
+from simulator.explore import (
+    Piece,
+    Tally,
+    accidents_after,
+    every,
+    outages_in,
+    place_of,
+    sampled,
+    strike,
+    within,
+)
+from simulator.faults import HOUR, RARELY, SECOND, WORDS, Kind, Planned
 from simulator.gate import PlannedOnes
 from simulator.history import Spec, tell
 from simulator.last_line import LastLine, last_line
@@ -241,9 +251,73 @@ def test_of_doubles_a_shorter_story_has_more(world: World) -> None:
     assert told["redeem-no-code"] > 2 * told["sell-gift"] > 0
 
 
+@pytest.mark.parametrize("name", ["redeem", "check"])
+def test_what_is_left_out_of_doubles_goes_as_another_one_does(world: World, name: str) -> None:
+    trace = tell(world, Spec(name)).trace
+    told = {
+        Planned(effect.label, nth, kind): place
+        for place, (effect, nth, kinds, _) in enumerate(trace)
+        for kind in kinds
+        if kind not in RARELY
+    }
+    left_out = told.keys() - set(accidents_after(trace, 0))
+    assert {one.kind for one in left_out} == {
+        Kind.CRASH_AFTER,
+        Kind.CRASH_BEFORE,
+        Kind.THROTTLED,
+    }
+    assert 0.15 < len(left_out) / len(told) < 0.35
+    for one in left_out:
+        place = told[one]
+        _, _, _, invocation = trace[place]
+        its = [at for at, step in enumerate(trace) if step[3] == invocation]
+        match one.kind:
+            case Kind.THROTTLED:
+                other, kind = place, Kind.REFUSED
+            case Kind.CRASH_AFTER:
+                other, kind = its[its.index(place) + 1], Kind.CRASH_BEFORE
+            case _:
+                other, kind = its[its.index(place) - 1], Kind.CRASH_BEFORE
+        effect, nth, _, _ = trace[other]
+        alike = Planned(effect.label, nth, kind)
+        dies = invocation if kind is Kind.CRASH_BEFORE else 0
+        assert what_others_do(world, name, one, dies) == what_others_do(world, name, alike, dies)
+
+
+def what_others_do(world: World, name: str, one: Planned, dies: int) -> tuple[object, ...]:
+    """What the other invocations do, in its order; and how all ends."""
+    told = tell(world, Spec(name, 0, (one,)))
+    assert told.met == (one,)
+    steps = [(step[0].label, step[3]) for step in told.trace if step[3] != dies]
+    return steps, told.seconds, told.violations
+
+
+def test_three_accidents_come_between_the_claim_of_a_redemption_and_its_commit(
+    world: World,
+) -> None:
+    window = STORIES["redeem"].window
+    assert window is not None
+    plain = tell(world, Spec("redeem"))
+    firsts = within(plain.trace, window)
+    assert {one.effect for one in firsts} == set(window) - {
+        "prong: shopify card_movements",
+        "prong: journal.take_back_sent",
+    }
+    lost = Planned(DEBIT, 0, Kind.REPLY_LOST)
+    once = tell(world, Spec("redeem", 0, (lost,)))
+    seconds = within(once.trace, window, after=lost)
+    assert lost in firsts
+    assert {(one.effect, one.nth) for one in seconds} >= {
+        ("prong: shopify card_movements", 0),
+        ("prong: journal.commit", 0),
+    }
+    assert all(place_of(once.trace, one) > place_of(once.trace, lost) for one in seconds)
+    assert within(once.trace, ("prong: nobody", "prong: journal.commit")) == []
+
+
 def test_every_double_of_a_story_is_told_in_parts() -> None:
     whole = every("doubles", World(), "redeem-no-code", seed=1)
-    assert len({piece.first for piece in whole}) == len(whole) > 400
+    assert len({piece.first for piece in whole}) == len(whole) > 350
     assert {piece.share for piece in whole} == {1.0}
     parts = [whole[part - 1 :: parts] for part, parts in map(a_part, ("1/3", "2/3", "3/3"))]
     assert sorted(map(str, whole)) == sorted(str(piece) for part in parts for piece in part)
