@@ -108,7 +108,7 @@ def table_of_whole(whole: Mapping[str, Mapping[str, Any]]) -> str:
     lines += [
         f"| {name} | {told['histories']:,} | {told['effects']:,} |"
         f" {_counts(told['violations'])} | {told['processor_seconds'] / 60:.0f} |"
-        for name, told in whole.items()
+        for name, told in sorted(whole.items())
     ]
     return "\n".join(lines) + "\n"
 

@@ -185,8 +185,10 @@ def place_of(trace: Sequence["Step"], planned: Planned) -> int:
 def within(
     trace: Sequence["Step"], window: Sequence[str], *, after: Planned | None = None
 ) -> list[Planned]:
-    """The accidents at the effects of these labels, from the first one's first to the last one's
-    last; only those behind another one, where that is given.
+    """The accidents at the effects of these labels.
+
+    They begin where the first of the labels comes, or behind the accident given, and end where the
+    last of them comes for the last time.
     """
     labels = [step[0].label for step in trace]
     if window[0] not in labels:
