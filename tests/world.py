@@ -143,10 +143,6 @@ def _describe(request: requests.PreparedRequest) -> str:
 type Take = Callable[[Application, Mapping[str, Any]], dict[str, Any]]
 
 
-class StoppedAtDeath(Exception):
-    """A worker died in a world that stops there."""
-
-
 @dataclass(frozen=True, slots=True)
 class KeptMoment:
     """A moment of a world that it can go back to."""
@@ -173,7 +169,6 @@ class World:
         self._sleeping = Lock()
         self.effects = Effects()
         self.alarms: list[Exception] = []
-        self.stops_at_death = False
         self.peppers: tuple[bytes, ...] = (PEPPER.encode(),)
         self.shop = Shop(clock=now, currency=currency, time_zone=time_zone)
         self.shop.add_static_token(SHOP_TOKEN)
@@ -225,7 +220,6 @@ class World:
         self._traveller.move_to(kept.at)
         self.effects.forget()
         self.alarms.clear()
-        self.stops_at_death = False
         self.new_worker()
 
     def new_worker(self) -> Application:
@@ -546,17 +540,12 @@ class World:
         )
 
     def work[Result](self, work: Callable[[Application], Result]) -> Result | None:
-        """A worker does this; `None` where it was killed, and the next one starts cold.
-
-        Where a test stops at deaths, `StoppedAtDeath` ends the story there.
-        """
+        """A worker does this; `None` where it was killed, and the next one starts cold."""
         self.effects.workers += 1
         try:
             return work(self.app)
         except WorkerKilled:
             self.new_worker()
-            if self.stops_at_death:
-                raise StoppedAtDeath from None
             return None
 
     def _consume(

@@ -1,14 +1,15 @@
 """A worker dies before or after any of its effects: one debit, one answer, one receipt, in step.
 
 Nobody lists the effects. A first, undisturbed telling shows them; then the same story is told again
-once for each effect and each side of it, with the worker killed there.
+once for each effect and each side of it, with the worker killed there. Two deaths in a row are told
+by the simulator (`tests/simulator/test_deaths.py`).
 """
 
 import pytest
 
 from giftcards.domain.outcomes import Outcome
-from tests.flows.stories import STORIES, begun, check, effects_of, moments_that_differ
-from tests.world import KeptMoment, StoppedAtDeath, When, World
+from tests.flows.stories import STORIES, begun, check, effects_of
+from tests.world import When
 
 pytestmark = pytest.mark.slow
 
@@ -45,51 +46,3 @@ def outcome_after(effects: list[str], place: int, when: When) -> Outcome:
     debited = next(i for i, name in enumerate(effects) if "DebitCard" in name)
     moment = 2 * place + (when == "after")
     return Outcome.NOT_CHARGED if 2 * marked < moment <= 2 * debited else Outcome.REDEEMED
-
-
-# ------------------------------------------------------------------------------- twice in a row
-
-# So many tests share the first deaths between them, so that several processors can work.
-PARTS = 12
-
-
-@pytest.mark.parametrize("part", range(PARTS))
-def test_a_worker_dies_at_any_moment_and_so_does_the_next(part: int) -> None:
-    """All pairs: the second worker dies at each of its own effects, wherever the first left off."""
-    story = STORIES["redeemed"]
-    pairs = 0
-    with begun(story) as (world, told, start):
-        story.tell(world)
-        for first in moments_that_differ(world)[part::PARTS]:
-            left_behind = die(world, start, first)
-            world.go_back(left_behind)
-            go_on(world)
-            seconds = moments_that_differ(world)
-            for second in seconds:
-                world.go_back(left_behind)
-                world.effects.deaths = 1  # going back forgets the first one
-                world.effects.kill_at = dict([second])
-                go_on(world)
-                assert world.effects.deaths == 2
-                pairs += 1
-                try:
-                    check(world, story, told)
-                except AssertionError as error:
-                    raise AssertionError(f"killed at {first}, then at {second}: {error}") from error
-    assert pairs > 50
-
-
-def die(world: World, start: KeptMoment, moment: tuple[int, When]) -> KeptMoment:
-    """Tell the story of a redemption until its worker dies; return what it left behind."""
-    world.go_back(start)
-    world.stops_at_death = True
-    world.effects.kill_at = dict([moment])
-    with pytest.raises(StoppedAtDeath):
-        STORIES["redeemed"].tell(world)
-    return world.keep()
-
-
-def go_on(world: World) -> None:
-    """What comes after a death: the messages that are there, and all that time brings."""
-    world.drain()
-    world.come_to_rest()
