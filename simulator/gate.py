@@ -105,6 +105,18 @@ class ByChance:
         return kind
 
 
+class Given:
+    """What belongs to a story, and beside it what a history plans."""
+
+    def __init__(self, given: Plan, more: Plan) -> None:
+        self._given = given
+        self._more = more
+
+    def at(self, effect: Effect, nth: int, kinds: tuple[Kind, ...]) -> Kind | None:
+        """What the history has planned there; where that is nothing, what the story has."""
+        return self._more.at(effect, nth, kinds) or self._given.at(effect, nth, kinds)
+
+
 class Gate:
     """Every effect of a history passes here, in order."""
 

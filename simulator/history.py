@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simulator.books import compare_the_books
 from simulator.faults import BEYOND_SETTLING, BY_OTHERS, Kind, Planned
-from simulator.gate import ByChance, Plan, PlannedOnes, Step
+from simulator.gate import ByChance, Given, Plan, PlannedOnes, Step
 from simulator.stories import PROMISES, SETTLERS, STORIES
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def tell(world: "World", spec: Spec) -> Told:
         share = 0.01 if story.is_day else 0.04
         chance = Random(f"accidents {spec.seed}")  # noqa: S311 - no secrets
         plan = ByChance(chance, share=share, most=spec.most)
+    if story.given:
+        plan = Given(PlannedOnes(story.given), plan)
     world.begin(plan, allowed=allowed(spec), jitter=jitter)
     world.story, world.may_be_late = story, spec.late
     try:
@@ -94,7 +96,7 @@ def tell(world: "World", spec: Spec) -> Told:
     finally:
         world.end()
     return Told(
-        spec=replace(spec, planned=tuple(world.gate.met), most=0),
+        spec=replace(spec, planned=_beside(story.given, world.gate.met), most=0),
         violations=tuple(violations),
         met=tuple(world.gate.met),
         trace=world.gate.trace[:faulted],
@@ -102,6 +104,11 @@ def tell(world: "World", spec: Spec) -> Told:
         seconds=world.timeline.seconds(),
         is_compared=world.is_compared,
     )
+
+
+def _beside(given: Sequence[Planned], met: Sequence[Planned]) -> tuple[Planned, ...]:
+    """What has to be planned to tell it again; what belongs to the story comes by itself."""
+    return tuple(one for one in met if one not in given)
 
 
 def _let_people_decide(world: "World", at_most: int) -> None:

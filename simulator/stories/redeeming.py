@@ -17,7 +17,7 @@ from giftcards.store.table import unpack_money
 from giftcards.wiring import Application
 from sandbox.shopify import GiftCard, Refusal
 from sandbox.shopify import Kind as Movement
-from simulator.faults import MINUTE, SECOND, Kind
+from simulator.faults import MINUTE, SECOND, Kind, Planned
 from simulator.stories.story import Act, Promise, Settle, Story
 from simulator.web import spent_in_orders
 
@@ -260,6 +260,12 @@ STORIES: Mapping[str, Story] = {
         begin=all_of_it,
         accidents=ACCIDENTS,
         window=WINDOW,
+    ),
+    "redeem-unheard": Story(
+        words="A store redeems 10 of a card of 50, and Shopify's answer to the debit is lost.",
+        begin=one_row,
+        accidents=ACCIDENTS,
+        given=(Planned("prong: shopify debit_card", 0, Kind.REPLY_LOST),),
     ),
     "redeem-too-much": Story(
         words="A store asks for 60 of a card of 50.", begin=too_much, accidents=ACCIDENTS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from giftcards.store.journal import Operation
 from giftcards.wiring import Application
-from simulator.faults import HOUR, Kind
+from simulator.faults import HOUR, Kind, Planned
 
 if TYPE_CHECKING:
     from simulator.world import World
@@ -23,14 +23,16 @@ class Story:
 
     `begin` may draw from the history's chance. `accidents` are what people can do at an effect.
     `window` has the effects at which accidents come in threes, from the first of them that comes to
-    the last. `is_approved`: the office has its word in the story, so accidents go on
-    behind it; `is_pair` that two operations meet on one card; `is_day` that it is a long one;
-    `is_on_web` that the web shop's two prongs are at work, too.
+    the last. `given` are accidents that belong to the story, however it is told. `is_approved`: the
+    office has its word in the story, so accidents go on behind it; `is_pair` that two operations
+    meet on one card; `is_day` that it is a long one; `is_on_web` that the web shop's two prongs are
+    at work, too.
     """
 
     words: str
     begin: Callable[["World", Random], None]
     accidents: dict[Kind, Act] = field(default_factory=dict)
+    given: tuple[Planned, ...] = ()
     longest: int = 4 * HOUR
     window: tuple[str, ...] | None = None
     is_approved: bool = False

@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentTypeError
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -237,6 +237,26 @@ def test_no_minute_is_passed_over_while_a_row_waits(world: World) -> None:
         pytest.approx(64, abs=3)
     ]
     world.end()
+
+
+def test_what_belongs_to_a_story_comes_however_it_is_told(world: World) -> None:
+    story = STORIES["redeem-unheard"]
+    plain = tell(world, Spec("redeem-unheard"))
+    assert plain.met == story.given
+    assert "prong: shopify card_movements" in {effect.label for effect, _, _, _ in plain.trace}
+    assert plain.spec == Spec("redeem-unheard")
+    by_chance = tell(world, Spec("redeem-unheard", seed=3, most=3))
+    assert set(by_chance.met) > set(story.given)
+    assert tell(world, Spec.read(str(by_chance.spec))).met == by_chance.met
+    instead = Planned(DEBIT, 0, Kind.REFUSED)
+    assert tell(world, Spec("redeem-unheard", planned=(instead,))).met == (instead,)
+
+
+def test_a_story_with_an_accident_of_its_own_shrinks_to_itself(world: World, broken: Spec) -> None:
+    spec = replace(broken, story="redeem-unheard")
+    smallest = shrink(world, spec, tell(world, spec).broken)
+    assert smallest.spec == Spec("redeem-unheard")
+    assert smallest.met == STORIES["redeem-unheard"].given
 
 
 def test_of_doubles_a_shorter_story_has_more(world: World) -> None:
