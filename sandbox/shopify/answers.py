@@ -6,6 +6,8 @@ theirs in `order_answers`.
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
+from operator import attrgetter
 
 from graphql import GraphQLResolveInfo
 
@@ -140,9 +142,10 @@ def _gift_cards(
     if key is None:
         raise NotImplementedError(f"sorting by {sortKey} is not emulated")
     if not query and not reverse and sortKey in {None, "ID"}:
-        cards = shop.cards  # in the order of their numbers, and maybe many
-        numbers = [card.number for card in cards]
-        by_number = Numbered(numbers, lambda place: _card_view(shop, cards[place]))
+        # In the order of their numbers, and maybe many.
+        by_number = Numbered(
+            shop.cards, number=attrgetter("number"), look=partial(_card_view, shop)
+        )
         return page_of(by_number, **paging)  # type: ignore[arg-type] # the schema checked them
     try:
         search = parse_search(query or "", CARDS)

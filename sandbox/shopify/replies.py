@@ -105,11 +105,18 @@ def _cursor(node: View) -> str:
     return base64.b64encode(json.dumps(place).encode()).decode()
 
 
-class Numbered(Sequence[View]):
+class Numbered[Thing](Sequence[View]):
     """A list sorted by the numbers in its ids, whose nodes are made only where they are shown."""
 
-    def __init__(self, numbers: Sequence[int], look: Callable[[int], View]) -> None:
-        self._numbers = numbers
+    def __init__(
+        self,
+        things: Sequence[Thing],
+        *,
+        number: Callable[[Thing], int],
+        look: Callable[[Thing], View],
+    ) -> None:
+        self._things = things
+        self._number = number
         self._look = look
 
     @overload
@@ -120,15 +127,15 @@ class Numbered(Sequence[View]):
 
     def __getitem__(self, place: int | slice) -> View | list[View]:
         if isinstance(place, int):
-            return self._look(place)
-        return [self._look(one) for one in range(*place.indices(len(self)))]
+            return self._look(self._things[place])
+        return [self._look(one) for one in self._things[place]]
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._things)
 
     def position(self, number: int) -> int:
         """The place of that number, or of the one before where it is not there any more."""
-        return bisect_right(self._numbers, number) - 1
+        return bisect_right(self._things, number, key=self._number) - 1
 
 
 def _position(nodes: Sequence[View], cursor: str) -> int:

@@ -50,6 +50,13 @@ class Table:
     kinds: Mapping[str, type]
     indexes: Mapping[str, Index]
     items: dict[str, Item] = field(default_factory=dict)
+    _scanned: dict[str, None] = field(default_factory=dict)
+
+    def in_order(self) -> list[str]:
+        """The keys in the order of a scan; sorted anew only where some came or went."""
+        if self._scanned.keys() != self.items.keys():
+            self._scanned = dict.fromkeys(sorted(self.items, key=_place))
+        return list(self._scanned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +271,7 @@ class DynamoDB:
             raise invalid(operation, "Limit has to be at least 1")
         with self._lock:
             table = self._table(operation, TableName)
-            keys = sorted(table.items, key=_place)
+            keys = table.in_order()
             if ExclusiveStartKey is not None:
                 after = _place(_key(operation, table, ExclusiveStartKey))
                 keys = keys[bisect_right(keys, after, key=_place) :]
