@@ -130,7 +130,7 @@ _tests:
 	$(call phase,tests in this process and on loopback,$(BIN)/pytest -q -n 2 --dist worksteal -m 'not ($(STACK))')
 
 _stack-tests:
-	$(call phase,tests on the deployed stack and in the browser,$(BIN)/pytest -q -n 2 --dist loadfile \
+	$(call phase,tests on the deployed stack and in the browser,$(BIN)/pytest -q -n 4 --dist loadfile \
 		-m '$(STACK)')
 
 _needs-chromium:
