@@ -1,8 +1,8 @@
 """Two workers die in a row: the first at any moment of a story, whoever goes on at any of his.
 
-A death before an effect is the death after the one before it, so of those that
-go alike one is told (`accidents_after`). One death at every effect is told through the real clients
-in `tests/flows/test_crash.py` and its like.
+A death before an effect is the death after the one before it, so of those that go alike one is told
+(`accidents_after`). One death at every effect is told through the real clients, in
+`tests/flows/test_crash.py` and its like.
 """
 
 from collections.abc import Sequence
