@@ -77,7 +77,7 @@ simulate: setup ## Tell histories with accidents, look at every promise (HISTORI
 		$(if $(ALL),$(ALL_OF_THEM),--histories "$(HISTORIES)")
 
 proof: setup ## Run simulate and mutants, and write docs/proof.md of what they came to (hours)
-	@$(BIN)/python -m mutants.proof --run simulate,mutants,promises
+	@$(BIN)/python -m mutants.proof --run simulate,whole,mutants,promises
 
 format: setup ## Format the code, and mend what the linter can mend
 	$(call phase,format,$(BIN)/ruff check --quiet --fix-only . ; $(BIN)/ruff format .)

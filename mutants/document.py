@@ -19,7 +19,7 @@ HEAD: Final = """\
 # The proof
 
 *Written by `python -m mutants.proof` from the list in `mutants/` and from what the commands below
-came to when they were last run (`make proof` runs them, and takes an hour or two). Nobody edits it
+came to when they were last run (`make proof` runs them, and takes hours). Nobody edits it
 by hand; `make check` sees that the table is the list.*
 """
 

@@ -13,7 +13,7 @@ many of how many. What was never struck is struck at the end, one by one.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, isqrt
 from random import Random
@@ -140,26 +140,51 @@ class Tally:
         return sorted(kind for kind in Kind if self.accidents[kind] == 0)
 
 
-def accidents_after(trace: Sequence["Step"], start: int) -> Iterator[Planned]:
+def accidents_after(
+    trace: Sequence["Step"], start: int, *, among: Collection[str] | None = None
+) -> Iterator[Planned]:
     """Every accident at the steps from `start` on that makes a difference of its own.
 
-    Dying after an effect is dying before the next one of the same worker, so only the last effect
-    of an invocation has it; reading changes nothing, so dying after a read is dying before it; and
-    whoever is told to ask less often does what he does without a connection.
+    Dying after an effect is dying before the next one of the same worker; reading changes nothing,
+    so dying after a read is dying before it: a call earlier, which matters only to who else comes
+    first. And whoever is told to ask less often (and not for how long, as here) does what he does
+    without a connection. One that stands for another has to be among those told: only the effects of
+    the labels `among`, where they are given.
     """
-    last: dict[int, int] = {step[3]: place for place, step in enumerate(trace)}
-    has_just_read: dict[int, bool] = {}
+
+    def is_told(place: int | None) -> bool:
+        return place is not None and place >= start and (among is None or label(place) in among)
+
+    def label(place: int) -> str:
+        return trace[place][0].label
+
+    following = followers(trace)
+    latest: dict[int, int] = {}
     for place, (effect, nth, kinds, invocation) in enumerate(trace):
-        as_before = has_just_read.get(invocation, False)
-        has_just_read[invocation] = not effect.changes
-        for kind in kinds if place >= start else ():
+        before = latest.get(invocation)
+        latest[invocation] = place
+        if not is_told(place):
+            continue
+        has_just_read = before is not None and not trace[before][0].changes
+        for kind in kinds:
             is_like_another = (
-                (kind is Kind.CRASH_AFTER and last[invocation] != place)
-                or (kind is Kind.CRASH_BEFORE and as_before)
+                (kind is Kind.CRASH_AFTER and is_told(following.get(place)))
+                or (kind is Kind.CRASH_BEFORE and has_just_read and is_told(before))
                 or (kind is Kind.THROTTLED and Kind.REFUSED in kinds)
             )
             if kind not in RARELY and not is_like_another:
                 yield Planned(effect.label, nth, kind)
+
+
+def followers(trace: Sequence["Step"]) -> dict[int, int]:
+    """The next step of the same invocation, for each that has one."""
+    latest: dict[int, int] = {}
+    following: dict[int, int] = {}
+    for place, (_, _, _, invocation) in enumerate(trace):
+        if invocation in latest:
+            following[latest[invocation]] = place
+        latest[invocation] = place
+    return following
 
 
 def outages_in(trace: Sequence["Step"], chance: Random) -> set[int]:
@@ -195,7 +220,7 @@ def within(
         return []
     end = len(labels) - labels[::-1].index(window[-1]) if window[-1] in labels else len(labels)
     start = labels.index(window[0]) if after is None else place_of(trace, after) + 1
-    return [one for one in accidents_after(trace[:end], start) if one.effect in window]
+    return list(accidents_after(trace[:end], start, among=window))
 
 
 # ------------------------------------------------------------------------------- pieces of work

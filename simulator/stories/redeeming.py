@@ -236,7 +236,8 @@ def _moment(chance: Random, span: int) -> int:
     return chance.randrange(span)
 
 
-# The calls of a redemption from its claim to its commit, also where it is taken up again.
+# The calls of a redemption from its claim to its commit, also where it is taken up again. The lease
+# that a tick of the prong takes first has the name of the card's, and so is among them.
 WINDOW = (
     "prong: journal.claim",
     "prong: leases.acquire",

@@ -23,10 +23,10 @@ class Story:
 
     `begin` may draw from the history's chance. `accidents` are what people can do at an effect.
     `window` has the effects at which accidents come in threes, from the first of them that comes to
-    the last. `given` are accidents that belong to the story, however it is told. `is_approved`: the
-    office has its word in the story, so accidents go on behind it; `is_pair` that two operations
-    meet on one card; `is_day` that it is a long one; `is_on_web` that the web shop's two prongs are
-    at work, too.
+    the last. `given` are accidents that belong to the story, unless another comes in their place.
+    `is_approved`: the office has its word in the story, so accidents go on behind it; `is_pair`
+    that two operations meet on one card; `is_day` that it is a long one; `is_on_web` that the web
+    shop's two prongs are at work, too.
     """
 
     words: str

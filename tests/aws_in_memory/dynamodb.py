@@ -50,7 +50,7 @@ class Table:
     kinds: Mapping[str, type]
     indexes: Mapping[str, Index]
     items: dict[str, Item] = field(default_factory=dict)
-    _scanned: dict[str, None] = field(default_factory=dict)
+    _scanned: dict[str, None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def in_order(self) -> list[str]:
         """The keys in the order of a scan; sorted anew only where some came or went."""

@@ -1,4 +1,4 @@
-"""A hundred thousand cards are compared in little memory, and leave stores the points they need."""
+"""Many cards are compared: they are not held in memory, and stores have the points they need."""
 
 import tracemalloc
 from decimal import Decimal
@@ -95,7 +95,9 @@ def most_bytes(cards: int) -> tuple[int, int]:
 
     def look(name: str) -> None:
         nonlocal most_of_ours, pages
-        pages += " query " in name
+        if " query " not in name:
+            return
+        pages += 1
         if pages % PAGES_BETWEEN_LOOKS == 0:
             ours = tracemalloc.take_snapshot().filter_traces(
                 [tracemalloc.Filter(inclusive=True, filename_pattern="*/giftcards/*")]

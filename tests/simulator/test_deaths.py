@@ -1,7 +1,7 @@
 """Two workers die in a row: the first at any moment of a story, whoever goes on at any of his.
 
 A death before an effect is the death after the one before it, so of those that go alike one is told
-(`accidents_after`). One death at every effect is told through the real clients, in
+(`accidents_after`). One death at every moment is told through the real clients, in
 `tests/flows/test_crash.py` and its like.
 """
 
@@ -22,13 +22,14 @@ DEATHS = frozenset({Kind.CRASH_BEFORE, Kind.CRASH_AFTER})
 # So many tests share the first deaths between them, so that several processors can work.
 PARTS = 4
 
-# The plainest stories of each kind of operation. Of the longer ones only every fourth second death
-# is told, beginning with another one for each first death, so that over the first deaths each kind
-# of second one is met.
+# The plainest stories of each kind of operation. Of the longer ones only every fourth or eighth
+# second death is told, beginning with another one for each first death, so that over the first
+# deaths each kind of second one is met.
 STRIDES = {
     "redeem": 1,
     "check": 1,
     "sell": 1,
+    "sell-gift": 8,
     "spend": 1,
     "buy-cancelled": 1,
     "buy": 4,

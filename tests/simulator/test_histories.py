@@ -271,7 +271,7 @@ def test_of_doubles_a_shorter_story_has_more(world: World) -> None:
     assert told["redeem-no-code"] > 2 * told["sell-gift"] > 0
 
 
-@pytest.mark.parametrize("name", ["redeem", "check"])
+@pytest.mark.parametrize("name", ["redeem", "redeem-unheard", "check"])
 def test_what_is_left_out_of_doubles_goes_as_another_one_does(world: World, name: str) -> None:
     trace = tell(world, Spec(name)).trace
     told = {
@@ -305,11 +305,35 @@ def test_what_is_left_out_of_doubles_goes_as_another_one_does(world: World, name
 
 
 def what_others_do(world: World, name: str, one: Planned, dies: int) -> tuple[object, ...]:
-    """What the other invocations do, in its order; and how all ends."""
+    """What each other invocation does, in its order; and how all ends."""
     told = tell(world, Spec(name, 0, (one,)))
-    assert told.met == (one,)
-    steps = [(step[0].label, step[3]) for step in told.trace if step[3] != dies]
+    assert one in told.met
+    steps: dict[int, list[str]] = {}
+    for effect, _, _, invocation in told.trace:
+        if invocation != dies:
+            steps.setdefault(invocation, []).append(effect.label)
     return steps, told.seconds, told.violations
+
+
+def test_a_death_that_another_one_stands_for_is_left_out_only_where_that_one_is_told(
+    world: World,
+) -> None:
+    held_up = Planned("prong: shopify read_card", 0, Kind.PREEMPTED)
+    once = tell(world, Spec("redeem", 0, (held_up,))).trace
+    dead_then = Planned("prong: journal.mark_sent", 0, Kind.CRASH_BEFORE)
+    assert dead_then not in accidents_after(once, 0)
+    assert dead_then in accidents_after(once, place_of(once, held_up) + 1)
+    # Before the claim comes a read that is no call of the window.
+    window = STORIES["redeem"].window
+    assert window is not None
+    first = Planned("prong: journal.claim", 0, Kind.CRASH_BEFORE)
+    again = tell(world, Spec("redeem", 0, (first,))).trace
+    dead_again = Planned("prong: journal.claim", 1, Kind.CRASH_BEFORE)
+    assert dead_again in within(again, window, after=first)
+    # Behind the commit nothing of the window comes.
+    assert Planned("prong: journal.commit", 0, Kind.CRASH_AFTER) in within(
+        tell(world, Spec("redeem")).trace, window
+    )
 
 
 def test_three_accidents_come_between_the_claim_of_a_redemption_and_its_commit(
