@@ -148,8 +148,8 @@ def accidents_after(
     Dying after an effect is dying before the next one of the same worker; reading changes nothing,
     so dying after a read is dying before it: a call earlier, which matters only to who else comes
     first. And whoever is told to ask less often (and not for how long, as here) does what he does
-    without a connection. One that stands for another has to be among those told: only the effects of
-    the labels `among`, where they are given.
+    without a connection. One that stands for another has to be among those told: only the effects
+    of the labels `among`, where they are given.
     """
 
     def is_told(place: int | None) -> bool:
