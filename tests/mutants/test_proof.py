@@ -2,9 +2,19 @@
 
 from pathlib import Path
 
+import pytest
+
+from mutants import proof
 from mutants.catalogue import MUTANTS
-from mutants.document import coverage_table, document, last_line_of, table_in, table_of
-from mutants.proof import accidents_in, coverage_in, group_of, last_line
+from mutants.document import (
+    coverage_table,
+    document,
+    last_line_of,
+    table_in,
+    table_of,
+    table_of_whole,
+)
+from mutants.proof import accidents_in, coverage_in, group_of, last_line, tell_all
 from mutants.recorded import Recorded
 from simulator.__main__ import coverage
 from simulator.explore import Tally
@@ -48,6 +58,40 @@ def test_the_lines_are_those_that_the_simulator_says() -> None:
     ]
     assert group_of("queues.write_records") == "queues"
     assert group_of("klaviyo send_event") == "mail and keys"
+
+
+WHOLE_RUN = {"histories": 1234, "effects": 5678, "violations": {}, "processor_seconds": 90.0}
+
+
+def test_a_whole_run_has_its_line_and_says_what_it_broke() -> None:
+    broken = WHOLE_RUN | {"violations": {"ONE_DEBIT": 1200, "IN_STEP": 1}}
+    table = table_of_whole({"triples of b": broken, "doubles of a": WHOLE_RUN})
+    assert table.splitlines()[2:] == [
+        "| doubles of a | 1,234 | 5,678 | none | 2 |",
+        "| triples of b | 1,234 | 5,678 | ONE_DEBIT 1,200, IN_STEP 1 | 2 |",
+    ]
+    assert "Not run yet" in table_of_whole({})
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"), [(0, {"doubles of a", "doubles of b"}), (1, {"doubles of a"})]
+)
+def test_only_whole_runs_that_went_well_are_recorded(
+    monkeypatch: pytest.MonkeyPatch, code: int, kept: set[str]
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def run(command: tuple[str, ...]) -> tuple[int, list[str]]:
+        asked.append(command)
+        return code, ["1 s", "{}"]
+
+    monkeypatch.setattr(proof, "run", run)
+    monkeypatch.setattr(proof, "WHOLE", (("doubles", "a"), ("doubles", "b")))
+    monkeypatch.setattr(Recorded, "keep", lambda _: None)
+    recorded = Recorded(whole={"doubles of a": WHOLE_RUN, "doubles of what was": WHOLE_RUN})
+    assert tell_all(recorded) is (code == 0)
+    assert asked == [("simulator", "--all", "doubles", "--stories", "b")]
+    assert recorded.whole.keys() == kept
 
 
 def test_what_was_recorded_is_read_again(tmp_path: Path) -> None:
