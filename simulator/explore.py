@@ -410,11 +410,11 @@ def _has(kind: str, name: str) -> bool:
 
 
 def _firsts(kind: str, world: "World", name: str) -> list[Planned]:
-    trace = told_plainly(world, name).trace
+    told = told_plainly(world, name)
     window = STORIES[name].window
     if kind == "triples" and window is not None:
-        return within(trace, window)
-    return list(accidents_after(trace, 0))
+        return within(told.trace, window)
+    return list(accidents_after(told.trace, told.prepared))
 
 
 def pairs(world: "World", seed: int, names: Sequence[str], budget: int) -> list[Piece]:

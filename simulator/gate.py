@@ -126,12 +126,17 @@ class Gate:
         self.met: list[Planned] = []
         self.met_at: list[int] = []
         self.trace: list[Step] = []
+        self.prepared = 0
         self.counts: dict[Effect, int] = {}
         self._down: dict[str, int] = {}
         self._jitter = jitter
         self._kinds, self._kinds_at_first = world.kinds_at.setdefault(world.allowed, ({}, {}))
         self.stale_seconds = 0.0
         self.hidden_seconds = 0.0
+
+    def note_beginning(self) -> None:
+        """What came so far was only before what the story is about."""
+        self.prepared = len(self.trace)
 
     def kinds(self, effect: Effect, *, is_first: bool) -> tuple[Kind, ...]:
         """The accidents that can happen at an effect of this history."""

@@ -51,12 +51,17 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What became of it. `trace` holds every step until the accidents stopped."""
+    """What became of it.
+
+    `trace` holds every step until the accidents stopped; the first `prepared` of them came before
+    what the story is about began.
+    """
 
     spec: Spec
     violations: tuple[tuple[str, str], ...]
     met: tuple[Planned, ...]
     trace: Sequence[Step]
+    prepared: int
     met_at: tuple[int, ...]
     seconds: float
     is_compared: bool
@@ -82,6 +87,8 @@ def tell(world: "World", spec: Spec) -> Told:
     world.story, world.may_be_late = story, spec.late
     try:
         story.begin(world, Random(f"story {spec.seed}"))  # noqa: S311 - no secrets
+        if story.own_from:
+            world.timeline.at(story.own_from, world.gate.note_beginning)
         world.is_restless = not world.live(at_most=story.longest)
         if story.is_approved and not world.is_restless and world.let_people_decide(SETTLERS):
             world.is_restless = not world.go_on(at_most=story.longest)
@@ -100,6 +107,7 @@ def tell(world: "World", spec: Spec) -> Told:
         violations=tuple(violations),
         met=tuple(world.gate.met),
         trace=world.gate.trace[:faulted],
+        prepared=world.gate.prepared,
         met_at=tuple(world.gate.met_at),
         seconds=world.timeline.seconds(),
         is_compared=world.is_compared,

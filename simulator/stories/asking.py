@@ -18,6 +18,9 @@ from simulator.stories.story import Act, Promise, Settle, Story
 if TYPE_CHECKING:
     from simulator.world import World
 
+# The first mail has gone out by then.
+SENT_AGAIN = 3 * MINUTE
+
 
 def ask(world: "World", code: str = CODE, email: str = ROSA) -> None:
     """A customer asks for the balance of a card."""
@@ -59,7 +62,7 @@ def sent_again(world: "World", chance: Random) -> None:
     """A card was sent to an address that its owner has left; the office sends it to another."""
     del chance
     selling.sell(world)
-    world.arrange(3 * MINUTE, lambda: send_again(world))
+    world.arrange(SENT_AGAIN, lambda: send_again(world))
 
 
 STORIES: Mapping[str, Story] = {
@@ -76,6 +79,7 @@ STORIES: Mapping[str, Story] = {
     "resend": Story(
         words="A store sells a card to Rosa; the office has it sent again, to Tom.",
         begin=sent_again,
+        own_from=SENT_AGAIN,
     ),
 }
 

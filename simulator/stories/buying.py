@@ -177,12 +177,14 @@ STORIES: Mapping[str, Story] = {
         words="Casey buys a card; it is refunded when he has it.",
         begin=given_back_later,
         accidents=ACCIDENTS,
+        own_from=MUCH_LATER,
         is_on_web=True,
     ),
     "buy-returned-partly-spent": Story(
         words="Casey buys a card and pays with it in a store; then it is refunded.",
         begin=given_back_partly_spent,
         accidents=ACCIDENTS,
+        own_from=MUCH_LATER,
         is_on_web=True,
     ),
     "buy-cancelled": Story(
@@ -201,6 +203,7 @@ STORIES: Mapping[str, Story] = {
         words="Casey's bank disputes his payment of a card; the office releases it later.",
         begin=disputed,
         accidents=ACCIDENTS,
+        own_from=MUCH_LATER,
         longest=8 * HOUR,
         is_on_web=True,
     ),

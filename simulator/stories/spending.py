@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 OTHER = "wxyz2345abcd7777"
 
+# When all of a redemption is written, the office wants it back; or Shopify takes it a second time.
+WANTED_BACK = 2 * MINUTE
+CHARGED_AGAIN = 10 * MINUTE
+
 # What the web shop sells that is no card, and enough of it that any share can be paid.
 MANY = 9
 
@@ -143,7 +147,7 @@ def undone(world: "World", chance: Random) -> None:
     del chance
     redeeming.issue(world)
     redeeming.file(world, amount=30)
-    world.arrange(2 * MINUTE, partial(want_back, world, 20))
+    world.arrange(WANTED_BACK, partial(want_back, world, 20))
     world.arrange(9 * MINUTE, partial(want_back, world, 30))
 
 
@@ -152,7 +156,7 @@ def undone_once(world: "World", chance: Random) -> None:
     del chance
     redeeming.issue(world)
     redeeming.file(world)
-    world.arrange(2 * MINUTE, partial(want_back, world, 10))
+    world.arrange(WANTED_BACK, partial(want_back, world, 10))
 
 
 def undone_above_the_cap(world: "World", chance: Random) -> None:
@@ -160,16 +164,16 @@ def undone_above_the_cap(world: "World", chance: Random) -> None:
     del chance
     redeeming.issue(world, amount=300)
     redeeming.file(world, amount=250)
-    world.arrange(2 * MINUTE, partial(want_back, world, 250))
+    world.arrange(WANTED_BACK, partial(want_back, world, 250))
 
 
 def undone_and_spent(world: "World", chance: Random) -> None:
     """A redemption is given back while the card's owner is at the checkout."""
     redeeming.issue(world)
     redeeming.file(world)
-    world.arrange(2 * MINUTE, partial(want_back, world, 10))
+    world.arrange(WANTED_BACK, partial(want_back, world, 10))
     # The minute's tick takes it up.
-    at = 2 * MINUTE + chance.randrange(8 * SECOND)
+    at = WANTED_BACK + chance.randrange(8 * SECOND)
     world.arrange(at, partial(pay_on_web, world, 40))
 
 
@@ -178,7 +182,7 @@ def charged_twice(world: "World", chance: Random) -> None:
     del chance
     redeeming.issue(world)
     redeeming.file(world)
-    world.arrange(10 * MINUTE, partial(charge_twice, world))
+    world.arrange(CHARGED_AGAIN, partial(charge_twice, world))
 
 
 def frozen(world: "World", chance: Random) -> None:
@@ -267,18 +271,21 @@ STORIES: Mapping[str, Story] = {
         words="A store redeems 10, and the office gives them back.",
         begin=undone_once,
         accidents=ACCIDENTS,
+        own_from=WANTED_BACK,
         is_on_web=True,
     ),
     "undo-in-parts": Story(
         words="A store redeems 30; the office gives back 20, and then the rest.",
         begin=undone,
         accidents=ACCIDENTS,
+        own_from=WANTED_BACK,
         is_on_web=True,
     ),
     "undo-approved": Story(
         words="A store redeems 250; the office wants them back, and has to say so twice.",
         begin=undone_above_the_cap,
         accidents=ACCIDENTS,
+        own_from=WANTED_BACK,
         is_approved=True,
         is_on_web=True,
     ),
@@ -286,6 +293,7 @@ STORIES: Mapping[str, Story] = {
         words="The office gives back 10 while the card's owner pays 40 at the checkout.",
         begin=undone_and_spent,
         accidents=ACCIDENTS,
+        own_from=WANTED_BACK,
         is_pair=True,
         is_on_web=True,
     ),
@@ -293,6 +301,7 @@ STORIES: Mapping[str, Story] = {
         words="Shopify takes 10 twice for one redemption; a person has them given back.",
         begin=charged_twice,
         accidents=ACCIDENTS,
+        own_from=CHARGED_AGAIN,
         is_approved=True,
         is_on_web=True,
     ),

@@ -24,15 +24,18 @@ class Story:
     `begin` may draw from the history's chance. `accidents` are what people can do at an effect.
     `window` has the effects at which accidents come in threes, from the first of them that comes to
     the last. `given` are accidents that belong to the story, unless another comes in their place.
-    `is_approved`: the office has its word in the story, so accidents go on behind it; `is_pair`
-    that two operations meet on one card; `is_day` that it is a long one; `is_on_web` that the web
-    shop's two prongs are at work, too.
+    `own_from` is the moment, in microseconds, at which what the story is about begins: all doubles
+    come from there on, since what was before has stories of its own. `is_approved`: the office has
+    its word in the story, so accidents go on behind it; `is_pair` that two operations meet on one
+    card; `is_day` that it is a long one; `is_on_web` that the web shop's two prongs are at work,
+    too.
     """
 
     words: str
     begin: Callable[["World", Random], None]
     accidents: dict[Kind, Act] = field(default_factory=dict)
     given: tuple[Planned, ...] = ()
+    own_from: int = 0
     longest: int = 4 * HOUR
     window: tuple[str, ...] | None = None
     is_approved: bool = False

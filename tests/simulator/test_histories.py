@@ -183,6 +183,17 @@ def test_a_vendor_that_debits_twice_is_seen_and_the_history_shrinks(
     assert f"--replay '{smallest.spec}'" in words
 
 
+@pytest.mark.parametrize("name", [name for name, story in STORIES.items() if story.own_from])
+def test_doubles_begin_with_what_the_story_is_about(world: World, name: str) -> None:
+    told = tell(world, Spec(name))
+    assert 50 < told.prepared < len(told.trace) - 50
+    firsts = [piece.first for piece in every("doubles", world, name, seed=1)]
+    assert None not in firsts
+    places = [place_of(told.trace, first) for first in firsts if first is not None]
+    assert min(places) == told.prepared
+    assert max(places) == len(told.trace) - 1
+
+
 def test_what_is_struck_at_the_end_does_not_hang_on_who_ended_first(world: World) -> None:
     one, two = (Piece("by chance", "redeem", seed, count=2).tell(world) for seed in (1, 2))
     there, back = Tally(), Tally()
