@@ -29,7 +29,7 @@ from mutants.workshop import WORKERS, WorkshopError, copied_tree, run_simulator
 SIMULATE: Final = ("simulator", "--coverage")
 MUTATE: Final = ("mutants",)
 
-# What is told to the last of them: of each kind of operation the plainest story, the shortest first.
+# What is told to the last of them: of each kind of operation the plainest story, shortest first.
 # On two cores that is a night; whoever is cut off goes on where he was.
 WHOLE: Final = (
     ("doubles", "check"),
