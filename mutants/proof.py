@@ -33,13 +33,13 @@ MUTATE: Final = ("mutants",)
 # On two cores that is a night; whoever is cut off goes on where he was.
 WHOLE: Final = (
     ("doubles", "check"),
-    ("doubles", "redeem"),
     ("doubles", "resend"),
     ("doubles", "buy-cancelled"),
-    ("triples", "redeem"),
+    ("doubles", "redeem"),
     ("doubles", "spend"),
     ("doubles", "sell"),
     ("doubles", "undo"),
+    ("triples", "redeem"),
     ("doubles", "buy"),
     ("doubles", "buy-returned"),
 )
