@@ -36,9 +36,11 @@ call of which function it was, `python -m simulator --coverage` tells.
 """
 
 WHOLE: Final = """\
-Some are told to the last of them: behind every accident at every call of a story every other one
-(`make simulate ALL=doubles STORIES=redeem`), and every three at the calls from the claim of a
-redemption to its commit (`ALL=triples`).
+Some stories are told to the last of them: behind every accident at every call of what the story is
+about every other one (`make simulate ALL=doubles STORIES=redeem`), or every three at the calls from
+the claim of a redemption to its commit (`ALL=triples`); of accidents that go alike, one
+([which](simulator.md)). Each was told once, and is told again when its name is taken out of
+`mutants/recorded.json`.
 """
 
 MUTANTS: Final = """\

@@ -341,6 +341,12 @@ def test_a_death_that_another_one_stands_for_is_left_out_only_where_that_one_is_
     again = tell(world, Spec("redeem", 0, (first,))).trace
     dead_again = Planned("prong: journal.claim", 1, Kind.CRASH_BEFORE)
     assert dead_again in within(again, window, after=first)
+    # And behind the tick's own lease, too.
+    leased = next(step for step in again[place_of(again, first) + 1 :] if step[0].label in window)
+    assert leased[0].label == "prong: leases.acquire"
+    dead_behind = Planned(leased[0].label, leased[1], Kind.CRASH_AFTER)
+    assert dead_behind in within(again, window, after=first)
+    assert dead_behind not in accidents_after(again, 0)
     # Behind the commit nothing of the window comes.
     assert Planned("prong: journal.commit", 0, Kind.CRASH_AFTER) in within(
         tell(world, Spec("redeem")).trace, window
