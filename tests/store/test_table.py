@@ -317,6 +317,14 @@ def test_a_scan_of_an_empty_table_is_over_at_once(table: Table) -> None:
     assert table.scan_page(limit=5) == ([], None)
 
 
+def test_the_next_scan_finds_what_came_and_not_what_went(backend: Backend, table: Table) -> None:
+    put(table, **{f"op#{number}": {} for number in range(4)})
+    assert len(scanned(table, None)[0]) == 4
+    put(table, **{"op#4": {}})
+    backend.dynamodb.delete_item(TableName=table.name, Key={"key": "op#2"})
+    assert sorted(scanned(table, None)[0]) == ["op#0", "op#1", "op#3", "op#4"]
+
+
 def test_a_scan_goes_on_where_an_item_was_deleted_meanwhile(backend: Backend, table: Table) -> None:
     put(table, **{f"op#{number}": {} for number in range(6)})
     items, after = table.scan_page(limit=3)
