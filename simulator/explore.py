@@ -187,16 +187,22 @@ def followers(trace: Sequence["Step"]) -> dict[int, int]:
     return following
 
 
-def outages_in(trace: Sequence["Step"], chance: Random) -> set[int]:
-    """Where an hour's outage begins: for each function and vendor at one effect, by chance.
+def outages_in(traces: Mapping[str, Sequence["Step"]], chance: Random) -> dict[str, frozenset[int]]:
+    """Where in these stories an hour's outage begins: for each function and vendor once, by chance.
 
-    It costs as much as twenty other histories, and an outage of three minutes begins at every one.
+    It costs as much as thirty other histories, and an outage of three minutes begins at every one.
     """
-    places: dict[tuple[str, str], list[int]] = {}
-    for place, (effect, _, kinds, _) in enumerate(trace):
-        if not RARELY.isdisjoint(kinds):
-            places.setdefault((effect.role, effect.vendor), []).append(place)
-    return {chance.choice(some) for some in places.values()}
+    places: dict[tuple[str, str], dict[str, list[int]]] = {}
+    for name, trace in traces.items():
+        for place, (effect, _, kinds, _) in enumerate(trace):
+            if not RARELY.isdisjoint(kinds):
+                where = places.setdefault((effect.role, effect.vendor), {})
+                where.setdefault(name, []).append(place)
+    chosen: dict[str, set[int]] = {}
+    for where in places.values():
+        name = chance.choice(sorted(where))
+        chosen.setdefault(name, set()).add(chance.choice(where[name]))
+    return {name: frozenset(some) for name, some in chosen.items()}
 
 
 def place_of(trace: Sequence["Step"], planned: Planned) -> int:
@@ -230,9 +236,9 @@ def within(
 class Piece:
     """A piece of work for one process, of which `seed` chooses what is told.
 
-    Of singles that is a `share` of what is possible, of all others so many as `count` says; of
-    doubles and triples where it is 0, all. A piece stands for others that were not chosen: for so
-    many altogether, itself included.
+    Of singles that is a `share` of what is possible, and an hour's outage at each of the steps
+    `outages`; of all others so many as `count` says; of doubles and triples where it is 0, all. A
+    piece stands for others that were not chosen: for so many altogether, itself included.
     """
 
     kind: str
@@ -242,13 +248,15 @@ class Piece:
     first: Planned | None = None
     count: int = 0
     part: int = 0
+    outages: frozenset[int] = frozenset()
     stands_for: float = 1.0
     late: bool = False
 
     def tell(self, world: "World") -> Tally:
         """Tell its histories."""
         tally, began = Tally(), process_time()
-        chance = Random(f"{self.kind} {self.story} {self.seed} {self.first}")  # noqa: S311 - no secrets
+        seed = f"{self.kind} {self.story} {self.seed} {self.first} {self.part}"
+        chance = Random(seed)  # noqa: S311 - no secrets
         {
             "singles": self._singles,
             "doubles": self._doubles,
@@ -268,16 +276,15 @@ class Piece:
         if self.part == 0:
             tally.possible["singles"] += 1
             tally.note("singles", base)
-        outages = set() if STORIES[self.story].is_pair else outages_in(base.trace, chance)
-        some = Random(f"{self.story} {self.seed} {self.part}")  # noqa: S311 - no secrets
         for place in range(self.part, len(base.trace), PARTS_OF_SINGLES):
             effect, nth, kinds, _ = base.trace[place]
             for kind in kinds:
-                is_elsewhere = kind in RARELY and place not in outages
+                is_rare = kind in RARELY
+                is_elsewhere = is_rare and place not in self.outages
                 if is_elsewhere or (self.late and kind not in BEYOND_SETTLING):
                     continue
                 tally.possible["singles"] += 1
-                if some.random() < self.share:
+                if is_rare or chance.random() < self.share:
                     told = tell(world, self._spec(Planned(effect.label, nth, kind)))
                     tally.note("singles", told)
 
@@ -340,18 +347,33 @@ def singles(world: "World", seed: int, names: Sequence[str], *, wanted: int) -> 
     """Every accident at every effect, and every request applied too late.
 
     Where that were too much of what is wanted, only of the shorter stories all are told, and of the
-    longer ones so many as fit, chosen by the seed.
+    longer ones so many as fit, chosen by the seed; and an hour's outage is not told for each
+    function and vendor of every story, but of one.
     """
     traces = {name: told_plainly(world, name).trace for name in names if not STORIES[name].is_day}
     possible = {name: sum(len(kinds) for _, _, kinds, _ in trace) for name, trace in traces.items()}
+    alone = {name: trace for name, trace in traces.items() if not STORIES[name].is_pair}
+    chance = Random(f"outages {seed}")  # noqa: S311 - no secrets
     shares = possible
-    if sum(possible.values()) > ALL_SINGLES_UP_TO * wanted:
+    if sum(possible.values()) <= ALL_SINGLES_UP_TO * wanted:
+        of_each = [outages_in({name: trace}, chance) for name, trace in alone.items()]
+        outages = {name: places for one in of_each for name, places in one.items()}
+    else:
+        outages = outages_in(alone, chance)
         lengths = {name: len(trace) for name, trace in traces.items()}
         shares = shared_out(
             round(SHARE_OF_SINGLES * wanted), lengths, most=possible, at_least=SINGLES_AT_LEAST
         )
     return [
-        Piece("singles", name, seed, part=part, late=late, share=shares[name] / possible[name])
+        Piece(
+            "singles",
+            name,
+            seed,
+            part=part,
+            late=late,
+            share=shares[name] / possible[name],
+            outages=outages.get(name, frozenset()),
+        )
         for name in traces
         for late in (False, True)
         for part in range(PARTS_OF_SINGLES)

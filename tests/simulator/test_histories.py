@@ -15,6 +15,7 @@ from giftcards.metrics import Metric
 from sandbox.shopify import Shop
 from simulator.__main__ import a_part, main
 from simulator.explore import (
+    PARTS_OF_SINGLES,
     Piece,
     Tally,
     accidents_after,
@@ -22,6 +23,7 @@ from simulator.explore import (
     outages_in,
     place_of,
     sampled,
+    singles,
     strike,
     within,
 )
@@ -213,12 +215,33 @@ def test_what_was_never_struck_is_struck(world: World) -> None:
 
 
 def test_an_hours_outage_begins_once_for_each_function_and_vendor(world: World) -> None:
-    trace = tell(world, Spec("redeem")).trace
-    places = [outages_in(trace, Random(seed)) for seed in range(20)]  # noqa: S311 - no secrets
-    met = [sorted(f"{trace[n][0].role} {trace[n][0].vendor}" for n in some) for some in places]
+    traces = {name: tell(world, Spec(name)).trace for name in ("redeem", "redeem-too-much")}
+    several = [outages_in(traces, Random(seed)) for seed in range(20)]  # noqa: S311 - no secrets
+    met = [
+        sorted(
+            f"{traces[name][place][0].role} {traces[name][place][0].vendor}"
+            for name, places in where.items()
+            for place in places
+        )
+        for where in several
+    ]
     once = ["answer ses", "prong airtable", "prong shopify", "write airtable", "write shopify"]
     assert met == [once] * 20
-    assert len(set(map(frozenset, places))) > 5
+    assert {len(where) for where in several} == {1, 2}
+    assert len({str(where) for where in several}) > 5
+
+
+def test_where_not_all_singles_are_told_an_hours_outage_is_of_one_story(world: World) -> None:
+    names = ["redeem-no-code", "redeem-too-much"]
+    places = {name: outages_in({name: tell(world, Spec(name)).trace}, Random(1)) for name in names}  # noqa: S311 - no secrets
+    of_each = [len(places[name][name]) for name in names]
+    all_of_them = {one.story: len(one.outages) for one in singles(world, 1, names, wanted=5000)}
+    assert list(all_of_them.values()) == of_each
+    some = {one.story: one for one in singles(world, 1, names, wanted=500) if not one.late}
+    assert sum(len(one.outages) for one in some.values()) == max(of_each)
+    (piece, *_) = (one for one in some.values() if one.outages)
+    told = replace(piece, share=0.0, part=min(piece.outages) % PARTS_OF_SINGLES).tell(world)
+    assert told.accidents.keys() == RARELY
 
 
 def test_a_row_after_hours_of_nothing_is_served_at_once(world: World) -> None:
