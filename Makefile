@@ -37,7 +37,7 @@ if ( $(2) ); then printf '   done in %s s\n' "$$(($$(date +%s) - began))"; \
 else printf '   FAILED: %s\n' "$(1)" >&2; exit 1; fi
 endef
 
-# What `make simulate` tells, and the seed of what it leaves to chance; with ALL=doubles (or triples)
+# What `make simulate` tells, and the seed of what it leaves to chance; with ALL=doubles (triples, pairs)
 # all of those of STORIES and nothing else, or a PART of them.
 HISTORIES := 100000
 SEED := 1
@@ -130,7 +130,7 @@ _tests:
 	$(call phase,tests in this process and on loopback,$(BIN)/pytest -q -n 2 --dist worksteal -m 'not ($(STACK))')
 
 _stack-tests:
-	$(call phase,tests on the deployed stack and in the browser,$(BIN)/pytest -q -n 4 --dist loadfile \
+	$(call phase,tests on the deployed stack and in the browser,$(BIN)/pytest -q -n 2 --dist loadfile \
 		-m '$(STACK)')
 
 _needs-chromium:
