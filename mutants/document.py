@@ -38,7 +38,8 @@ call of which function it was, `python -m simulator --coverage` tells.
 WHOLE: Final = """\
 Some stories are told to the last of them: behind every accident at every call of what the story is
 about every other one (`make simulate ALL=doubles STORIES=redeem`), or every three at the calls from
-the claim of a redemption to its commit (`ALL=triples`); of accidents that go alike, one
+the claim of a redemption to its commit (`ALL=triples`), or at these calls of two operations on one
+card up to two accidents and two hold-ups (`ALL=pairs`); of accidents that go alike, one
 ([which](simulator.md)). Each was told once, and is told again when its name is taken out of
 `mutants/recorded.json`.
 """
@@ -102,7 +103,7 @@ def coverage_table(coverage: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def table_of_whole(whole: Mapping[str, Mapping[str, Any]]) -> str:
-    """A line for each story that was told to the last of its doubles or triples."""
+    """A line for each story that was told to the last of its doubles, triples or pairs."""
     if not whole:
         return NOT_RUN + "\n"
     lines = ["| all | histories | calls in them | broken promises | minutes of processor |"]

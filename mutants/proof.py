@@ -29,8 +29,9 @@ from mutants.workshop import WORKERS, WorkshopError, copied_tree, run_simulator
 SIMULATE: Final = ("simulator", "--coverage")
 MUTATE: Final = ("mutants",)
 
-# What is told to the last of them: of each kind of operation the plainest story, shortest first.
-# On two cores that is a night; whoever is cut off goes on where he was.
+# What is told to the last of them: of each kind of operation the plainest story, shortest first,
+# and of two operations that meet on one card. On two cores that is a night or two; whoever is cut
+# off goes on where he was.
 WHOLE: Final = (
     ("doubles", "check"),
     ("doubles", "resend"),
@@ -42,6 +43,10 @@ WHOLE: Final = (
     ("triples", "redeem"),
     ("doubles", "buy"),
     ("doubles", "buy-returned"),
+    ("pairs", "redeem-and-web"),
+    ("pairs", "redeem-and-deactivate"),
+    ("pairs", "redeem-and-credit"),
+    ("pairs", "redeem-two-stores"),
 )
 
 # “prong: shopify debit_card (1,234): crash-before 5, throttled 7”

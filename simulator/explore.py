@@ -3,23 +3,25 @@
     singles    every accident at every effect of every story
     doubles    every first accident, and behind it every second one
     triples    the same with three, at the calls from the claim of a redemption to its commit
-    pairs      two operations on one card, two accidents and two preemptions
+    pairs      two operations on one card: two accidents and two preemptions by chance, or up to
+               two and two at the calls of the redemption from its claim to its commit
     by chance  any story, any latencies, a few accidents
     days       an hour of dozens of operations, counted apart
 
-Singles are told as far as they fit: the shorter stories' all. Doubles and triples, of which there
-are millions, are sampled; or all of one story's are told, and nothing else. The report says how
+Singles are told as far as they fit: the shorter stories' all. The others, of which there are
+millions, are sampled; or all of one story's are told, and nothing else. The report says how
 many of how many. What was never struck is struck at the end, one by one.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, isqrt
 from random import Random
 from time import process_time
 from typing import TYPE_CHECKING
 
+from simulator.effects import PEOPLES
 from simulator.faults import BEYOND_SETTLING, RARELY, Kind, Planned
 from simulator.history import Spec, Told, tell
 from simulator.shares import shared_out
@@ -56,6 +58,13 @@ AT_ONCE = {"pairs": 50, "by chance": 50, "days": 5}
 
 # Two operations that meet in one way: so many times with accidents, once without.
 PAIRS_OF_A_SEED = 4
+
+# All pairs: at the calls of the window so many hold-ups, and so many accidents of other kinds. What
+# people do beside is what the pair is about already; and in an outage ticks come and go for
+# minutes, each of them with calls of the window.
+PREEMPTIONS = 2
+FAULTS = 2
+NOT_IN_PAIRS = frozenset({*PEOPLES, Kind.RECORD_DOUBLED, Kind.VENDOR_AWAY})
 
 
 @dataclass(slots=True)
@@ -229,6 +238,17 @@ def within(
     return list(accidents_after(trace[:end], start, among=window))
 
 
+def beside(planned: Sequence[Planned], accidents: Iterable[Planned]) -> list[Planned]:
+    """Those of the accidents that a pair has room for beside what is planned already."""
+    hold_ups = sum(one.kind is Kind.PREEMPTED for one in planned)
+    has_room = {True: hold_ups < PREEMPTIONS, False: len(planned) - hold_ups < FAULTS}
+    return [
+        one
+        for one in accidents
+        if one.kind not in NOT_IN_PAIRS and has_room[one.kind is Kind.PREEMPTED]
+    ]
+
+
 # ------------------------------------------------------------------------------- pieces of work
 
 
@@ -316,6 +336,10 @@ class Piece:
                 tally.note("triples", told)
 
     def _pairs(self, world: "World", tally: Tally, chance: Random) -> None:
+        window = STORIES[self.story].window
+        if self.first is not None and window is not None:
+            self._all_pairs(world, tally, window, (self.first,))
+            return
         told = 0
         while told < self.count:
             seed = chance.randrange(1, 1 << 30)
@@ -329,6 +353,16 @@ class Piece:
                 planned = [*chance.sample(preemptions, 2), *chance.sample(others, 2)]
                 tally.note("pairs", tell(world, self._spec(*planned, seed=seed)))
             told += 1 + behind
+
+    def _all_pairs(
+        self, world: "World", tally: Tally, window: Sequence[str], planned: Sequence[Planned]
+    ) -> None:
+        told = tell(world, self._spec(*planned))
+        tally.possible["pairs"] += 1
+        tally.note("pairs", told)
+        behind = within(told.trace, window, after=planned[-1])
+        for one in beside(planned, behind):
+            self._all_pairs(world, tally, window, (*planned, one))
 
     def _by_chance(self, world: "World", tally: Tally, chance: Random) -> None:
         for _ in range(self.count):
@@ -381,7 +415,7 @@ def singles(world: "World", seed: int, names: Sequence[str], *, wanted: int) -> 
 
 
 def every(kind: str, world: "World", name: str, *, seed: int) -> list[Piece]:
-    """All doubles or triples of one story: a piece for each first accident."""
+    """All doubles, triples or pairs of one story: a piece for each first accident."""
     return [Piece(kind, name, seed, first=first) for first in _firsts(kind, world, name)]
 
 
@@ -426,17 +460,22 @@ def _some(planned: Sequence[Planned], count: int, chance: Random) -> Sequence[Pl
 
 
 def _has(kind: str, name: str) -> bool:
-    """Whether doubles or triples of a story are enumerated."""
+    """Whether all doubles, triples or pairs of a story can be told."""
     story = STORIES[name]
-    return not story.is_day and (kind != "triples" or story.window is not None)
+    if kind == "doubles":
+        return not story.is_day
+    return story.window is not None and story.is_pair == (kind == "pairs")
 
 
 def _firsts(kind: str, world: "World", name: str) -> list[Planned]:
+    if not _has(kind, name):
+        return []
     told = told_plainly(world, name)
     window = STORIES[name].window
-    if kind == "triples" and window is not None:
-        return within(told.trace, window)
-    return list(accidents_after(told.trace, told.prepared))
+    if kind == "doubles" or window is None:
+        return list(accidents_after(told.trace, told.prepared))
+    firsts = within(told.trace, window)
+    return beside((), firsts) if kind == "pairs" else firsts
 
 
 def pairs(world: "World", seed: int, names: Sequence[str], budget: int) -> list[Piece]:

@@ -105,7 +105,7 @@ BY_OTHERS = frozenset(
     }
 )
 
-# What does not begin at every effect. An hour's outage costs as much as twenty other histories, and
+# What does not begin at every effect. An hour's outage costs as much as thirty other histories, and
 # the shorter one goes the same ways but for the patience.
 RARELY = frozenset({Kind.VENDOR_DOWN})
 

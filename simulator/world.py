@@ -275,7 +275,7 @@ class World:
         self.story: Story | None = None
         self.workers: list[Worker] = []
         self._waited_at = -1
-        self._waits = False
+        self._waiting: Sequence[str] = ()
         self._begin(PlannedOnes(()), jitter=None)
         self.stores = [self._make_store(name) for name in ("Main Street", "Market Hall")]
         self._resume()
@@ -480,11 +480,17 @@ class World:
         return [url for url, one in self._of_queue.items() if one.role != STORES]
 
     def waits(self) -> bool:
-        """Whether a row in one of the tables that people fill in waits for us."""
+        """Whether a row in the tables that people fill in waits for us, and not for a person."""
         if self._waited_at != self.base.version:
             self._waited_at = self.base.version
-            self._waits = self._look_for_rows()
-        return self._waits or any(map(self._is_to_be_given_back, self.reversals))
+            self._waiting = self._look_for_rows()
+        if not all(map(self._is_parked, self._waiting)):
+            return True
+        return any(map(self._is_to_be_given_back, self.reversals))
+
+    def _is_parked(self, row_id: str) -> bool:
+        """Whether it is left to a person, who has not decided yet."""
+        return self.dynamodb.queued.get(ROW_PREFIX + row_id, ("", 0))[0] == PARKED_QUEUE
 
     def _is_to_be_given_back(self, row_id: str) -> bool:
         """Whether the stores' prong has something to do about what the office wants given back."""
@@ -505,17 +511,17 @@ class World:
         queued = self.dynamodb.queued
         return not any(queued[key][0] == PARKED_QUEUE for key in queued if key.startswith(earlier))
 
-    def _look_for_rows(self) -> bool:
+    def _look_for_rows(self) -> list[str]:
+        """The ids of the rows that are not done, or are to be done again."""
         cards = self.base.table("Gift Cards")._records.values()  # noqa: SLF001 - as below
-        if any(record.cells.get(self._resend_field) for record in cards):
-            return True
+        rows = [record.id for record in cards if record.cells.get(self._resend_field)]
         for name, status in self._status_fields.items():
             table = self.base.table(name)
             for record in table._records.values():  # noqa: SLF001 - asked at every step
                 word = record.cells.get(status)
                 if word is None or (word == "Held" and _is_approved(table, record)):
-                    return True
-        return False
+                    rows.append(record.id)
+        return rows
 
     # ----------------------------------------------------------------------------- the functions
 

@@ -22,13 +22,13 @@ class Story:
     """What people do: at the beginning, as accidents, and once all is at rest.
 
     `begin` may draw from the history's chance. `accidents` are what people can do at an effect.
-    `window` has the effects at which accidents come in threes, from the first of them that comes to
-    the last. `given` are accidents that belong to the story, unless another comes in their place.
-    `own_from` is the moment, in microseconds, at which what the story is about begins: all doubles
-    come from there on, since what was before has stories of its own. `is_approved`: the office has
-    its word in the story, so accidents go on behind it; `is_pair` that two operations meet on one
-    card; `is_day` that it is a long one; `is_on_web` that the web shop's two prongs are at work,
-    too.
+    `window` has the effects at which accidents come in threes, or of a pair in fours, from the
+    first of them that comes to the last. `given` are accidents that belong to the story, unless
+    another comes in their place. `own_from` is the moment, in microseconds, at which what the story
+    is about begins: all doubles come from there on, since what was before has stories of its own.
+    `is_approved`: the office has its word in the story, so accidents go on behind it; `is_pair`
+    that two operations meet on one card; `is_day` that it is a long one; `is_on_web` that the web
+    shop's two prongs are at work, too.
     """
 
     words: str

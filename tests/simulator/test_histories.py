@@ -10,6 +10,8 @@ from random import Random
 import pytest
 
 from giftcards.domain.drift import Drift
+from giftcards.domain.outcomes import Outcome
+from giftcards.flows import serve_checks, serve_sales, serve_stores
 from giftcards.flows.kinds import DRIFT
 from giftcards.metrics import Metric
 from sandbox.shopify import Shop
@@ -19,6 +21,7 @@ from simulator.explore import (
     Piece,
     Tally,
     accidents_after,
+    beside,
     every,
     outages_in,
     place_of,
@@ -121,11 +124,35 @@ def test_only_a_function_can_be_started_twice(world: World, name: str) -> None:
 
 
 def test_what_shopify_said_is_lost_where_it_cannot_be_written_down(world: World) -> None:
-    history = "redeem-and-deactivate;8715463;in-time;0;prong: journal.commit*0=no-connection"
-    told = tell(world, Spec.read(history))
+    held = Planned(DEBIT, 0, Kind.PREEMPTED)
+    lost = Planned("prong: journal.commit", 0, Kind.REFUSED)
+    told = tell(world, Spec("redeem-and-deactivate", planned=(held, lost)))
     ends = {one.kind: one.result.outcome for one in world.operations.values() if one.result}
     assert ends["redemption"] == "NOT_CHARGED"
     assert told.violations == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "parked_after"),
+    [
+        ("check", serve_checks.DEATHS_TO_BE_PARKED),
+        ("sell", serve_sales.DEATHS_TO_BE_PARKED),
+        ("redeem", serve_stores.DEATHS_TO_BE_PARKED),
+    ],
+)
+def test_a_row_that_killed_too_many_workers_is_decided_by_a_person(
+    world: World, name: str, parked_after: int
+) -> None:
+    begin = "prong: attempts.begin"
+    deaths = tuple(Planned(begin, nth, Kind.CRASH_AFTER) for nth in range(parked_after))
+    told = tell(world, Spec(name, planned=deaths))
+    assert told.violations == ()
+    assert told.met == deaths
+    labels = [effect.label for effect, _, _, _ in world.gate.trace]
+    assert [label for label in labels if "park" in label] == [
+        "prong: attempts.park",
+        "office: attempts.unpark",
+    ]
 
 
 def test_a_late_debit_that_nobody_finds_breaks_a_promise(
@@ -303,6 +330,63 @@ def test_of_doubles_a_shorter_story_has_more(world: World) -> None:
         assert sum(one.stands_for for one in its) == pytest.approx(firsts)
         told[name] = sum(one.tell(world).histories["doubles"] for one in its)
     assert told["redeem-no-code"] > 2 * told["sell-gift"] > 0
+
+
+def test_a_pair_has_room_for_two_accidents_and_two_hold_ups() -> None:
+    def planned(*kinds: Kind) -> list[Planned]:
+        return [Planned(DEBIT, nth, kind) for nth, kind in enumerate(kinds)]
+
+    every_kind = planned(*Kind)
+    rest = set(Kind) - {Kind.PREEMPTED}
+    not_here = {Kind.VENDOR_AWAY, *redeeming.ACCIDENTS}
+
+    def has_room_for(*kinds: Kind) -> set[Kind]:
+        return {one.kind for one in beside(planned(*kinds), every_kind)}
+
+    held, died, lost = Kind.PREEMPTED, Kind.CRASH_BEFORE, Kind.REPLY_LOST
+    assert has_room_for() == has_room_for(held, died) == {held, *rest} - not_here
+    assert has_room_for(held, died, held) == rest - not_here
+    assert has_room_for(died, lost, held) == {held}
+    assert has_room_for(held, held, lost, died) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "held_at", "debits", "outcome"),
+    [
+        ("redeem-and-web", None, 1, Outcome.REDEEMED),
+        ("redeem-and-web", DEBIT, 1, Outcome.INSUFFICIENT_BALANCE),
+        ("redeem-and-web", "prong: shopify read_card", 0, Outcome.INSUFFICIENT_BALANCE),
+        ("redeem-and-credit", None, 0, Outcome.INSUFFICIENT_BALANCE),
+        ("redeem-and-credit", "prong: shopify read_card", 1, Outcome.REDEEMED),
+    ],
+)
+def test_a_hold_up_lets_what_happens_meanwhile_come_first(
+    world: World, name: str, held_at: str | None, debits: int, outcome: Outcome
+) -> None:
+    planned = () if held_at is None else (Planned(held_at, 0, Kind.PREEMPTED),)
+    told = tell(world, Spec(name, planned=planned))
+    assert told.violations == ()
+    assert sum(effect.label == DEBIT for effect, _, _, _ in told.trace) == debits
+    (operation,) = world.operations.values()
+    assert operation.result is not None
+    assert operation.result.outcome == outcome
+
+
+def test_all_pairs_are_told_once_each(world: World) -> None:
+    window = redeeming.WINDOW
+    first = Planned("prong: journal.commit", 0, Kind.REFUSED)
+    told = Piece("pairs", "redeem-and-web", 1, first=first).tell(world)
+
+    def count(*planned: Planned) -> int:
+        trace = tell(world, Spec("redeem-and-web", planned=planned)).trace
+        behind = beside(planned, within(trace, window, after=planned[-1]))
+        return 1 + sum(count(*planned, one) for one in behind)
+
+    assert told.total == told.possible["pairs"] == count(first) > 10
+    assert told.broken.total() == 0
+    assert first in {piece.first for piece in every("pairs", world, "redeem-and-web", seed=1)}
+    assert every("pairs", world, "redeem", seed=1) == []
+    assert every("triples", world, "redeem-and-web", seed=1) == []
 
 
 @pytest.mark.parametrize("name", ["redeem", "redeem-unheard", "check"])
