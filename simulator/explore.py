@@ -257,8 +257,9 @@ class Piece:
     """A piece of work for one process, of which `seed` chooses what is told.
 
     Of singles that is a `share` of what is possible, and an hour's outage at each of the steps
-    `outages`; of all others so many as `count` says; of doubles and triples where it is 0, all. A
-    piece stands for others that were not chosen: for so many altogether, itself included.
+    `outages`; of all others so many as `count` says; of doubles and triples where it is 0, and of
+    pairs that begin with a `first` accident, all. A piece stands for others that were not chosen:
+    for so many altogether, itself included.
     """
 
     kind: str
