@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 
 from simulator import explore
-from simulator.explore import SHARES, Piece, Tally
+from simulator.explore import SHARES, Piece, Strikes, Tally
 from simulator.history import Spec, tell
 from simulator.last_line import last_line
 from simulator.shrink import in_words, shrink
@@ -24,7 +24,7 @@ DAYS = 500
 # Somebody who waits for a million histories wants to see that they go on.
 SAYS_EVERY_SECONDS = 60
 
-type Work = Callable[[Sequence[Piece]], None]
+type Work = Callable[[Sequence[Piece | Strikes]], None]
 
 # A world is made once for each process.
 _worlds: list[World] = []
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     names = chosen(options.stories)
     with side_by_side(options.processes) as tell_all:
 
-        def work(pieces: Sequence[Piece]) -> None:
+        def work(pieces: Sequence[Piece | Strikes]) -> None:
             if options.first and tally.broken:
                 return
             said = time.monotonic()
@@ -81,8 +81,7 @@ def run(options: argparse.Namespace) -> int:
             tell_every_one(options, names, work)
         else:
             tell_some(options, names, work, tally)
-    if not (options.first and tally.broken):
-        explore.strike(world(), tally)
+        explore.strike(tally, work)
     return report(tally, options, seconds=time.monotonic() - began)
 
 
@@ -91,10 +90,11 @@ def tell_some(options: argparse.Namespace, names: Sequence[str], work: Work, tal
     wanted, seed = options.histories, options.seed
     work(explore.singles(world(), seed, names, wanted=wanted))
     left = max(0, wanted - tally.total)
+    pieces: list[Piece] = []
     for kind in ("doubles", "triples"):
         budget = round(left * SHARES[kind])
-        work(explore.sampled(kind, world(), names, seed=seed, budget=budget))
-    work(explore.pairs(world(), seed, names, round(left * SHARES["pairs"])))
+        pieces += explore.sampled(kind, world(), names, seed=seed, budget=budget)
+    work(pieces + explore.pairs(world(), seed, names, round(left * SHARES["pairs"])))
     work(explore.by_chance(world(), seed, names, max(0, wanted - tally.total)))
     work(explore.days(seed, names, options.days))
 
@@ -124,7 +124,9 @@ def chosen(patterns: str) -> list[str]:
 
 
 @contextmanager
-def side_by_side(processes: int) -> Iterator[Callable[[Iterable[Piece]], Iterator[Tally]]]:
+def side_by_side(
+    processes: int,
+) -> Iterator[Callable[[Iterable[Piece | Strikes]], Iterator[Tally]]]:
     """What tells pieces in so many processes, in whatever order they end."""
     if processes == 1:
         yield lambda pieces: map(tell_piece, pieces)
@@ -148,7 +150,7 @@ def world() -> World:
     return _worlds[0]
 
 
-def tell_piece(piece: Piece) -> Tally:
+def tell_piece(piece: Piece | Strikes) -> Tally:
     """Do one piece of work."""
     return piece.tell(world())
 

@@ -14,8 +14,9 @@ many of how many. What was never struck is struck at the end, one by one.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import batched
 from math import ceil, isqrt
 from random import Random
 from time import process_time
@@ -45,6 +46,7 @@ SHARES = {"doubles": 0.2, "triples": 0.03, "pairs": 0.12}
 MOST_KEPT = 20
 
 ROUNDS_OF_STRIKING = 5
+STRIKES_AT_ONCE = 10
 
 # The singles of one story are so many pieces of work, that all processes have their share.
 PARTS_OF_SINGLES = 12
@@ -514,11 +516,28 @@ def _by_count(
     return pieces
 
 
-def strike(world: "World", tally: Tally) -> None:
-    """Strike what was never struck: each such effect, once, where it was first seen.
+@dataclass(frozen=True, slots=True)
+class Strikes:
+    """Histories that strike what was never struck: a piece of work, too."""
+
+    specs: tuple[Spec, ...]
+    kind: str = "by chance"
+
+    def tell(self, world: "World") -> Tally:
+        """Tell them."""
+        tally, began = Tally(), process_time()
+        for spec in self.specs:
+            tally.note(self.kind, tell(world, spec))
+        tally.processor_seconds[self.kind] = process_time() - began
+        return tally
+
+
+def strike(tally: Tally, work: Callable[[Sequence[Strikes]], None]) -> None:
+    """Have struck what was never struck: each such effect, once, where it was first seen.
 
     So it is with a kind of accident that never happened, where some effect has room for it. What is
-    struck shows new effects at times, so this goes on for some rounds.
+    struck shows new effects at times, so this goes on for some rounds. `work` tells what it is
+    given, and adds it to the tally.
     """
     for _ in range(ROUNDS_OF_STRIKING):
         missing = [tally.chance_of[kind] for kind in tally.never_met if kind in tally.chance_of]
@@ -526,7 +545,10 @@ def strike(world: "World", tally: Tally) -> None:
             text, nth, kinds = tally.example[label]
             kind = Kind.PREEMPTED if Kind.PREEMPTED in kinds else kinds[0]
             missing.append((text, Planned(label, nth, kind)))
-        for text, planned in missing:
-            spec = Spec.read(text)
-            more = replace(spec, planned=(*spec.planned, planned), most=0)
-            tally.note("by chance", tell(world, more))
+        if not missing:
+            return
+        specs = [
+            replace(spec, planned=(*spec.planned, planned), most=0)
+            for spec, planned in ((Spec.read(text), planned) for text, planned in missing)
+        ]
+        work([Strikes(tuple(some)) for some in batched(specs, STRIKES_AT_ONCE, strict=False)])
