@@ -102,9 +102,11 @@ def tell_some(options: argparse.Namespace, names: Sequence[str], work: Work, tal
 def tell_every_one(options: argparse.Namespace, names: Sequence[str], work: Work) -> None:
     """Tell all doubles, triples or pairs of some stories, or the given part of them."""
     part, parts = options.part
-    for name in names:
-        pieces = explore.every(options.all, world(), name, seed=options.seed)
-        work(pieces[part - 1 :: parts])
+    pieces = {name: explore.every(options.all, world(), name, seed=options.seed) for name in names}
+    if not any(pieces.values()):
+        raise SystemExit(f"none of these stories has {options.all} that can all be told")
+    for some in pieces.values():
+        work(some[part - 1 :: parts])
 
 
 def a_part(text: str) -> tuple[int, int]:

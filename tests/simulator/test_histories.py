@@ -508,6 +508,16 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return main()
 
 
+@pytest.mark.parametrize(
+    ("stories", "which"), [("redeem,check", "pairs"), ("redeem-and-*", "triples")]
+)
+def test_what_none_of_the_stories_has_cannot_all_be_told(
+    monkeypatch: pytest.MonkeyPatch, stories: str, which: str
+) -> None:
+    with pytest.raises(SystemExit, match=f"none of these stories has {which}"):
+        run(monkeypatch, "--stories", stories, "--all", which)
+
+
 def test_the_last_line_says_what_was_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
