@@ -457,14 +457,18 @@ MARKS = ("journal.mark_sent", "journal.take_back_sent", "journal.commit")
 
 
 def not_in_vain(world: "World") -> Iterator[str]:
-    """A redemption is given up only where nobody can know what became of its debit."""
+    """A redemption is given up only where nobody can know what became of its debit.
+
+    Where Shopify refused the debit and then cannot be asked why, the answer has its words.
+    """
     is_certain = all(
         one.kind in CERTAIN and not one.effect.endswith(MARKS) for one in world.gate.met
     )
     if not is_certain or world.deaths:
         return
     for operation in _redemptions(world):
-        if operation.result is not None and operation.result.outcome == Outcome.NOT_CHARGED:
+        result = operation.result
+        if result is not None and result.outcome == Outcome.NOT_CHARGED and result.reason is None:
             yield f"{operation.key} was given up, though Shopify was heard"
 
 

@@ -134,6 +134,19 @@ def test_what_shopify_said_is_lost_where_it_cannot_be_written_down(world: World)
     assert told.violations == ()
 
 
+def test_a_refusal_whose_reason_cannot_be_asked_for_is_no_redemption_given_up(
+    world: World,
+) -> None:
+    held = Planned(DEBIT, 0, Kind.PREEMPTED)
+    away = Planned("prong: shopify read_card", 1, Kind.VENDOR_AWAY)
+    told = tell(world, Spec("redeem-and-deactivate", planned=(held, away)))
+    (operation,) = world.operations.values()
+    assert operation.result is not None
+    assert operation.result.outcome == Outcome.NOT_CHARGED
+    assert str(operation.result.reason).startswith("Shopify refused: ")
+    assert told.violations == ()
+
+
 @pytest.mark.parametrize(
     ("name", "parked_after"),
     [
