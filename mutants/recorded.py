@@ -14,13 +14,15 @@ FILE = PROJECT / "mutants" / "recorded.json"
 class Recorded:
     """The last lines of `make simulate` and `make mutants`, and what stands beside them.
 
-    `whole` has the last line of each run that told all doubles or triples of a story, by its name.
-    `coverage` is how often each kind of accident met each group of effects, `promises` what the
-    simulator found broken by each mutant (`None`: nothing in its time).
+    `whole` has the last line of each run that told all doubles, triples or pairs of a story, by its
+    name; `parts` those of the parts of one that is not told to its end. `coverage` is how often
+    each kind of accident met each group of effects, `promises` what the simulator found broken by
+    each mutant (`None`: nothing in its time).
     """
 
     simulate: dict[str, Any] = field(default_factory=dict)
     whole: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     mutants: dict[str, Any] = field(default_factory=dict)
     coverage: dict[str, dict[str, int]] = field(default_factory=dict)
     promises: dict[str, str | None] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """The proof says what the runs came to, and nothing else."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,15 @@ from mutants.document import (
     table_of,
     table_of_whole,
 )
-from mutants.proof import accidents_in, coverage_in, group_of, last_line, tell_all
+from mutants.proof import (
+    TOLD_WITH,
+    accidents_in,
+    coverage_in,
+    digest,
+    group_of,
+    last_line,
+    tell_all,
+)
 from mutants.recorded import Recorded
 from simulator.__main__ import coverage
 from simulator.explore import Tally
@@ -73,25 +82,97 @@ def test_a_whole_run_has_its_line_and_says_what_it_broke() -> None:
     assert "Not run yet" in table_of_whole({})
 
 
-@pytest.mark.parametrize(
-    ("code", "kept"), [(0, {"doubles of a", "doubles of b"}), (1, {"doubles of a"})]
-)
-def test_only_whole_runs_that_went_well_are_recorded(
-    monkeypatch: pytest.MonkeyPatch, code: int, kept: set[str]
-) -> None:
-    asked: list[tuple[str, ...]] = []
+LINE = {
+    "histories": 10,
+    "days": 0,
+    "effects": 700,
+    "faults": {"throttled": 2, "echoed": 0},
+    "violations": {},
+    "compared": 1,
+    "seconds": 0.4,
+    "processor_seconds": 0.1,
+    "seed": 1,
+}
+BEFORE = "doubles of b, 1/2, told with "
 
-    def run(command: tuple[str, ...]) -> tuple[int, list[str]]:
-        asked.append(command)
-        return code, ["1 s", "{}"]
 
-    monkeypatch.setattr(proof, "run", run)
-    monkeypatch.setattr(proof, "WHOLE", (("doubles", "a"), ("doubles", "b")))
-    monkeypatch.setattr(Recorded, "keep", lambda _: None)
+class Runs:
+    """Stands where the simulator is run; the `bad` one of its runs breaks a promise."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, bad: int | None) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self._bad = bad
+        monkeypatch.setattr(proof, "run", self.run)
+        monkeypatch.setattr(proof, "WHOLE", (("doubles", "a"), ("doubles", "b")))
+        monkeypatch.setattr(proof, "PARTS", 2)
+        monkeypatch.setattr(Recorded, "keep", lambda _: None)
+
+    def run(self, command: tuple[str, ...]) -> tuple[int, list[str]]:
+        self.asked.append(command)
+        return int(len(self.asked) == self._bad), ["1 s", json.dumps(LINE)]
+
+
+def test_a_whole_run_is_told_and_recorded_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs(monkeypatch, bad=None)
     recorded = Recorded(whole={"doubles of a": WHOLE_RUN, "doubles of what was": WHOLE_RUN})
-    assert tell_all(recorded) is (code == 0)
-    assert asked == [("simulator", "--all", "doubles", "--stories", "b")]
-    assert recorded.whole.keys() == kept
+    assert tell_all(recorded)
+    part = ("simulator", "--all", "doubles", "--stories", "b", "--part")
+    assert runs.asked == [(*part, "1/2"), (*part, "2/2")]
+    assert recorded.whole == {
+        "doubles of a": WHOLE_RUN,
+        "doubles of b": {
+            "histories": 20,
+            "days": 0,
+            "effects": 1400,
+            "faults": {"throttled": 4, "echoed": 0},
+            "violations": {},
+            "compared": 2,
+            "seconds": 0.8,
+            "processor_seconds": 0.2,
+            "seed": 1,
+        },
+    }
+    assert recorded.parts == {}
+
+
+@pytest.mark.parametrize(("bad", "parts"), [(1, 0), (2, 1)])
+def test_only_parts_that_went_well_are_recorded(
+    monkeypatch: pytest.MonkeyPatch, bad: int, parts: int
+) -> None:
+    Runs(monkeypatch, bad=bad)
+    recorded = Recorded(whole={"doubles of a": WHOLE_RUN})
+    assert not tell_all(recorded)
+    assert recorded.whole.keys() == {"doubles of a"}
+    assert list(recorded.parts) == [BEFORE + digest()][:parts]
+
+
+def test_parts_are_told_again_once_the_code_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs(monkeypatch, bad=None)
+    of_this_code = Recorded(whole={"doubles of a": WHOLE_RUN}, parts={BEFORE + digest(): LINE})
+    assert tell_all(of_this_code)
+    assert [command[-1] for command in runs.asked] == ["2/2"]
+    runs.asked.clear()
+    of_another = Recorded(whole={"doubles of a": WHOLE_RUN}, parts={BEFORE + "0" * 12: LINE})
+    assert tell_all(of_another)
+    assert [command[-1] for command in runs.asked] == ["1/2", "2/2"]
+    assert of_another.parts == {}
+
+
+def test_the_digest_is_of_all_that_the_simulator_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(proof, "PROJECT", tmp_path)
+    digests = [digest()]
+    for place in TOLD_WITH:
+        file = tmp_path / place / "deep" / "code.py"
+        file.parent.mkdir(parents=True)
+        file.write_text("one = 1")
+        digests.append(digest())
+    file.write_text("one = 2")
+    digests.append(digest())
+    file.rename(file.with_name("other.py"))
+    digests.append(digest())
+    assert len(set(digests)) == len(digests)
 
 
 def test_what_was_recorded_is_read_again(tmp_path: Path) -> None:
