@@ -15,6 +15,7 @@ from giftcards.domain.outcomes import Outcome
 from giftcards.flows import serve_checks, serve_sales, serve_stores
 from giftcards.flows.kinds import DRIFT
 from giftcards.metrics import Metric
+from giftcards.store.journal import Journal
 from sandbox.shopify import Shop
 from simulator.__main__ import a_part, main
 from simulator.explore import (
@@ -145,6 +146,14 @@ def test_a_refusal_whose_reason_cannot_be_asked_for_is_no_redemption_given_up(
     assert operation.result.outcome == Outcome.NOT_CHARGED
     assert str(operation.result.reason).startswith("Shopify refused: ")
     assert told.violations == ()
+
+
+def test_a_redemption_that_is_given_up_though_nothing_was_sent_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Journal, "take_back_sent", lambda *_, **__: False)
+    told = tell(world, Spec("redeem", planned=(Planned(DEBIT, 0, Kind.REFUSED),)))
+    assert "NOT_IN_VAIN" in told.broken
 
 
 @pytest.mark.parametrize(
