@@ -12,6 +12,7 @@
     ops freeze CARD --because TEXT --stack universal-gift-cards    refused in stores until released
     ops unfreeze CARD --because TEXT --stack universal-gift-cards
     ops reconcile [--all] [--wait] --stack universal-gift-cards     the books are compared now
+    ops setup mail --stack universal-gift-cards     may SES send? the records that your DNS lacks
     ops setup klaviyo --stack universal-gift-cards  the customers' mails; run it after each update
 
 Exit code 0: done. 1: something has to be mended first; the message says what. 2: wrong usage.
@@ -55,6 +56,7 @@ from ops.deployment import count_dead_letters, open_deployment, stack_outputs
 from ops.redrive import DONE, dead_letter_queues
 from ops.redrive_command import redrive as redrive_queues
 from ops.setup_klaviyo import CHECKLIST, branches, introduce_metrics, upload_templates
+from ops.setup_mail import report_mail
 from ops.workers import describe_workers
 
 PRONGS = (STORES_PRONG, PURCHASES_PRONG, REDEMPTIONS_PRONG)
@@ -123,6 +125,7 @@ def resume(app: Application, options: argparse.Namespace) -> int:
     _say_calls(app.config, layout)
     for line in describe_workers(app.aws):
         _say(line)
+    _say_sender(app)
     since = app.config.live_from
     _say(f"Live from {since.isoformat()}: older rows are never processed")
     rows: Sequence[RedemptionRow | CreationRow | BalanceRow]
@@ -498,6 +501,14 @@ def _not_parked(key: str) -> int:
     return 1
 
 
+def setup_mail(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
+    """Say whether SES may send the stores' answers, and which records the domain's DNS lacks."""
+    report = report_mail(app.aws, app.config.mail_from)
+    for line in report.lines:
+        _say(line)
+    return 0 if report.is_ready else 1
+
+
 def setup_klaviyo(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
     """Bring the customers' mails to Klaviyo, and say what only a person can do there."""
     for metric in introduce_metrics(app):
@@ -508,6 +519,16 @@ def setup_klaviyo(app: Application, options: argparse.Namespace) -> int:  # noqa
     for line in branches():
         _say(line)
     return 0
+
+
+def _say_sender(app: Application) -> None:
+    """How SES stands to the sender. Whoever resumes may not be allowed to ask it."""
+    try:
+        lines = report_mail(app.aws, app.config.mail_from).lines
+    except (ClientError, BotoCoreError) as error:
+        lines = (f"nobody can say whether SES sends ({error})",)
+    for number, line in enumerate(lines):
+        _say(f"{'' if number else 'Mail':<10}{line}")
 
 
 def _describe_switch(switch: Switch) -> str:
@@ -545,6 +566,7 @@ def _parser() -> argparse.ArgumentParser:
         (parked, "list", park_list),
         (parked, "decide", park_decide_all),
         (commands, "redrive", redrive),
+        (vendors, "mail", setup_mail),
         (vendors, "klaviyo", setup_klaviyo),
     ):
         words = (command.__doc__ or "").strip()

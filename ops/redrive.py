@@ -39,6 +39,10 @@ MESSAGES_A_TIME = 10
 # Longer than ten messages take to be judged and sent; whoever is cut off leaves them for so long.
 HIDDEN_SECONDS = 60
 
+# With a wait, however short, SQS asks all its servers. Without one it asks some of them, and has
+# nothing to tell of a few messages that lie on others (Amazon SQS, "Short and long polling").
+WAIT_SECONDS = 2
+
 # More than an outage leaves, and some minutes' work; the command can be given again.
 MOST_MESSAGES = 1_000
 
@@ -174,6 +178,7 @@ class Redrive:
             QueueUrl=queue.url,
             MaxNumberOfMessages=MESSAGES_A_TIME,
             VisibilityTimeout=HIDDEN_SECONDS,
+            WaitTimeSeconds=WAIT_SECONDS,
             AttributeNames=["All"],
         )
         messages: Sequence[Any] = reply.get("Messages", ())

@@ -30,6 +30,9 @@ class Ses:
     """The SESv2 client."""
 
     def __init__(self) -> None:
+        # Whether AWS has let the account out of SES's sandbox, and domains whose DNS lacks records.
+        self.is_let_out = True
+        self.pending: set[str] = set()
         self._identities: set[str] = set()
         self._configuration_sets: set[str] = set()
         self._sent: list[SentMail] = []
@@ -49,6 +52,26 @@ class Ses:
             self._identities.add(EmailIdentity)
         kind = "EMAIL_ADDRESS" if "@" in EmailIdentity else "DOMAIN"
         return {"IdentityType": kind, "VerifiedForSendingStatus": True}
+
+    def get_email_identity(self, *, EmailIdentity: str) -> dict[str, Any]:
+        """What is known of an address, or of a domain, whose mail is signed once it is verified."""
+        with self._lock:
+            if EmailIdentity not in self._identities:
+                message = f"Email identity {EmailIdentity} does not exist."
+                raise refusal("GetEmailIdentity", "NotFoundException", message, status=404)
+        is_verified = EmailIdentity not in self.pending
+        if "@" in EmailIdentity:
+            return {"VerifiedForSendingStatus": is_verified, "DkimAttributes": {"Tokens": []}}
+        signing = {
+            "SigningEnabled": True,
+            "Status": "SUCCESS" if is_verified else "PENDING",
+            "Tokens": ["aaaaaa", "bbbbbb", "cccccc"],
+        }
+        return {"VerifiedForSendingStatus": is_verified, "DkimAttributes": signing}
+
+    def get_account(self) -> dict[str, Any]:
+        """Whether the account may mail whom it likes."""
+        return {"ProductionAccessEnabled": self.is_let_out, "SendingEnabled": True}
 
     def create_configuration_set(self, *, ConfigurationSetName: str) -> dict[str, Any]:
         """Know a configuration set; its event destinations are the template's matter."""

@@ -92,6 +92,7 @@ class Sqs:
         self._queues: dict[str, Queue] = {}
         self._lock = Lock()
         self._counted = 0
+        self.short_misses = False
 
     def waiting(self, url: str) -> list[tuple[str, float]]:
         """Every message the queue holds: its body, and when it becomes visible (epoch seconds)."""
@@ -165,8 +166,12 @@ class Sqs:
         MaxNumberOfMessages: int = 1,
         AttributeNames: Sequence[str] = (),
         VisibilityTimeout: int | None = None,
+        WaitTimeSeconds: int = 0,
     ) -> dict[str, Any]:
-        """Take visible messages, without waiting for any; they are hidden from others meanwhile."""
+        """Take visible messages; they are hidden from others meanwhile.
+
+        Time does not pass for who would wait. Who would not may miss what is there: `short_misses`.
+        """
         operation = "ReceiveMessage"
         if not 1 <= MaxNumberOfMessages <= MOST_RECEIVED:
             words = "MaxNumberOfMessages must be between 1 and 10"
@@ -177,6 +182,8 @@ class Sqs:
             now = self._now()
             queue = self._queue(operation, QueueUrl)
             queue.forget_what_is_too_old(now)
+            if not WaitTimeSeconds and self.short_misses:
+                return {}
             hidden = queue.visibility_seconds if VisibilityTimeout is None else VisibilityTimeout
             taken = self._take(queue, now, MaxNumberOfMessages, hidden)
             with_attributes = bool(AttributeNames)

@@ -172,6 +172,17 @@ def test_an_answer_that_gave_up_is_sent_again_and_mailed_once(world: World) -> N
     assert mail.subject.startswith("Paid")
 
 
+def test_the_few_that_lie_on_another_of_sqs_s_servers_are_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever does not wait is answered by some servers, and not told what the others hold."""
+    bury(world, "answer-store", {"operation": unanswered(world)})
+    monkeypatch.setattr(world.sqs, "short_misses", True)
+    assert give(world, "answer-store") == 0
+    assert lying(world, "answer-store") == []
+    assert len(waiting(world, "answer-store")) == 1
+
+
 def test_what_is_done_or_stuck_stays(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     key = unanswered(world)
     world.app.queues.answer_store(key)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from giftcards.metrics import Metric, Metrics
+from giftcards.store.queues import LONGEST_DELAY_SECONDS
 from ops.command_line import PRONGS
 from tests.cloudformation import TEMPLATE
 from tests.template.reading import (
@@ -14,6 +15,7 @@ from tests.template.reading import (
     FUNCTION,
     attribute_of,
     dead_letter_queue_of,
+    events,
     of_type,
     reference_to,
     work_queues,
@@ -30,7 +32,11 @@ FREE_SERIES = 10
 SECONDS_TO_BE_TOLD = 120
 
 # Sections of the runbook that belong to no alarm.
-ALSO_IN_THE_RUNBOOK = {"Before anything else", "Sending dead letters again"}
+ALSO_IN_THE_RUNBOOK = {
+    "Before anything else",
+    "Sending dead letters again",
+    "Restoring the journal",
+}
 
 
 def _watching(template: dict[str, Any], metric: str) -> dict[str, dict[str, Any]]:
@@ -126,17 +132,50 @@ def test_a_prong_that_finishes_nothing_for_five_minutes_raises_an_alarm(
         assert alarm["TreatMissingData"] == "breaching", name
 
 
-def test_a_comparison_that_nobody_even_tries_raises_an_alarm(template: dict[str, Any]) -> None:
-    (alarm,) = (
-        alarm
+def test_a_timer_that_nobody_rings_any_more_raises_an_alarm(template: dict[str, Any]) -> None:
+    timers = {
+        name
+        for name, function in of_type(template, FUNCTION).items()
+        if events(function, "Schedule") and not events(function, "SQS")
+    }
+    watched = {
+        reference_to(_dimension(alarm, "FunctionName"))
         for alarm in _watching(template, "Invocations").values()
         if alarm["Namespace"] == "AWS/Lambda"
-    )
+        and (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+        and (alarm["Statistic"], alarm["TreatMissingData"]) == ("Sum", "breaching")
+        # The schedule may be set to ring nearly as rarely as once an hour.
+        and alarm["Period"] == 3600
+    }
 
-    assert reference_to(_dimension(alarm, "FunctionName")) == "Reconcile"
-    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
-    assert alarm["Statistic"] == "Sum"
-    assert alarm["TreatMissingData"] == "breaching"
+    assert watched == timers == {"Reconcile", "Sweep"}
+
+
+def test_a_queue_that_nobody_reads_raises_an_alarm(template: dict[str, Any]) -> None:
+    """Without an invocation there is no error, and without a receive no dead letter.
+
+    Ticks are left out: while they are not read, their prong's runs stay away as well.
+    """
+    ticks = {
+        attribute_of(source["Queue"])
+        for function in of_type(template, FUNCTION).values()
+        if events(function, "Schedule")
+        for source in events(function, "SQS")
+    }
+    watched = set()
+    for name, alarm in _watching(template, "ApproximateAgeOfOldestMessage").items():
+        watched.add(attribute_of(_dimension(alarm, "QueueName")))
+        assert alarm["Statistic"] == "Maximum", name
+        assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold", name
+        assert alarm["Threshold"] == 2 * LONGEST_DELAY_SECONDS, name
+        assert alarm["Threshold"] < min(
+            queue["MessageRetentionPeriod"]
+            for name, queue in work_queues(template).items()
+            if name not in ticks
+        )
+
+    assert ticks
+    assert watched == set(work_queues(template)) - ticks
 
 
 def said_by(

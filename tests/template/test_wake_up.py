@@ -101,21 +101,21 @@ def test_nothing_of_what_shopify_says_gets_into_the_queue(rule: dict[str, Any]) 
         assert set(json.loads(record["body"])) == {"due", "offset"}
 
 
-def test_only_this_rule_may_send_to_the_prongs_queues(template: dict[str, Any]) -> None:
-    policy = template["Resources"]["OrdersChangedPolicy"]["Properties"]
+@pytest.mark.parametrize("queue", ["PurchaseTicksQueue", "RedemptionTicksQueue"])
+def test_only_this_rule_may_send_to_the_prongs_queues(template: dict[str, Any], queue: str) -> None:
+    policy = template["Resources"][f"{queue}Policy"]["Properties"]
     (statement,) = policy["PolicyDocument"]["Statement"]
 
-    assert [reference_to(queue) for queue in policy["Queues"]] == [
-        attribute_of(queue) for queue in statement["Resource"]
-    ]
+    assert [reference_to(each) for each in policy["Queues"]] == [queue]
+    assert attribute_of(statement["Resource"]) == queue
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Action"] == "sqs:SendMessage"
     source = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
     assert attribute_of(source) == "OrdersChanged"
 
 
-def test_a_shop_without_the_bus_has_neither(template: dict[str, Any]) -> None:
-    for name in ("OrdersChanged", "OrdersChangedPolicy"):
+def test_a_shop_without_the_bus_has_none_of_it(template: dict[str, Any]) -> None:
+    for name in ("OrdersChanged", "PurchaseTicksQueuePolicy", "RedemptionTicksQueuePolicy"):
         assert template["Resources"][name]["Condition"] == "HearsOfOrders"
     assert template["Parameters"]["ShopifyEventBus"]["Default"] == ""
     assert template["Conditions"]["HearsOfOrders"] == {
