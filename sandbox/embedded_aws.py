@@ -226,9 +226,10 @@ class EmbeddedAws:
         client.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
 
     def check_sender(self, address: str) -> None:
-        """Make sure that SES lets `address` send: the template made it an identity."""
+        """Make sure that SES lets `address` send: the template made its domain an identity."""
         client: SESV2Client = self.session().client("sesv2", endpoint_url=self.url)
-        if not client.get_email_identity(EmailIdentity=address)["VerifiedForSendingStatus"]:
+        domain = address.partition("@")[2]
+        if not client.get_email_identity(EmailIdentity=domain)["VerifiedForSendingStatus"]:
             raise SandboxError(f"SES does not know {address} as a verified sender")
 
     def invoke(self, function: str, event: Mapping[str, object]) -> None:
