@@ -40,8 +40,9 @@ Some stories are told to the last of them: behind every accident at every call o
 about every other one (`make simulate ALL=doubles STORIES=redeem`), or every three at the calls from
 the claim of a redemption to its commit (`ALL=triples`), or at these calls of two operations on one
 card up to two accidents and two hold-ups (`ALL=pairs`); of accidents that go alike, one
-([which](simulator.md)). Each was told once, and is told again when its name is taken out of
-`mutants/recorded.json`.
+([which](simulator.md)). The last column says with which code: a digest of the application,
+the sandbox, the simulator and the AWS in memory, or “an earlier one”. `make proof` tells again what
+was told with other code than it finds.
 """
 
 MUTANTS: Final = """\
@@ -106,11 +107,12 @@ def table_of_whole(whole: Mapping[str, Mapping[str, Any]]) -> str:
     """A line for each story that was told to the last of its doubles, triples or pairs."""
     if not whole:
         return NOT_RUN + "\n"
-    lines = ["| all | histories | calls in them | broken promises | minutes of processor |"]
-    lines += ["|---|--:|--:|---|--:|"]
+    lines = ["| all | histories | calls in them | broken promises | processor minutes | code |"]
+    lines += ["|---|--:|--:|---|--:|---|"]
     lines += [
         f"| {name} | {told['histories']:,} | {told['effects']:,} |"
         f" {_counts(told['violations'])} | {told['processor_seconds'] / 60:.0f} |"
+        f" {told.get('told_with', 'an earlier one')} |"
         for name, told in sorted(whole.items())
     ]
     return "\n".join(lines) + "\n"

@@ -91,16 +91,18 @@ def simulate(recorded: Recorded) -> bool:
 
 
 def tell_all(recorded: Recorded) -> bool:
-    """Tell all doubles, triples and pairs of which there is no record yet.
+    """Tell all doubles, triples and pairs that were not told with the code as it is.
 
-    What broke a promise is not recorded.
+    First those that never were. What broke a promise is not recorded.
     """
     names = {f"{kind} of {story}": (kind, story) for kind, story in WHOLE}
     recorded.whole = {name: told for name, told in recorded.whole.items() if name in names}
     code = digest()
+    due = [name for name in names if recorded.whole.get(name, {}).get("told_with") != code]
     recorded.parts = {name: told for name, told in recorded.parts.items() if name.endswith(code)}
-    for name, (kind, story) in names.items():
-        if name not in recorded.whole and not tell_in_parts(recorded, kind, story, code=code):
+    for name in sorted(due, key=lambda name: name in recorded.whole):
+        kind, story = names[name]
+        if not tell_in_parts(recorded, kind, story, code=code):
             return False
     return True
 
@@ -116,7 +118,8 @@ def tell_in_parts(recorded: Recorded, kind: str, story: str, *, code: str) -> bo
                 return False
             recorded.parts[name] = last_line(lines)
             recorded.keep()
-    recorded.whole[f"{kind} of {story}"] = together([recorded.parts.pop(name) for name in parts])
+    told = together([recorded.parts.pop(name) for name in parts])
+    recorded.whole[f"{kind} of {story}"] = told | {"told_with": code}
     recorded.keep()
     return True
 

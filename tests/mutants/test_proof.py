@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,10 +75,11 @@ WHOLE_RUN = {"histories": 1234, "effects": 5678, "violations": {}, "processor_se
 
 def test_a_whole_run_has_its_line_and_says_what_it_broke() -> None:
     broken = WHOLE_RUN | {"violations": {"ONE_DEBIT": 1200, "IN_STEP": 1}}
-    table = table_of_whole({"triples of b": broken, "doubles of a": WHOLE_RUN})
+    of_now = WHOLE_RUN | {"told_with": "0123456789ab"}
+    table = table_of_whole({"triples of b": broken, "doubles of a": of_now})
     assert table.splitlines()[2:] == [
-        "| doubles of a | 1,234 | 5,678 | none | 2 |",
-        "| triples of b | 1,234 | 5,678 | ONE_DEBIT 1,200, IN_STEP 1 | 2 |",
+        "| doubles of a | 1,234 | 5,678 | none | 2 | 0123456789ab |",
+        "| triples of b | 1,234 | 5,678 | ONE_DEBIT 1,200, IN_STEP 1 | 2 | an earlier one |",
     ]
     assert "Not run yet" in table_of_whole({})
 
@@ -114,12 +116,13 @@ class Runs:
 
 def test_a_whole_run_is_told_and_recorded_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = Runs(monkeypatch, bad=None)
-    recorded = Recorded(whole={"doubles of a": WHOLE_RUN, "doubles of what was": WHOLE_RUN})
+    of_now = WHOLE_RUN | {"told_with": digest()}
+    recorded = Recorded(whole={"doubles of a": of_now, "doubles of what was": WHOLE_RUN})
     assert tell_all(recorded)
     part = ("simulator", "--all", "doubles", "--stories", "b", "--part")
     assert runs.asked == [(*part, "1/2"), (*part, "2/2")]
     assert recorded.whole == {
-        "doubles of a": WHOLE_RUN,
+        "doubles of a": of_now,
         "doubles of b": {
             "histories": 20,
             "days": 0,
@@ -130,6 +133,7 @@ def test_a_whole_run_is_told_and_recorded_in_parts(monkeypatch: pytest.MonkeyPat
             "seconds": 0.8,
             "processor_seconds": 0.2,
             "seed": 1,
+            "told_with": digest(),
         },
     }
     assert recorded.parts == {}
@@ -140,7 +144,7 @@ def test_only_parts_that_went_well_are_recorded(
     monkeypatch: pytest.MonkeyPatch, bad: int, parts: int
 ) -> None:
     Runs(monkeypatch, bad=bad)
-    recorded = Recorded(whole={"doubles of a": WHOLE_RUN})
+    recorded = Recorded(whole={"doubles of a": WHOLE_RUN | {"told_with": digest()}})
     assert not tell_all(recorded)
     assert recorded.whole.keys() == {"doubles of a"}
     assert list(recorded.parts) == [BEFORE + digest()][:parts]
@@ -148,14 +152,28 @@ def test_only_parts_that_went_well_are_recorded(
 
 def test_parts_are_told_again_once_the_code_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = Runs(monkeypatch, bad=None)
-    of_this_code = Recorded(whole={"doubles of a": WHOLE_RUN}, parts={BEFORE + digest(): LINE})
+    whole = {"doubles of a": WHOLE_RUN | {"told_with": digest()}}
+    of_this_code = Recorded(whole=dict(whole), parts={BEFORE + digest(): LINE})
     assert tell_all(of_this_code)
     assert [command[-1] for command in runs.asked] == ["2/2"]
     runs.asked.clear()
-    of_another = Recorded(whole={"doubles of a": WHOLE_RUN}, parts={BEFORE + "0" * 12: LINE})
+    of_another = Recorded(whole=dict(whole), parts={BEFORE + "0" * 12: LINE})
     assert tell_all(of_another)
     assert [command[-1] for command in runs.asked] == ["1/2", "2/2"]
     assert of_another.parts == {}
+
+
+@pytest.mark.parametrize("told", [WHOLE_RUN, WHOLE_RUN | {"told_with": "0" * 12}])
+def test_what_was_told_whole_with_other_code_is_told_again_after_what_never_was(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]
+) -> None:
+    runs = Runs(monkeypatch, bad=3)
+    recorded = Recorded(whole={"doubles of a": told})
+    assert not tell_all(recorded)
+    assert [command[4] for command in runs.asked] == ["b", "b", "a"]
+    assert recorded.whole["doubles of a"] == told, "what it came to is known until the new one is"
+    assert tell_all(recorded)
+    assert {one["told_with"] for one in recorded.whole.values()} == {digest()}
 
 
 def test_the_digest_is_of_all_that_the_simulator_runs(
