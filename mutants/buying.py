@@ -13,6 +13,7 @@ OWE = "layers/shared/giftcards/flows/owe.py"
 PROGRESS = "layers/shared/giftcards/store/progress.py"
 PURCHASE = "layers/shared/giftcards/flows/purchase.py"
 PURCHASES = "layers/shared/giftcards/domain/purchases.py"
+READ_ORDERS = "layers/shared/giftcards/clients/shopify/orders.py"
 REPAY = "layers/shared/giftcards/flows/repay.py"
 SERVE_PURCHASES = "layers/shared/giftcards/flows/serve_purchases.py"
 SERVE_SPENDS = "layers/shared/giftcards/flows/serve_spends.py"
@@ -97,6 +98,30 @@ ORDERS = (
         new="order.advice in {Advice.CANCEL}",
         tests=named(
             "domain/test_purchases.py", "test_it_is_held_until_the_office_lifts_the_reason"
+        ),
+    ),
+    Mutant(
+        name="order-discounted-and-not-held",
+        guard=Guard.ORDERS,
+        breaks="A card of 50 that a discount sold for 45 is made and mailed.",
+        file=PURCHASES,
+        old="any(line.paid.minor < line.price.minor for line in wanted)",
+        new="False",
+        tests=named(
+            "flows/test_purchases.py",
+            "test_a_card_that_costs_less_than_it_is_worth_waits_for_the_office",
+        ),
+    ),
+    Mutant(
+        name="order-assessed-by-anybody",
+        guard=Guard.ORDERS,
+        breaks="What a fraud app says of an order counts as Shopify's own view.",
+        file=READ_ORDERS,
+        old='        if replies.part_or_none(one, "provider") is None\n',
+        new="",
+        tests=named(
+            "clients/shopify/test_orders.py",
+            "test_what_a_fraud_app_says_is_no_assessment_of_shopify_s",
         ),
     ),
     Mutant(

@@ -49,6 +49,8 @@ LEVELS = {
     Recommendation.CANCEL: "HIGH",
 }
 
+A_FRAUD_APP = {"id": "gid://shopify/App/1"}
+
 GATEWAY_NAMES = {
     "gift_card": "Gift Card",
     "shopify_payments": "Shopify Payments",
@@ -113,7 +115,7 @@ def _order_view(shop: Shop, order: Order) -> View:
         "totalPriceSet": _bag(shop, order.due),
         "currentTotalPriceSet": _bag(
             shop,
-            sum((line.price * line.current_quantity for line in order.lines), Decimal(0)),
+            sum((line.paid_price * line.current_quantity for line in order.lines), Decimal(0)),
         ),
         "totalReceivedSet": _bag(shop, order.received),
         "totalRefundedSet": _bag(shop, order.refunded),
@@ -147,7 +149,10 @@ def _risk_view(shop: Shop, order: Order) -> View:
         levels = ["PENDING"]
     return {
         "recommendation": str(order.risk.recommendation),
-        "assessments": [{"riskLevel": level} for level in levels],
+        "assessments": [
+            *({"riskLevel": level, "provider": A_FRAUD_APP} for level in order.risk.levels_by_apps),
+            *({"riskLevel": level, "provider": None} for level in levels),
+        ],
     }
 
 
@@ -168,10 +173,17 @@ def _line_view(shop: Shop, line: LineItem) -> View:
         "refundableQuantity": line.current_quantity,
         "isGiftCard": line.is_gift_card,
         "customAttributes": [{"key": key, "value": value} for key, value in line.properties],
-        "originalUnitPriceSet": _bag(shop, line.price),
-        "discountedUnitPriceSet": _bag(shop, line.price),
-        "discountedUnitPriceAfterAllDiscountsSet": _bag(shop, line.price),
+        "originalUnitPriceSet": _shown(_bag(shop, line.price), line),
+        "discountedUnitPriceSet": _shown(_bag(shop, line.paid_price), line),
+        "discountedUnitPriceAfterAllDiscountsSet": _shown(_bag(shop, line.paid_price), line),
     }
+
+
+def _shown(bag: View, line: LineItem) -> View:
+    """A price as the customer was shown it; one rate for all currencies is enough here."""
+    if line.sold_in is None:
+        return bag
+    return bag | {"presentmentMoney": {"amount": "1.0", "currencyCode": line.sold_in}}
 
 
 def _transaction_view(shop: Shop, order: Order, transaction: OrderTransaction) -> View:

@@ -57,11 +57,16 @@ LONGEST_TAG = 40
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
-    """Some units of one variant, by its SKU or its global id, as a customer puts them in."""
+    """Some units of one variant, by its SKU or its global id, as a customer puts them in.
+
+    `discount` is off each unit's price, `sold_in` the currency the customer was shown.
+    """
 
     item: str
     quantity: int = 1
     properties: Mapping[str, str] = field(default_factory=dict)
+    discount: Decimal = Decimal(0)
+    sold_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,7 +443,7 @@ class Orders:
         seconds = self.risk_delay_seconds if delay is None else delay
         wait = (moment + timedelta(seconds=seconds) - self._shop.now()).total_seconds()
         if wait <= 0:
-            order.risk = Risk(plan.risk, is_assessed=True)
+            order.risk = replace(order.risk, recommendation=plan.risk, is_assessed=True)
         else:
             self._shop.apply_later(wait, partial(self.assess, order.id, plan.risk))
 
@@ -471,6 +476,8 @@ class Orders:
             price=variant.price,
             quantity=line.quantity,
             is_gift_card=product.is_gift_card,
+            discount=line.discount,
+            sold_in=line.sold_in,
             properties=tuple(line.properties.items()),
         )
 
@@ -491,7 +498,7 @@ class Orders:
                     f"gid://shopify/RefundLineItem/{number}",
                     line_id,
                     quantity,
-                    line.price * quantity,
+                    line.paid_price * quantity,
                 )
             )
         return lines

@@ -121,7 +121,11 @@ class OrderTransaction:
 
 @dataclass(slots=True)
 class LineItem:
-    """Some units of one variant. `quantity` counts those refunded and removed as well."""
+    """Some units of one variant. `quantity` counts those refunded and removed as well.
+
+    `discount` is what is off each unit's price; `sold_in` the currency that the customer was shown,
+    `None` for the shop's own.
+    """
 
     id: str
     number: int
@@ -133,10 +137,17 @@ class LineItem:
     price: Decimal
     quantity: int
     is_gift_card: bool
+    discount: Decimal = ZERO
+    sold_in: str | None = None
     properties: tuple[tuple[str, str], ...] = ()
     refunded: int = 0
     removed: int = 0
     native_card_ids: list[str] = field(default_factory=list)
+
+    @property
+    def paid_price(self) -> Decimal:
+        """What one unit costs after its discount."""
+        return self.price - self.discount
 
     @property
     def current_quantity(self) -> int:
@@ -169,11 +180,15 @@ class Refund:
 
 @dataclass(slots=True)
 class Risk:
-    """What Shopify thinks of an order. An `exempt` one is never assessed (a sale at a till)."""
+    """What Shopify thinks of an order. An `exempt` one is never assessed (a sale at a till).
+
+    Fraud apps add assessments of their own, which Shopify lists with its own.
+    """
 
     recommendation: Recommendation
     is_assessed: bool
     exempt: bool = False
+    levels_by_apps: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -236,7 +251,7 @@ class Order:
     @property
     def due(self) -> Decimal:
         """What the order costs."""
-        return sum((line.price * (line.quantity - line.removed) for line in self.lines), ZERO)
+        return sum((line.paid_price * (line.quantity - line.removed) for line in self.lines), ZERO)
 
     @property
     def received(self) -> Decimal:
@@ -296,6 +311,8 @@ class Order:
         if self.received > 0:
             paid = self.received >= self.due
             return FinancialStatus.PAID if paid else FinancialStatus.PARTIALLY_PAID
+        if self.due == 0 and any(line.quantity > line.removed for line in self.lines):
+            return FinancialStatus.PAID  # nothing was to be paid
         if self.reserved > 0:
             return FinancialStatus.AUTHORIZED
         if self.cancelled_at is not None or self.authorizations:

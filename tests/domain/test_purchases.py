@@ -61,6 +61,8 @@ def line(number: int = 1, quantity: int = 1, **more: Any) -> OrderLine:
         "quantity": quantity,
         "current_quantity": quantity,
         "price": PRICE,
+        "paid": PRICE,
+        "sold_in": "USD",
     }
     return OrderLine(**(values | more))
 
@@ -148,6 +150,9 @@ def test_a_new_order(changes: Mapping[str, Any], decision: type) -> None:
         ({"has_chargeback": True}, Reason.CHARGEBACK),
         ({"first_paid_at": LIVE_FROM - timedelta(days=1)}, Reason.PAID_BEFORE),
         ({"tags": frozenset({"Done"})}, Reason.TAGGED),
+        ({"lines": (line(1), line(2, paid=Money(2499, "USD")))}, Reason.DISCOUNTED),
+        ({"lines": (line(1, paid=Money(0, "USD")),)}, Reason.DISCOUNTED),
+        ({"lines": (line(1), line(2, sold_in="EUR"))}, Reason.OTHER_CURRENCY),
         ({"email": None}, Reason.NO_ADDRESS),
         ({"email": "casey"}, Reason.NO_ADDRESS),
     ],
@@ -163,6 +168,12 @@ def test_it_is_held_until_the_office_lifts_the_reason(
     else:
         assert isinstance(lifted, Take)
         assert lifted.let_through == (reason,)
+
+
+def test_what_else_is_on_the_order_may_be_discounted_and_sold_in_any_currency() -> None:
+    cheaper = line(2, sku="LANTERN", paid=Money(1, "USD"), sold_in="EUR")
+    gone = line(3, current_quantity=0, paid=Money(1, "USD"), sold_in="EUR")
+    assert isinstance(decide(order(line(1), cheaper, gone)), Take)
 
 
 def test_what_was_paid_before_the_go_live_is_untouched_whatever_else_it_is() -> None:

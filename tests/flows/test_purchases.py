@@ -353,6 +353,29 @@ def test_the_office_releases_an_order(world: World) -> None:
     assert len(office_mails(world)) == 1
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (CartLine("GIFT-CARD-50", discount=Decimal(5)), "sold below its value"),
+        (CartLine("GIFT-CARD-50", discount=Decimal(50)), "sold below its value"),
+        (CartLine("GIFT-CARD-50", sold_in="EUR"), "sold in another currency"),
+    ],
+)
+def test_a_card_that_costs_less_than_it_is_worth_waits_for_the_office(
+    world: World, line: CartLine, words: str
+) -> None:
+    order = buy(world, line)
+    minutes(world, 12)
+    assert not cards_of(world, order)
+    assert row_of(world, order)["Status"] == "Held"
+    assert words in row_of(world, order)["Message"]
+    (mail,) = office_mails(world)
+    assert words in mail
+    release(world, order)
+    minutes(world, 2)
+    assert list(cards_of(world, order).values()) == [Decimal(50)]
+
+
 def test_nobody_asks_airtable_while_nothing_is_held(world: World) -> None:
     buy(world)
     world.effects.forget()

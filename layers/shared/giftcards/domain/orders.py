@@ -44,7 +44,8 @@ class OrderLine:
     """Some units of one thing. `quantity` counts the units that were refunded or removed as well.
 
     `id` is Shopify's global id; `price` is what one unit costs before discounts, in the shop's
-    currency, which is what a card sold as that unit is worth. `is_native` marks the gift cards that
+    currency, which is what a card sold as that unit is worth, and `paid` what it costs after all of
+    them. `sold_in` is the currency the customer was shown. `is_native` marks the gift cards that
     Shopify makes itself. `properties` are what the storefront asked for, by its names.
     """
 
@@ -55,6 +56,8 @@ class OrderLine:
     quantity: int
     current_quantity: int
     price: Money
+    paid: Money
+    sold_in: str
     properties: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

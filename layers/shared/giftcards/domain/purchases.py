@@ -63,6 +63,8 @@ class Reason(StrEnum):
     PAID_BEFORE = "PAID_BEFORE"
     NO_ADDRESS = "NO_ADDRESS"
     TAGGED = "TAGGED"
+    DISCOUNTED = "DISCOUNTED"
+    OTHER_CURRENCY = "OTHER_CURRENCY"
 
 
 class Event(StrEnum):
@@ -338,7 +340,8 @@ def _reasons(
     past: Past,
 ) -> tuple[Reason, ...]:
     """Why the office has to look at an order that is paid."""
-    wanted = {batch.line for batch in added}
+    numbers = {batch.line for batch in added}
+    wanted = [line for line in lines if number_of(line.id) in numbers]
     found = {
         Reason.ADVICE: order.advice in {Advice.CANCEL, Advice.INVESTIGATE},
         Reason.UNASSESSED: not _is_assessed(order) and not rules.issues_unassessed,
@@ -346,14 +349,14 @@ def _reasons(
         Reason.PAID_BEFORE: (order.first_paid_at or order.processed_at) < rules.live_from,
         Reason.NO_ADDRESS: not _has_address(order.email)
         and not all(
-            is_one_address(rules.asked(line, "Recipient Email").strip())
-            for line in lines
-            if number_of(line.id) in wanted
+            is_one_address(rules.asked(line, "Recipient Email").strip()) for line in wanted
         ),
         # We tag what we have taken, and never before: so this was somebody else, or our journal
         # has lost what we did.
         Reason.TAGGED: past.is_new
         and rules.tag.casefold() in {tag.casefold() for tag in order.tags},
+        Reason.DISCOUNTED: any(line.paid.minor < line.price.minor for line in wanted),
+        Reason.OTHER_CURRENCY: any(line.sold_in != line.price.currency for line in wanted),
     }
     return tuple(reason for reason, is_so in found.items() if is_so)
 

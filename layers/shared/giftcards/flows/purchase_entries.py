@@ -78,6 +78,14 @@ WHY_HELD = {
         "it has no mail address to send a card to: add one to the order in Shopify, it then goes on"
         " by itself"
     ),
+    Reason.DISCOUNTED: (
+        "a gift card was sold below its value, so whoever buys it makes money: leave gift cards out"
+        " of every discount in Shopify. A release makes cards of the full value"
+    ),
+    Reason.OTHER_CURRENCY: (
+        "it was sold in another currency than the shop's, so its card would be worth what Shopify"
+        " converted the price to. A release makes it so"
+    ),
 }
 
 WHAT_HAPPENED = {

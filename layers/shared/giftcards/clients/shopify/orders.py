@@ -60,7 +60,12 @@ def read_order(graphql: GraphQL, order_id: str) -> WebOrder | None:
     if order is None:
         return None
     risk = replies.part(order, "risk")
-    levels = [replies.text(one, "riskLevel") for one in replies.parts(risk, "assessments")]
+    # Of Shopify's own, which alone name no app as their provider.
+    levels = [
+        replies.text(one, "riskLevel")
+        for one in replies.parts(risk, "assessments")
+        if replies.part_or_none(one, "provider") is None
+    ]
     disputes = [replies.text(one, "status") for one in replies.parts(order, "disputes")]
     paid_at = _paid_at(graphql, order)
     cancelled = order.get("cancelledAt") is not None
@@ -138,6 +143,7 @@ def _lines(graphql: GraphQL, order: replies.Json) -> Iterator[OrderLine]:
 
 
 def _line(source: replies.Json) -> OrderLine:
+    price = replies.part(source, "originalUnitPriceSet")
     return OrderLine(
         id=replies.text(source, "id"),
         title=replies.words_or_none(source, "title") or "",
@@ -145,7 +151,11 @@ def _line(source: replies.Json) -> OrderLine:
         is_native=replies.flag(source, "isGiftCard"),
         quantity=replies.count(source, "quantity"),
         current_quantity=replies.count(source, "currentQuantity"),
-        price=replies.money(replies.part(source, "originalUnitPriceSet"), "shopMoney"),
+        price=replies.money(price, "shopMoney"),
+        paid=replies.money(
+            replies.part(source, "discountedUnitPriceAfterAllDiscountsSet"), "shopMoney"
+        ),
+        sold_in=replies.text(replies.part(price, "presentmentMoney"), "currencyCode"),
         properties={
             replies.text(one, "key"): replies.words_or_none(one, "value") or ""
             for one in replies.parts(source, "customAttributes")
