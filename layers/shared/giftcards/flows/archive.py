@@ -2,13 +2,14 @@
 
     read a page ─► who is finished? ─► note into which object ─► write it to the bucket
                                                                        │
-                 count what was moved ◄─ delete in Airtable ◄─ note as archived
+    count what was moved ◄─ ten by ten: read again, note as archived, delete in Airtable
 
 The journal keeps everything anyway; the bucket keeps what people wrote into the rows. A worker may
 die between any two steps: the next one finds what is on its way noted (`store/archiving.py`), and
-finishes that first. By then somebody may have changed a row, in a field of his own perhaps: that
-one stays, and is looked at anew with its page. (So is one with a formula that reads otherwise by
-then; the bucket then has it as it was and as it is.)
+finishes that first. Somebody may have changed a row since it was written to the bucket, in a field
+of his own perhaps: so ten rows are read again right before they are deleted, and one that reads
+otherwise stays, and is looked at anew with its page. (So is one with a formula that reads otherwise
+by then; the bucket then has it as it was and as it is.)
 
 On the way all rows are counted, and the alarm rings before the base is full: a full base refuses
 even the stores' forms.
@@ -20,10 +21,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
+from itertools import batched
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from giftcards.clients.airtable import Airtable, BaseRow
+from giftcards.clients.airtable import RECORDS_A_WRITE, Airtable, BaseRow
 from giftcards.clients.airtable.cells import write_cell, write_moment
 from giftcards.domain.hiding import hide_codes
 from giftcards.errors import PlaceLost
@@ -127,14 +130,13 @@ class Archive:
         over = self.finished.of(table, rows, before=until)
         if not over:
             return state
-        state = self._note_batch(run, state, table, over)
-        return self._finish_batch(state, {row.id: row for row in over.values()})
+        return self._finish_batch(self._note_batch(run, state, table, over))
 
     def _go_on(self, run: Run) -> Archiving:
         """How far this run has got; what another one left on its way is finished first."""
         state = self.states.load() or Archiving(run=run.id)
         if state.batch is not None:
-            state = self._finish_batch(state, None)
+            state = self._finish_batch(state)
         if state.run != run.id:
             # What a run moved that was given up before it could tell, this one tells.
             state = Archiving(run=run.id, moved=state.moved)
@@ -176,31 +178,31 @@ class Archive:
         self.bucket.put(where, body, content_type="application/jsonl")
         return state
 
-    def _finish_batch(self, state: Archiving, read: Mapping[str, BaseRow] | None) -> Archiving:
-        """Delete in Airtable what stands in the bucket, and count it; or forget an empty plan.
-
-        `read` are the rows, by record id, where they were read just now.
-        """
+    def _finish_batch(self, state: Archiving) -> Archiving:
+        """Delete in Airtable what stands in the bucket, and count it; or forget an empty plan."""
         batch = state.batch
         if batch is None:
             return state
         body = self.bucket.get(batch.where)
         lines = [] if body is None else body.decode().removesuffix("\n").split("\n")
-        count = self._delete(batch, lines, read) if lines else 0
+        count = sum(
+            self._delete(batch, {line["id"]: line for line in map(json.loads, some)})
+            for some in batched(lines, RECORDS_A_WRITE, strict=False)
+        )
         moved = {**state.moved, batch.table: state.moved.get(batch.table, 0) + count}
         left = {**state.rows, batch.table: max(0, state.rows.get(batch.table, 0) - count)}
         state = replace(state, batch=None, moved=moved, rows=left)
         self.states.keep(state)
         return state
 
-    def _delete(
-        self, batch: Batch, lines: Sequence[str], read: Mapping[str, BaseRow] | None
-    ) -> int:
-        """Delete these rows, unless they read otherwise by now; return how many were archived."""
-        archived = {line["id"]: line for line in map(json.loads, lines)}
-        if read is None and not self.airtable.has_table(batch.table):
-            read = {}  # somebody deleted the whole table meanwhile
-        if read is None:
+    def _delete(self, batch: Batch, archived: Mapping[str, Mapping[str, Any]]) -> int:
+        """Delete these rows, unless they read otherwise by now; return how many were archived.
+
+        What somebody writes between the reading and the deleting is lost: Airtable cannot be asked
+        to delete a row only as long as it has not changed. So it is as many as one call deletes.
+        """
+        read = dict[str, BaseRow]()
+        if self.airtable.has_table(batch.table):  # somebody may have deleted it meanwhile
             read = self.airtable.rows_by_id(batch.table, archived)
         changed = {
             record_id

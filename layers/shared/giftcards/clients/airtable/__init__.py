@@ -2,6 +2,7 @@
 
 from giftcards.clients.airtable.client import (
     MOST_REVERSALS,
+    RECORDS_A_WRITE,
     Airtable,
     BaseRow,
     ResendRow,
@@ -56,6 +57,7 @@ __all__ = [
     "PRONG_IS_WELL",
     "PURCHASES_PRONG_REQUESTS_A_SECOND",
     "RECONCILE_REQUESTS_A_SECOND",
+    "RECORDS_A_WRITE",
     "RECORD_WRITER_REQUESTS_A_SECOND",
     "ROW_IS_DONE",
     "ROW_IS_HELD",
