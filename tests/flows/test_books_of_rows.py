@@ -234,7 +234,8 @@ class TestDuplicates:
         one = only(differences(shop))
         name = before["Receipt" if table == "Receipts" else "Order ID"]
         assert (one.drift, one.subject) == (Drift.DUPLICATE_ROWS, name)
-        assert one.details == "Airtable shows it in 3 rows."
+        assert one.details.startswith("Airtable shows it in 3 rows: ")
+        assert record_id in one.details
         assert put_right(shop) == [Ending.PUT_RIGHT]
         assert record_id in shop.base.table(table).record_ids()
         assert shop.cells(table).count(before) == 1
@@ -258,7 +259,7 @@ class TestDuplicates:
             shop.base.table("Receipts").create(cells(shop, "Receipts", record_id))
         receipts, *_ = phases(shop)
         (step,) = walk(receipts, run_of(shop))
-        assert only(list(step.found)).details == "Airtable shows it in 3 rows."
+        assert only(list(step.found)).details.startswith("Airtable shows it in 3 rows: ")
 
     def test_one_of_which_no_record_is_known_keeps_the_oldest(self, shop: World) -> None:
         table = shop.base.table("Receipts")

@@ -14,6 +14,7 @@ from giftcards.receipts import Action
 from giftcards.store.journal import State
 from giftcards.wiring import now
 from ops.command_line import park_decide
+from sandbox.shopify.shop import GiftCard
 from tests.flows.reconcile_stories import (
     TIMER_SECONDS,
     a_card,
@@ -143,6 +144,63 @@ def test_two_rows_of_one_card_are_left_to_a_person_once(world: World) -> None:
     assert decide(world, key, "dismiss") == 0
     assert compare(world).lines[0]["What was done"].startswith("Known: ")
     assert parked(world) == []
+
+
+def second_row(world: World, card: GiftCard) -> str:
+    """Somebody makes one more row for the card; returns its id."""
+    copy = {"Shopify ID": card.id, "Balance": 50, "Card": "•••• 6789"}
+    return str(world.base.table("Gift Cards").create(copy)["id"])
+
+
+def test_rows_that_are_there_twice_again_are_told_of_again(world: World) -> None:
+    """What was decided long ago was about another row."""
+    card = known_card(world)
+    first = second_row(world, card)
+    compare(world)
+    (key,) = parked(world)
+    world.base.table("Gift Cards").delete(first)
+    assert decide(world, key, "dismiss") == 0
+    assert compare(world).lines == []
+    world.advance(100 * 86_400)
+    compare(world)
+    second = second_row(world, card)
+    compared = compare(world)
+    assert second in compared.lines[0]["What it is"]
+    assert compared.last.is_failed
+    assert parked(world) == [f"{key}#2"]
+    assert compare(world).lines[0]["What was done"] == f"Known: {key}#2 stands from before"
+
+
+def test_another_row_on_the_day_after_is_told_of_too(world: World) -> None:
+    card = known_card(world)
+    first = second_row(world, card)
+    compare(world)
+    (key,) = parked(world)
+    world.base.table("Gift Cards").delete(first)
+    assert decide(world, key, "dismiss") == 0
+    second_row(world, card)
+    assert compare(world).last.is_failed
+    assert parked(world) == [f"{key}#2"]
+
+
+def test_a_card_that_is_gone_again_rings_again(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the same words as the first time: only that it was there meanwhile tells the two apart."""
+    card = known_card(world)
+    cards = world.shop._cards  # noqa: SLF001 - no shop does that
+    rung = []
+    for is_there in (False, False, False, True, False):
+        if is_there:
+            cards[card.id] = card
+        else:
+            cards.pop(card.id, None)
+        capsys.readouterr()
+        compare(world)
+        rung.append(capsys.readouterr().out.count(f'"{Metric.UNEXPLAINED_MONEY}":'))
+        for key in parked(world):
+            assert decide(world, key, "dismiss") == 0
+    assert rung == [1, 0, 0, 0, 1]
 
 
 def test_a_card_that_shopify_does_not_know_any_more(world: World) -> None:

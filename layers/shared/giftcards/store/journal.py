@@ -136,6 +136,9 @@ class Operation:
     tried again after it had been parked SENT. Of a redemption, `reversal` is the last operation
     that gives back what it took, and `given_back` how much was, in minor units; `credited_back` is
     how much of a debit that was applied too often was, which is another matter.
+
+    Of a difference that was left to a person, `found_in` is the last comparison of the books, after
+    the first one, that found it.
     """
 
     key: str
@@ -164,6 +167,7 @@ class Operation:
     is_released: bool = False
     parked_in: State | None = None
     parked_because: str | None = None
+    found_in: str | None = None
 
 
 class Journal:
@@ -653,6 +657,15 @@ class Journal:
             values={"now": pack_moment(now)},
         )
 
+    def note_found(self, operation: Operation, *, run: str) -> None:
+        """Note that a comparison of the books found again what it was left to a person for."""
+        self._table.update(
+            OPERATION_PREFIX + operation.key,
+            "SET #found_in = :run",
+            condition="attribute_exists(#key)",
+            values={"run": run},
+        )
+
 
 def operations_in(items: Iterable[Item]) -> list[Operation]:
     """The operations that these items of the table are."""
@@ -730,6 +743,7 @@ def _unpack(item: Item) -> Operation:
         is_released=item.get("released", False),
         parked_in=State(item["parked_in"]) if "parked_in" in item else None,
         parked_because=item.get("parked_because"),
+        found_in=item.get("found_in"),
     )
 
 

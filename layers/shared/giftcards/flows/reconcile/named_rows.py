@@ -60,15 +60,16 @@ def is_named(table: str, name: str) -> bool:
 
 def duplicate(name: str, named: Named) -> Difference | None:
     """The difference that a name with more rows than one is."""
-    if not named.copies:
+    if named.kept is None or not named.copies:
         return None
+    rows = sorted(row.id for row in (named.kept, *named.copies))
     return Difference(
         drift=Drift.DUPLICATE_ROWS,
         subject=name,
         card_id=None,
         expected=None,
         found=None,
-        details=f"Airtable shows it in {1 + len(named.copies)} rows.",
+        details=f"Airtable shows it in {len(rows)} rows: {', '.join(rows)}.",
     )
 
 

@@ -10,7 +10,7 @@ step is done again from the same cursor: so a second time changes nothing more.
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum, auto
 from hashlib import blake2b
 from typing import Protocol
@@ -61,6 +61,11 @@ class Step:
     seen: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+
+
+def run_stamp(began_at: datetime) -> str:
+    """How the id of a run begins: so they sort as the moments at which they began."""
+    return f"{began_at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 class Part(Protocol):

@@ -5,6 +5,9 @@
 
 What was parked or decided before, with the same money on both sides, is known: it is neither parked
 nor alarmed again. The same with other money is another difference, and counts on: `...#2`.
+
+Without money the same may come again: a row that is there twice, whose copy is deleted, and another
+one years later. So what was decided is known only as long as each run finds it, in the same words.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +21,7 @@ from giftcards.domain.orders import number_of
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.kinds import DRIFT, drift_key
 from giftcards.flows.park import Park
-from giftcards.flows.reconcile.phase import Ending, Phase, Remedy, Run, Step
+from giftcards.flows.reconcile.phase import Ending, Phase, Remedy, Run, Step, run_stamp
 from giftcards.flows.reconcile.second_look import next_place
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.bucket import Bucket
@@ -112,7 +115,7 @@ class PuttingRight:
 
     def _leave(self, run: Run, difference: Difference, remedy: Remedy) -> Remedy:
         """Park it, unless it stands from an earlier run, parked or decided."""
-        key, standing = self._standing(difference)
+        key, standing = self._standing(run, difference)
         if key is None:
             return Remedy(Ending.LATER, "it was found with other money again and again")
         if standing is None:
@@ -127,6 +130,7 @@ class PuttingRight:
         if standing.state is State.CLAIMED:
             self.leave_to_a_person(standing)
         if standing.snapshot["run"] != run.id:
+            self.journal.note_found(standing, run=run.id)
             return Remedy(Ending.KNOWN, f"{standing.key} stands from before")
         return Remedy(Ending.LEFT, f"{standing.key} is parked: {remedy.words}")
 
@@ -136,12 +140,12 @@ class PuttingRight:
         because = f"{told['because']} What to do: {told['remedy']}; then dismiss it."
         self.park.park_operation(claimed, because=because)
 
-    def _standing(self, difference: Difference) -> tuple[str | None, Operation | None]:
+    def _standing(self, run: Run, difference: Difference) -> tuple[str | None, Operation | None]:
         """Under which key a difference stands, or is to stand; `None` where it has had too many."""
         for number in range(1, MOST_OF_ONE_SUBJECT + 1):
             key = _key(difference) + (f"#{number}" if number > 1 else "")
             standing = self.journal.load(key)
-            if standing is None or _is_about(standing, difference):
+            if standing is None or _is_about(standing, run, difference):
                 return key, standing
         return None, None
 
@@ -182,7 +186,17 @@ def _snapshot(run: Run, difference: Difference) -> Item:
     }
 
 
-def _is_about(standing: Operation, difference: Difference) -> bool:
-    """Whether it was left to a person with the same money on both sides."""
-    sides = pack_money(difference.expected), pack_money(difference.found)
-    return (standing.snapshot["expected"], standing.snapshot["found"]) == sides
+def _is_about(standing: Operation, run: Run, difference: Difference) -> bool:
+    """Whether this very difference was left to a person."""
+    told = standing.snapshot
+    if (told["expected"], told["found"]) != _sides(difference):
+        return False
+    if _sides(difference) != (None, None) or standing.state is State.PARKED:
+        return True
+    last_found = standing.found_in or told["run"]
+    is_gone = run.since is not None and last_found < run_stamp(run.since)
+    return not is_gone and told["because"] == describe(difference)
+
+
+def _sides(difference: Difference) -> tuple[Item | None, Item | None]:
+    return pack_money(difference.expected), pack_money(difference.found)

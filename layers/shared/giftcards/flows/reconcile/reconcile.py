@@ -13,7 +13,7 @@ differences than any shop can have, the run is given up, and its report says why
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import batched
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from giftcards.domain.cards import ShopFacts
 from giftcards.errors import GiftCardError, NeedsAPerson, PlaceLost, TryAgain
 from giftcards.flows.kinds import reconcile_key
 from giftcards.flows.reconcile.numbers import Numbers, pack
-from giftcards.flows.reconcile.phase import Part, Run, Step
+from giftcards.flows.reconcile.phase import Part, Run, Step, run_stamp
 from giftcards.store.bucket import Bucket
 from giftcards.store.control import Control, ProngState
 from giftcards.store.journal import Journal
@@ -150,7 +150,7 @@ class Reconcile:
         now = self.clock()
         granted_before = 0 if standing.last is None else standing.last.granted
         state = RunState(
-            id=f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{lease.fence}",
+            id=f"{run_stamp(now)}-{lease.fence}",
             began_at=now,
             since=standing.since,
             reads_all=standing.all_wished > granted_before,

@@ -88,7 +88,7 @@ class RowsOfCards:
                 card_id=card_id,
                 expected=None,
                 found=None,
-                details=f"Airtable shows the card in {len(some)} rows.",
+                details=f"Airtable shows the card in {len(some)} rows: {', '.join(sorted(some))}.",
             )
             for card_id, some in rows.items()
             if len(some) > 1
