@@ -518,6 +518,35 @@ LOOKING = (
         tests=named("flows/test_looks.py", "test_more_changes_than_a_page_are_all_looked_at"),
     ),
     Mutant(
+        name="look-tells-nobody",
+        guard=Guard.LOOKS,
+        breaks="Staff take money off a card, and nobody is told.",
+        file=LOOKS,
+        old="        self.tell.remember(key)\n",
+        new="",
+        tests=named("flows/test_looks.py", "test_the_office_reads_next_morning_what_staff_changed"),
+    ),
+    Mutant(
+        name="look-silent-about-money",
+        guard=Guard.LOOKS,
+        breaks="A balance moves without a movement at Shopify, and no alarm rings.",
+        file=LOOKS,
+        old="            self.note_unexplained()\n",
+        new="",
+        tests=named(
+            "flows/test_looks.py", "test_the_alarm_rings_where_shopify_shows_no_movement_either"
+        ),
+    ),
+    Mutant(
+        name="look-rings-for-every-kindness",
+        guard=Guard.LOOKS,
+        breaks="The alarm rings whenever staff change a balance, until nobody listens.",
+        file=LOOKS,
+        old="        if is_entered and not behind and not evened_out:\n",
+        new="        if is_entered and not evened_out:\n",
+        tests=named("flows/test_looks.py", "test_the_office_reads_next_morning_what_staff_changed"),
+    ),
+    Mutant(
         name="owed-and-nobody-asked",
         guard=Guard.OWED,
         breaks="What is owed is not left to a person.",

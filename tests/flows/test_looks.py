@@ -8,11 +8,14 @@ from decimal import Decimal
 
 import pytest
 
+from giftcards.domain.money import Money
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import NeedsAPerson, VendorSurprise
 from giftcards.flows.look_at_cards import CARDS_PER_PAGE, MOST_PAGES
-from giftcards.receipts import Action
-from giftcards.store.journal import Operation, State
+from giftcards.flows.tell_of_changes import CHANGES_A_MAIL
+from giftcards.metrics import Metric
+from giftcards.receipts import Action, Receipt, ReceiptOutcome
+from giftcards.store.journal import Operation, Result, State
 from giftcards.store.table import LOOK_QUEUE
 from giftcards.wiring import now
 from ops.command_line import park_decide
@@ -20,6 +23,7 @@ from sandbox.faults import Fault
 from sandbox.shopify.order_desk import CartLine
 from sandbox.shopify.payments import Pay
 from sandbox.shopify.shop import GiftCard
+from tests.accounts import SentMail
 from tests.web_spending import (
     CODE,
     OTHER,
@@ -33,7 +37,7 @@ from tests.web_spending import (
     receipts,
     rest,
 )
-from tests.world import OFFICE, START, World, running_world
+from tests.world import OFFICE, START, When, World, running_world
 
 PATIENCE_TICKS = 25  # longer than our patience of ten minutes, at two ticks a minute
 
@@ -616,3 +620,149 @@ def test_a_paused_system_looks_at_nothing(world: World) -> None:
     world.app.control.throw_switch(run=False, by="tests", now=now())
     look(world, 3)
     assert not operations(world, "mirrored")
+
+
+# ------------------------------------------------------------------- who hears of what staff did
+
+
+def to_the_office(world: World) -> list[SentMail]:
+    return [mail for mail in world.mails() if OFFICE in mail.destinations["ToAddresses"]]
+
+
+def the_next_morning(world: World) -> None:
+    world.advance(21 * 3600)  # it is past seven in New York
+    world.sweep()
+    world.drain()
+
+
+def rung(capsys: pytest.CaptureFixture[str]) -> int:
+    return capsys.readouterr().out.count(f'"{Metric.UNEXPLAINED_MONEY}":')
+
+
+def test_the_office_reads_next_morning_what_staff_changed(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card, other = known_card(world), load(world, code=OTHER)
+    look(world)
+    world.shop.debit(card.id, amount=Decimal(40), note=f"for me {CODE}")
+    world.shop.credit(other.id, amount=Decimal(5))
+    rest(world)
+    world.sweep()
+    world.drain()
+    assert to_the_office(world) == []  # not yet
+    the_next_morning(world)
+    (mail,) = to_the_office(world)
+    assert mail.subject == "2 balances were changed at Shopify on 23 November 2026"
+    assert "•••• 6789, found at 10:" in mail.body
+    assert "40.00 USD taken off, 10.00 USD left." in mail.body
+    assert "a debit of 40.00 USD (note: for me •••• 6789)" in mail.body
+    assert "5.00 USD put on, 55.00 USD left." in mail.body
+    assert CODE not in mail.body
+    for _ in range(2):
+        the_next_morning(world)
+    assert len(to_the_office(world)) == 1
+    assert rung(capsys) == 0  # Shopify's timeline says who it was
+
+
+def test_the_alarm_rings_where_shopify_shows_no_movement_either(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = known_card(world)
+    world.shop.return_to_card(card.id, Decimal(4))  # leaves no movement
+    rest(world)
+    assert rung(capsys) == 1
+    look(world, PATIENCE_TICKS)
+    the_next_morning(world)
+    assert rung(capsys) == 0
+    (mail,) = to_the_office(world)
+    assert "4.00 USD put on, 54.00 USD left. Shopify does not tell what it was." in mail.body
+
+
+def test_it_does_not_ring_for_an_order_that_is_known_late(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The alarm has rung for what it took; that it is explained at last is no news."""
+    known_card(world)
+    world.shop.set_search_lag(3600)
+    order(world, (CODE, 20))
+    look(world, 2 * PATIENCE_TICKS)
+    assert len(operations(world, "adjusted")) == 1
+    assert rung(capsys) == 1
+    world.shop.set_search_lag(0)
+    world.advance(3600)
+    rest(world)
+    assert len(operations(world, "adjusted")) == 2
+    assert rung(capsys) == 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_of_a_change_whose_worker_died_entering_it_the_office_reads_once(
+    world: World, when: When
+) -> None:
+    card = known_card(world)
+    world.shop.debit(card.id, amount=Decimal(40))
+    look(world)
+    world.advance(world.config.explain_seconds)
+
+    def die(_: str) -> None:
+        """The pointer is written, the operation comes next."""
+        if untold(world):
+            world.effects.watch = None
+            world.effects.kill_on = {"PutItem": when}
+
+    world.effects.watch = die
+    look(world)
+    assert world.effects.deaths == 1
+    rest(world)
+    assert len(operations(world, "adjusted")) == 1
+    for _ in range(2):
+        the_next_morning(world)
+    assert len(to_the_office(world)) == 1
+
+
+def untold(world: World) -> list[str]:
+    return [item["key"] for item in world.items() if item["key"].startswith("untold#")]
+
+
+def test_more_changes_than_one_mail_holds_are_told_of_in_several(world: World) -> None:
+    teller = world.app.tell_of_changes()
+    known_card(world)
+    look(world)
+    names = [f"adjusted#1#{number}" for number in range(CHANGES_A_MAIL + 1)]
+    for name in names:
+        teller.remember(name)
+        world.journal.record(
+            name,
+            kind="adjusted",
+            snapshot={"movements": []},
+            result=a_change(name),
+            due_at=now() + timedelta(days=9),
+        )
+    for _ in range(3):
+        the_next_morning(world)
+    told = [mail.body.count("put on") for mail in to_the_office(world)]
+    assert sorted(told) == [1, CHANGES_A_MAIL]
+
+
+def a_change(name: str) -> Result:
+    amount = Money(100, "USD")
+    receipt = Receipt(
+        id=f"{name}#1",
+        at=now(),
+        action=Action.RAISED_AT_SHOPIFY,
+        actor="Shopify",
+        card="•••• 6789",
+        amount=amount,
+        balance_after=amount,
+        outcome=ReceiptOutcome.DONE,
+        operation=name,
+        details="RAISED_AT_SHOPIFY: by the hundred.",
+    )
+    return Result(
+        outcome="RAISED_AT_SHOPIFY",
+        decided_at=now(),
+        balance=amount,
+        moved=amount,
+        receipts=(receipt,),
+        reason="Nobody knows.",
+    )

@@ -1,11 +1,13 @@
 """The drawing of the table shows every kind of item that the flows write, and no other."""
 
 import re
+from decimal import Decimal
 
 from giftcards.store import table
 from sandbox.faults import Fault
 from sandbox.shopify import CartLine, Pay
 from tests.flows.reconcile_stories import compare
+from tests.web_spending import rest
 from tests.world import World
 
 CODE = "wxyz2345abcd6789"
@@ -23,9 +25,9 @@ def drawn() -> set[str]:
 def live_a_day(world: World) -> None:
     """A sale, a redemption, a lost reply, a miss, a question, a card bought and one spent.
 
-    And in the night the books are compared.
+    Staff put money on one, and in the night the books are compared.
     """
-    world.shop.issue_card(code=CODE, amount=50)
+    card = world.shop.issue_card(code=CODE, amount=50)
     world.shop.orders.place([CartLine("GIFT-CARD-50")], Pay())
     world.shop.orders.place([CartLine("LANTERN-S")], Pay([CODE]))
     world.sell()
@@ -36,6 +38,8 @@ def live_a_day(world: World) -> None:
     world.base.faults.add(Fault.DROP_REPLY, operation="update Redemptions")
     world.serve()
     world.come_to_rest()
+    world.shop.credit(card.id, amount=Decimal(5), note="sorry")
+    rest(world)
     compare(world)
 
 

@@ -104,6 +104,7 @@ from giftcards.flows.strays import Strays
 from giftcards.flows.sweep import Sweep
 from giftcards.flows.tag import TagOrder
 from giftcards.flows.take_reversals import TakeReversals
+from giftcards.flows.tell_of_changes import TellOfChanges
 from giftcards.flows.tick import Tick
 from giftcards.flows.write_airtable import WRITER_SECONDS, WriteAirtable
 from giftcards.logs import build_logger
@@ -126,6 +127,7 @@ from giftcards.store.records import Records
 from giftcards.store.rewrites import Rewrites
 from giftcards.store.runs import Runs
 from giftcards.store.table import Table
+from giftcards.store.untold import Untold
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -820,12 +822,26 @@ class Application:
             queues=self.queues,
             follow_up=self.follow_up,
             owe=self.owe(),
+            tell=self.tell_of_changes(),
+            note_unexplained=lambda: self.metrics.count(Metric.UNEXPLAINED_MONEY),
             logger=self.logger,
             clock=self.clock,
             live_from=self.config.live_from,
             accept_historical=self.config.accept_historical,
             patience_seconds=self.config.explain_seconds,
             http_timeout_seconds=self.config.http_timeout_seconds,
+            office_email=self.config.office_email,
+        )
+
+    def tell_of_changes(self) -> TellOfChanges:
+        """What tells the office of balances that were changed at Shopify."""
+        return TellOfChanges(
+            journal=self.journal,
+            untold=Untold(self.table),
+            follow_up=self.follow_up,
+            facts=lambda: self.facts,
+            clock=self.clock,
+            hour=self.config.digest_hour,
             office_email=self.config.office_email,
         )
 
@@ -934,6 +950,7 @@ class Application:
                 clock=self.clock,
                 office_email=self.config.office_email,
             ),
+            changes=self.tell_of_changes(),
             http_timeout_seconds=self.config.http_timeout_seconds,
             logger=self.logger,
             clock=self.clock,

@@ -9,6 +9,7 @@ from giftcards.domain.outcomes import Outcome
 from giftcards.errors import NeedsAPerson
 from giftcards.flows.digest import DIGEST_KIND
 from giftcards.flows.kinds import (
+    CHANGES_TOLD,
     HELD_ORDER,
     HELD_REVERSAL,
     LATE,
@@ -174,8 +175,9 @@ def compose_answer(
             return compose_sale_answer(_sale(operation, result, now=now), to=to)
         case kind if kind == DELIVERY:
             return _delivery(operation, result, to=to, journal=journal, now=now)
-        case kind if kind == DIGEST_KIND:
-            return _digest(operation, to=to)
+        case kind if kind in {DIGEST_KIND, CHANGES_TOLD}:
+            of_the_day = _digest if kind == DIGEST_KIND else _changes
+            return of_the_day(operation, to=to)
         case _:
             raise NeedsAPerson(f"nobody knows how to answer {operation.kind} ({operation.key})")
 
@@ -303,6 +305,26 @@ def _web_delivery(operation: Operation, result: Result, sale: Sale, *, to: str) 
                 "Look at the order's cards in Gift Cards: their Status says which of them are"
                 " disabled, Expires On which have expired."
             ),
+        ),
+        reference=operation.key,
+    )
+
+
+def _changes(operation: Operation, *, to: str) -> Mail:
+    """Whose balances were changed at Shopify on a day."""
+    lines = operation.snapshot["lines"]
+    day = date.fromisoformat(operation.snapshot["day"])
+    changes = "1 balance was" if len(lines) == 1 else f"{len(lines)} balances were"
+    return compose_office_notice(
+        to=to,
+        subject=f"{changes} changed at Shopify on {day.day} {day:%B %Y}",
+        lines=["No order, no store and nothing of ours explains these changes.", *lines],
+        next_steps=(
+            (
+                "Look twice at whatever you did not expect: the card's timeline in Shopify's admin"
+                " says who did it. Whoever may put money on a card can spend it."
+            ),
+            "Change back there what should not have been: that is told of in the same way.",
         ),
         reference=operation.key,
     )

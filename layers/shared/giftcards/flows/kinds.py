@@ -19,6 +19,7 @@
     reverse-refused#<row>#<total>#<why>   it is not given back, and the office was told why
     freeze#<card>#<n>            the office, or a chargeback, freezes a card, or releases it
     adjusted#<card>#<n>          its balance changed at Shopify, and no order explains it
+    changes-told#<day>#<first>   the office was mailed what was entered so on a day
     changed#<card>#<n>           it was deactivated at Shopify, or its last day was moved
     mirrored#<card>              Shopify made it: it is shown in Airtable
     late#<operation>             what was given up was applied at Shopify after all
@@ -33,7 +34,7 @@ Orders, lines, payments and cards go by Shopify's numbers, units and changes cou
 are in minor units of the shop's currency.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 ORDER: Final = "order"
@@ -49,6 +50,7 @@ REFUSED_REVERSAL: Final = "reverse-refused"
 FREEZE: Final = "freeze"
 ADJUSTED: Final = "adjusted"
 CHANGED: Final = "changed"
+CHANGES_TOLD: Final = "changes-told"
 MIRRORED: Final = "mirrored"
 UNREAD_ORDER: Final = "unread-order"
 LATE: Final = "late"
@@ -122,6 +124,11 @@ def adjusted_key(card: str, number: int) -> str:
 def changed_key(card: str, number: int) -> str:
     """The business key of the `number`-th change of a card's state at Shopify."""
     return f"{CHANGED}#{card}#{number}"
+
+
+def changes_told_key(day: date, first: str) -> str:
+    """The key under which the office is told of a day's changes, `first` being the first one's."""
+    return f"{CHANGES_TOLD}#{day.isoformat()}#{first}"
 
 
 def mirrored_key(card: str) -> str:

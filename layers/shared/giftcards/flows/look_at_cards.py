@@ -9,7 +9,8 @@
 Shopify tells nobody when staff credit a card, when a till pays it out in cash, when a card is
 deactivated or lives longer. So what a card holds is compared with what we know of it, and what
 stays unexplained for some minutes is entered as a movement, with a receipt that says so: the ledger
-and the balance agree again.
+and the balance agree again. The office reads of it the next morning. Where Shopify does not even
+show a movement, nobody can look up who it was, and the alarm rings.
 
 One thing is never explained away so: a movement with a reference of ours. As long as its operation
 is open, we wait. Where it was given up ("not charged"), the movement is entered under its own name,
@@ -64,6 +65,7 @@ from giftcards.flows.kinds import (
 from giftcards.flows.owe import Owe
 from giftcards.flows.sale import ISSUE
 from giftcards.flows.tally import Tally
+from giftcards.flows.tell_of_changes import LONGEST_LINE, TellOfChanges
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.cards import Cards, MirrorState
 from giftcards.store.journal import Journal, Operation, Result, State
@@ -138,6 +140,8 @@ class LookAtCards:
     queues: Queues
     follow_up: FollowUp
     owe: Owe
+    tell: TellOfChanges
+    note_unexplained: Callable[[], None]
     logger: Logger
     clock: Callable[[], datetime]
     live_from: datetime
@@ -529,12 +533,14 @@ class LookAtCards:
             "movements": [movement.id for movement in behind],
         }
         verb = "Raised" if amount.minor > 0 else "Lowered"
-        details = f"{verb} at Shopify; no order and no store explains it. {_tell(behind)}"
+        told_by_shopify = _tell(behind)
         evened_out = [name for name, line in earlier.items() if line == -amount]
         if evened_out and not behind:
-            details += f" It evens out {evened_out[-1]}, so that was something known late."
+            told_by_shopify += f" It evens out {evened_out[-1]}, so that was something known late."
+        details = f"{verb} at Shopify; no order and no store explains it. {told_by_shopify}"
+        self.tell.remember(key)
         try:
-            self._record(
+            is_entered = self._record(
                 key,
                 kind=ADJUSTED,
                 snapshot=snapshot,
@@ -548,6 +554,7 @@ class LookAtCards:
                         details=details,
                     ),
                     moved=amount,
+                    reason=told_by_shopify[:LONGEST_LINE],
                 ),
             )
         except JournalConflict:
@@ -557,6 +564,9 @@ class LookAtCards:
                 self.follow_up.hand_over(standing)
             self.logger.info("an earlier adjustment comes first", extra={"card": card.id})
             return False
+        if is_entered and not behind and not evened_out:
+            self.logger.error("money is unexplained", extra={"operation": key})
+            self.note_unexplained()
         return True
 
     # ------------------------------------------------------------------------------- the journal

@@ -20,6 +20,7 @@ from giftcards.flows.park import Park
 from giftcards.flows.reconcile.putting_right import PuttingRight
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import Redeem
+from giftcards.flows.tell_of_changes import TellOfChanges
 from giftcards.store.control import Control
 from giftcards.store.journal import Journal, Operation, State
 from giftcards.store.queues import Queues
@@ -56,6 +57,7 @@ class Sweep:
     queues: Queues
     rewrites: Rewrites
     digest: Digest
+    changes: TellOfChanges
     http_timeout_seconds: int
 
     def run(self, deadline: datetime) -> int:
@@ -94,8 +96,9 @@ class Sweep:
                 finished += 1
         try:
             self.digest.run()
+            self.changes.run()
         except TryAgain as error:
-            self.logger.warning("the digest waits", extra={"reason": str(error)})
+            self.logger.warning("what the office reads waits", extra={"reason": str(error)})
         self._write_again()
         if trouble is not None:
             raise trouble  # after all others: the alarm on this function's errors has to ring

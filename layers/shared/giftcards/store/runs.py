@@ -29,8 +29,10 @@ class RunState:
     something, and `folded` of how many of them the numbers stand in one object. `restarts` counts
     how often the phase was begun anew, `failures` how often the step that is next has failed.
     `not_before` is when the next step may begin. `steps` are how many steps each part had that is
-    over, `looked_at` what each has looked at, `found` how many differences were found in all, and
-    `unread` how much could not be compared. `trouble` says why the run is given up, if it is.
+    over, `looked_at` what each has looked at, `found` how many differences were found in all,
+    `unread` how much could not be compared, and `changed` how many balances were found to have been
+    changed at Shopify since the last complete run began. `trouble` says why the run is given up, if
+    it is.
     """
 
     id: str
@@ -50,6 +52,7 @@ class RunState:
     looked_at: Mapping[str, int] = field(default_factory=dict)
     found: int = 0
     unread: int = 0
+    changed: int = 0
     trouble: str | None = None
 
     def enter(self, phase: str, *, not_before: datetime | None = None) -> "RunState":
@@ -201,6 +204,7 @@ def _unpack_state(item: Item) -> RunState:
         looked_at=_counts(item["looked_at"]),
         found=int(item["found"]),
         unread=int(item["unread"]),
+        changed=int(item.get("changed", 0)),
         trouble=item["trouble"],
     )
 

@@ -40,13 +40,15 @@
                                  which object of the bucket it is archived   reconcile
     archive                      what is on its way to the archive, and how  reconcile
                                  full the base is
+    untold#<operation>           a change of a balance at Shopify that the   flows, through Untold
+                                 office is to read of, and when
     again#<row, order or card>   what may be written by an earlier request   write_airtable
                                  yet, and when to write it once more
 
-    index `due`: queue = "open", "parked", "digest", "orders", "look" or "again", due_at = epoch
-    seconds. Only unfinished and parked items, undigested days, orders that wait, cards of whose
-    balance something is unexplained, and what is written once more carry the two attributes, so the
-    index holds just what is left to do.
+    index `due`: queue = "open", "parked", "digest", "changed", "orders", "look" or "again", due_at
+    = epoch seconds. Only unfinished and parked items, undigested days, changes of which the office
+    has not read, orders that wait, cards of whose balance something is unexplained, and what is
+    written once more carry the two attributes, so the index holds just what is left to do.
 
 Every write is conditional, or harmless when it happens twice. boto3 retries a write whose reply was
 lost, so a condition that fails may have been met by our own first try: whoever gets "no" looks at
@@ -89,6 +91,7 @@ DUE_INDEX = "due"
 OPEN_QUEUE = "open"
 PARKED_QUEUE = "parked"
 DIGEST_QUEUE = "digest"
+CHANGED_QUEUE = "changed"
 ORDERS_QUEUE = "orders"
 LOOK_QUEUE = "look"
 AGAIN_QUEUE = "again"

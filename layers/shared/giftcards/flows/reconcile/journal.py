@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from giftcards.clients.airtable import Airtable
 from giftcards.clients.shopify import Shopify
 from giftcards.domain.drift import Difference, Drift
-from giftcards.flows.kinds import DRIFT, held_order_key, order_key
+from giftcards.flows.kinds import ADJUSTED, DRIFT, held_order_key, order_key
 from giftcards.flows.receipt_row import due_receipts, find_receipt, operation_of
 from giftcards.flows.reconcile.named_rows import NamedRows
 from giftcards.flows.reconcile.phase import Ending, Remedy, Run, Step, card_number, name_number
@@ -65,6 +65,7 @@ class JournalPhase:
             next=None if following is None else str(following["key"]),
             looked_at=len(items),
             found=tuple(found),
+            changed=tuple(_told(one) for one in operations if _was_changed(one, run)),
         )
 
     def judge_again(self, run: Run, differences: Sequence[Difference]) -> list[Difference]:
@@ -170,6 +171,26 @@ def _should_be_shown(operation: Operation, began_at: datetime) -> bool:
     moments = [operation.settled_at, operation.answered_at]
     lately = [one for one in moments if one is not None and one > began_at - behind]
     return operation.settled_at is not None and not lately
+
+
+def _was_changed(operation: Operation, run: Run) -> bool:
+    """Whether a balance was changed at Shopify since the last complete run began."""
+    result = operation.result
+    return (
+        operation.kind == ADJUSTED
+        and result is not None
+        and (run.since is None or run.since <= result.decided_at)
+        and result.decided_at < run.began_at
+    )
+
+
+def _told(operation: Operation) -> str:
+    """A change in the words of its receipt, for the report."""
+    result = operation.result
+    if result is None:
+        raise AssertionError(f"{operation.key} has no outcome")
+    (receipt,) = result.receipts
+    return f"{receipt.card}: {receipt.amount} ({operation.key}). {receipt.details}"
 
 
 def _tells_of_a_missing_one(operation: Operation) -> bool:

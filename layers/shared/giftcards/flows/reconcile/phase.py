@@ -31,8 +31,9 @@ class Run:
     `reads_all` asks for everything, also of cards that have not changed since. `deadline` is when
     this worker has to be done: a step that takes long may end early, with its own cursor. `seen`
     gives the numbers that a phase has seen so far, by its name. `looked_at` counts what each part
-    has looked at, `unread` what could not be compared. `trouble` says why the comparison was given
-    up, if it was.
+    has looked at, `unread` what could not be compared, and `changed` the balances that were changed
+    at Shopify since the last complete run began, up to the beginning of this one. `trouble` says
+    why the comparison was given up, if it was.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Run:
     seen: Callable[[str], Container[int]]
     looked_at: Mapping[str, int] = field(default_factory=dict)
     unread: int = 0
+    changed: int = 0
     trouble: str | None = None
 
 
@@ -51,8 +53,9 @@ class Step:
     """What one page came to.
 
     `next` is the cursor of the next page; `None` ends the part. `looked_at` counts the things on
-    this one, and `seen` are their numbers. `notes` are lines for the report, and so are `unread`:
-    each says what could not be compared, and fails the run although the others go on.
+    this one, and `seen` are their numbers. `notes` are lines for the report, and so are `changed`,
+    each a balance that was changed at Shopify, and `unread`: each says what could not be compared,
+    and fails the run although the others go on.
     """
 
     next: str | None
@@ -60,6 +63,7 @@ class Step:
     found: tuple[Difference, ...] = ()
     seen: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
 
 

@@ -233,8 +233,8 @@ class Turn:
         for number, some in enumerate(batched(step.found, DIFFERENCES_A_PIECE, strict=False)):
             place = Place.of(state.phase, state.step, number)
             self._pieces.put_differences(Kind.FOUND, place, some)
-        if step.notes or step.unread:
-            notes = [*step.notes, *step.unread]
+        notes = [*step.notes, *step.changed, *step.unread]
+        if notes:
             self._pieces.put_notes(Place.of(state.phase, state.step), notes)
         if step.next is None and state.has_seen:
             packed = self._of(state.phase).packed()
@@ -252,6 +252,7 @@ class Turn:
             looked_at=looked_at,
             found=state.found + len(step.found),
             unread=state.unread + len(step.unread),
+            changed=state.changed + len(step.changed),
         )
         trouble = self._too_much(state)
         if trouble is not None and state.trouble is None:
@@ -321,6 +322,7 @@ class Turn:
             seen=self._seen,
             looked_at=state.looked_at,
             unread=state.unread,
+            changed=state.changed,
             trouble=state.trouble,
         )
 

@@ -179,6 +179,9 @@ def summarize(run: Run, done: Sequence[Done], *, at: str) -> str:
         summary += f"; {left:,} not put right"
     if run.unread:
         summary += f"; {run.unread:,} could not be compared"
+    if run.changed:
+        balances = "balance" if run.changed == 1 else "balances"
+        summary += f"; {run.changed:,} {balances} changed at Shopify"
     known = len(done) - len(fresh)
     return summary + (f"; {known:,} known from before" if known else "")
 
