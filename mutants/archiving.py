@@ -57,6 +57,28 @@ MUTANTS = (
         tests=named(ARCHIVING, "TestAfterwards::test_the_books_are_in_step"),
     ),
     Mutant(
+        name="archive-while-the-books-are-in-doubt",
+        guard=Guard.ARCHIVE,
+        breaks="Rows go although the comparison was given up.",
+        file=ARCHIVE,
+        old=" or not self.keep_days or run.trouble is not None:\n",
+        new=" or not self.keep_days:\n",
+        tests=named(
+            "flows/test_reconcile_runs.py", "test_how_full_the_base_is_is_counted_all_the_same"
+        ),
+    ),
+    Mutant(
+        name="archive-counts-a-part",
+        guard=Guard.ARCHIVE,
+        breaks="Of a run that was given up among the cards, only those so far are counted.",
+        file=ARCHIVE,
+        old="        if run.trouble is not None:\n            cards = None",
+        new="        if run.id == '':\n            cards = None",
+        tests=named(
+            "flows/test_reconcile_runs.py", "test_how_full_the_base_is_is_counted_all_the_same"
+        ),
+    ),
+    Mutant(
         name="archive-too-early",
         guard=Guard.ARCHIVE,
         breaks="Rows go as soon as they are done.",

@@ -13,6 +13,7 @@ from giftcards.domain.money import Money
 from giftcards.flows.reconcile.phase import Ending, Run
 from giftcards.flows.reconcile.reconcile import MOST_FAILURES, MOST_RESTARTS, RunEnd
 from giftcards.flows.reconcile.report import COLUMNS, Line, as_csv, summarize
+from giftcards.metrics import Metric
 from giftcards.receipts import Action
 from giftcards.store.pieces import Done, Kind, Pieces, Place
 from giftcards.wiring import now
@@ -25,7 +26,7 @@ from tests.flows.reconcile_stories import (
     read_report,
 )
 from tests.web_spending import known_card, look, receipts
-from tests.world import RECONCILE_SECONDS, START, World
+from tests.world import RECONCILE_SECONDS, START, World, running_world
 
 ROWS = 250  # three pages of Airtable's
 
@@ -121,6 +122,26 @@ def test_too_many_differences_are_no_list(world: World) -> None:
     assert "more than 2 differences" in compared.last.summary
     assert compared.last.is_failed
     assert all(row["Balance"] == 1 for row in world.cells("Gift Cards"))  # nothing was changed
+
+
+def test_how_full_the_base_is_is_counted_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    """And no row goes while the books are in doubt."""
+    with running_world(airtable_records=ROWS + 30) as world:
+        old = known_card(world)
+        world.ask(Gift_Card_Code=old.code)
+        world.come_to_rest()
+        world.advance(401 * 86_400)
+        many_rows(world)
+        for record in world.base.table("Gift Cards").records()[:3]:
+            world.base.table("Gift Cards").update(record["id"], {"Balance": 1})
+        held = world.base.count_records()
+        capsys.readouterr()
+        compared = compare(world, turn=bounded(world, most_differences=2, most_unread=0))
+        assert compared.last.summary.startswith("Given up at ")
+        assert f'"{Metric.BASE_FILLS}":' in capsys.readouterr().out
+        assert f"The Airtable base holds {held} of {ROWS + 30} records." in compared.page
+        assert len(world.cells("Redemptions")) == 1
+        assert "Put right" not in str(compared.lines)
 
 
 def test_too_much_that_cannot_be_compared_ends_the_run(world: World) -> None:

@@ -75,6 +75,8 @@ LOOK_AGAIN_SECONDS = 60
 class Archive:
     """The last part of comparing the books. `keep_days` 0 keeps everything, and only counts.
 
+    Where the run was given up, it only counts as well: no row goes while the books are in doubt.
+
     `records_allowed` is how many records the base may hold by its plan; `note_base_fills` rings the
     alarm.
     """
@@ -106,6 +108,8 @@ class Archive:
         if table == THE_END or table in state.over:
             return Step(next=_next_table(state.over))
         cards = run.looked_at.get(ROWS_OF_CARDS) if table == GIFT_CARDS else None
+        if run.trouble is not None:
+            cards = None  # they may have been counted in part
         if cards is not None or not self.airtable.has_table(table):
             return self._over(replace(state, rows={**state.rows, table: cards or 0}), table)
         return self._read(run, state, table, offset)
@@ -124,7 +128,7 @@ class Archive:
 
     def _move(self, run: Run, state: Archiving, table: str, rows: Sequence[BaseRow]) -> Archiving:
         """Move what is over of a page's rows."""
-        if table not in ARCHIVED_TABLES or not self.keep_days:
+        if table not in ARCHIVED_TABLES or not self.keep_days or run.trouble is not None:
             return state
         until = run.began_at - timedelta(days=self.keep_days)
         over = self.finished.of(table, rows, before=until)

@@ -8,7 +8,8 @@
 
 A worker holds the lease as long as it lives. Where it dies, the next one takes the run up from the
 last step that was saved. A step that fails is tried again; after too many failures, or with more
-differences than any shop can have, the run is given up, and its report says why.
+differences than any shop can have, the run is given up, and its report says why. How full the base
+is is counted all the same, unless something cannot be read at all.
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -65,6 +66,7 @@ END = "end"
 # The parts that are left out where nothing was found.
 ABOUT_DIFFERENCES = frozenset({"second look", "putting right"})
 SECOND_LOOK = "second look"
+COUNTING = "archive"  # of a run that is given up it moves nothing
 REPORT = "report"
 
 
@@ -256,7 +258,7 @@ class Turn:
         )
         trouble = self._too_much(state)
         if trouble is not None and state.trouble is None:
-            return replace(state, trouble=trouble).enter(REPORT)
+            return replace(state, trouble=trouble).enter(COUNTING)
         return state if step.next is not None else self._enter_next(state)
 
     def _too_much(self, state: RunState) -> str | None:
