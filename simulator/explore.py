@@ -80,7 +80,7 @@ class Tally:
     seen: Counter[str] = field(default_factory=Counter)
     struck: Counter[tuple[str, Kind]] = field(default_factory=Counter)
     example: dict[str, tuple[str, int, tuple[Kind, ...]]] = field(default_factory=dict)
-    chance_of: dict[Kind, tuple[str, Planned]] = field(default_factory=dict)
+    chance_of: dict[tuple[Kind, str], tuple[str, Planned]] = field(default_factory=dict)
     broken: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=list)
     compared: int = 0
@@ -111,7 +111,8 @@ class Tally:
             if label not in self.example:
                 self.example[label] = (str(told.spec), nth, kinds)
                 for one in kinds:
-                    self.chance_of.setdefault(one, (str(told.spec), Planned(label, nth, one)))
+                    chance = (str(told.spec), Planned(label, nth, one))
+                    self.chance_of.setdefault((one, label), chance)
 
     def add(self, other: "Tally") -> None:
         """Count what was counted elsewhere, too."""
@@ -144,6 +145,10 @@ class Tally:
         """The effects that no accident ever met."""
         met = {effect for effect, _ in self.struck}
         return sorted(self.seen.keys() - met)
+
+    def chances_of(self, kind: Kind) -> list[tuple[str, Planned]]:
+        """Where a kind of accident could happen, if there is something for it to change."""
+        return sorted((one for (k, _), one in self.chance_of.items() if k is kind), key=str)
 
     @property
     def never_met(self) -> list[Kind]:
@@ -535,12 +540,17 @@ class Strikes:
 def strike(tally: Tally, work: Callable[[Sequence[Strikes]], None]) -> None:
     """Have struck what was never struck: each such effect, once, where it was first seen.
 
-    So it is with a kind of accident that never happened, where some effect has room for it. What is
-    struck shows new effects at times, so this goes on for some rounds. `work` tells what it is
-    given, and adds it to the tally.
+    So it is with a kind of accident that never happened, where some effect has room for it: in each
+    round at another one, since there may be nothing yet that it could change. What is struck shows
+    new effects at times, so this goes on for some rounds. `work` tells what it is given, and adds
+    it to the tally.
     """
+    tried: set[tuple[str, Planned]] = set()
     for _ in range(ROUNDS_OF_STRIKING):
-        missing = [tally.chance_of[kind] for kind in tally.never_met if kind in tally.chance_of]
+        missing: list[tuple[str, Planned]] = []
+        for kind in tally.never_met:
+            missing += [one for one in tally.chances_of(kind) if one not in tried][:1]
+        tried.update(missing)
         for label in tally.unstruck:
             text, nth, kinds = tally.example[label]
             kind = Kind.PREEMPTED if Kind.PREEMPTED in kinds else kinds[0]

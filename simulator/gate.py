@@ -158,7 +158,8 @@ class Gate:
     ) -> Result:
         """Make a call: wait what it takes, apply it, and return what it returns, if all goes well.
 
-        `act` may be called later, twice or never.
+        `act` may be called later, twice or never. What others do has happened only where it changed
+        something: nobody spends of an empty card.
         """
         timeline = self.world.timeline
         if worker.is_dead or self.world.is_over:
@@ -172,11 +173,12 @@ class Gate:
         kinds = self.kinds(effect, is_first=is_first)
         self.trace.append((effect, nth, kinds, worker.invocation))
         kind = self.plan.at(effect, nth, kinds)
-        if kind is not None:
+        if kind is not None and (kind not in BY_OTHERS or self.world.happen(kind, worker)):
             self.met.append(Planned(effect.label, nth, kind))
             self.met_at.append(timeline.us)
-            result: Result = self._go_wrong(worker, effect, seam, act, kind)
-            return result
+            if kind not in BY_OTHERS:
+                result: Result = self._go_wrong(worker, effect, seam, act, kind)
+                return result
         self._wait(worker, effect)
         if self._down and self._down.get(effect.vendor, 0) > timeline.us:
             raise seam.error(Kind.REFUSED, changes=effect.changes)
@@ -202,10 +204,6 @@ class Gate:
         kind: Kind,
     ) -> Any:  # noqa: ANN401 - it returns what the act returns
         world = self.world
-        if kind in BY_OTHERS:
-            world.happen(kind, worker)
-            self._wait(worker, effect)
-            return act()
         match kind:
             case Kind.CRASH_BEFORE:
                 self._sleep(worker, effect.us)

@@ -614,12 +614,15 @@ class World:
 
     # --------------------------------------------------------------------- what others do meanwhile
 
-    def happen(self, kind: Kind, worker: Worker) -> None:
-        """Somebody else does something at this moment."""
+    def happen(self, kind: Kind, worker: Worker) -> bool:
+        """Somebody else does something at this moment; False where that changed nothing."""
         if kind is Kind.OVERLAPPED:
             self.invoke(worker.role, worker.event)
-        elif self.story is not None:
+            return True
+        before = (self.base.version, self.shop.version)
+        if self.story is not None:
             self.story.happen(self, kind)
+        return (self.base.version, self.shop.version) != before
 
     def note_web(self, card_id: str, amount: Decimal | int) -> None:
         """Something moved on a card without us, and in no order: positive where it was spent."""

@@ -1,6 +1,6 @@
 """Redemptions: a store asks, a customer waits; alone, and beside what else moves on the card."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from giftcards.receipts import ReceiptOutcome
 from giftcards.store.journal import Operation, State
 from giftcards.store.table import unpack_money
 from giftcards.wiring import Application
+from sandbox.airtable import Table
 from sandbox.shopify import GiftCard, Refusal
 from sandbox.shopify import Kind as Movement
 from simulator.faults import MINUTE, SECOND, Kind, Planned
@@ -40,8 +41,12 @@ OTHER_MOVES = frozenset({REVERSAL, RETURN, REPAY, LATE})
 # the debit, or before the card is read, where the redemption is held up there.
 JUST_CHARGED = 4_226_000
 
-# What the web takes in one go: enough to leave too little for the store.
-SPENT_ON_WEB = 45
+# What the web takes in one go where a card holds it: enough to leave too little for the store.
+SPENT_ON_WEB = Decimal(45)
+
+
+# The amount that somebody puts in the place of the first row's.
+WRITTEN_OVER = 11
 
 
 def issue(world: "World", code: str = CODE, amount: int = LOADED) -> GiftCard:
@@ -64,17 +69,30 @@ def file(
     return row_id
 
 
-def spend_on_web(world: "World", amount: int = SPENT_ON_WEB) -> None:
-    """A customer pays with the first card at the checkout, if it holds enough."""
+def spend_on_web(world: "World") -> None:
+    """A customer pays with the first card at the checkout, 45 or all that is left."""
     card = world.shop.cards[0]
+    amount = at_checkout(card)
     with suppress(Refusal):
         world.shop.spend_on_web(card.id, amount)
         world.note_web(card.id, amount)
 
 
+def at_checkout(card: GiftCard) -> Decimal:
+    """What a customer pays with a card: 45, or all that a store has left of it."""
+    return min(SPENT_ON_WEB, card.balance)
+
+
 def edit_row(world: "World") -> None:
-    """Somebody corrects the amount of the first row."""
-    _change(world, {"Amount": 11})
+    """Somebody corrects the amount of the first row, unless that was done before."""
+    write_over(world.base.table("Redemptions"), world.filed[:1], WRITTEN_OVER)
+
+
+def write_over(table: Table, row_ids: Sequence[str], amount: int) -> None:
+    """Somebody types another amount into the rows that are still there."""
+    for row_id in row_ids:
+        if row_id in table.record_ids() and table.get(row_id)["fields"]["Amount"] != amount:
+            table.update(row_id, {"Amount": amount})
 
 
 def delete_row(world: "World") -> None:
@@ -83,12 +101,6 @@ def delete_row(world: "World") -> None:
     if world.filed and world.filed[0] in table.record_ids():
         table.delete(world.filed[0])
         world.deleted.add(world.filed[0])
-
-
-def _change(world: "World", cells: Mapping[str, object]) -> None:
-    table = world.base.table("Redemptions")
-    if world.filed and world.filed[0] in table.record_ids():
-        table.update(world.filed[0], cells)
 
 
 def charge_elsewhere(world: "World") -> None:
@@ -314,7 +326,7 @@ STORIES: Mapping[str, Story] = {
         is_pair=True,
     ),
     "redeem-and-web": Story(
-        words="A store redeems 10 of a card while 45 of it are spent at the checkout.",
+        words="A store redeems 10 of a card while 45, or what is left, are paid at the checkout.",
         begin=beside_the_web,
         accidents=ACCIDENTS,
         window=WINDOW,

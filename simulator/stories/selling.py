@@ -20,11 +20,14 @@ from giftcards.flows.sale import (
 from sandbox.shopify import GiftCard
 from simulator.faults import HOUR, SECOND, Kind
 from simulator.stories import redeeming
-from simulator.stories.redeeming import double_records, void
+from simulator.stories.redeeming import double_records, void, write_over
 from simulator.stories.story import Act, Promise, Settle, Story
 
 if TYPE_CHECKING:
     from simulator.world import World
+
+# The amount that somebody puts in the place of the first request's.
+WRITTEN_OVER = 26
 
 ROSA = "rosa@example.com"
 TOM = "tom@example.com"
@@ -46,10 +49,8 @@ def sell(world: "World", **cells: object) -> str:
 
 
 def edit_request(world: "World") -> None:
-    """Somebody corrects the amount of the first request."""
-    table = world.base.table("Creation Requests")
-    if world.requested and world.requested[0] in table.record_ids():
-        table.update(world.requested[0], {"Amount": 26})
+    """Somebody corrects the amount of the first request, unless that was done before."""
+    write_over(world.base.table("Creation Requests"), world.requested[:1], WRITTEN_OVER)
 
 
 def delete_request(world: "World") -> None:

@@ -46,7 +46,7 @@ CHARGED_AGAIN = 10 * MINUTE
 MANY = 9
 
 
-def order(world: "World", *shares: tuple[str, int], is_captured: bool = True) -> Order:
+def order(world: "World", *shares: tuple[str, Decimal | int], is_captured: bool = True) -> Order:
     """A customer orders goods, and pays these shares by gift card, the rest by credit card."""
     goods = next(
         variant.id
@@ -59,10 +59,11 @@ def order(world: "World", *shares: tuple[str, int], is_captured: bool = True) ->
     return world.shop.orders.place([CartLine(goods, MANY)], pay, plan=OrderPlan(email=buying.CASEY))
 
 
-def pay_on_web(world: "World", amount: int = redeeming.SPENT_ON_WEB, code: str = CODE) -> None:
-    """A customer pays an order with a card, if it holds enough."""
+def pay_on_web(world: "World", amount: Decimal | int | None = None) -> None:
+    """A customer pays an order with the first card: so much, or else 45 or all that is left."""
+    card = world.shop.cards[0]
     with suppress(Refusal):
-        order(world, (code, amount))
+        order(world, (card.code, redeeming.at_checkout(card) if amount is None else amount))
 
 
 def want_back(world: "World", total: int, row: int = 0) -> None:
@@ -123,7 +124,7 @@ def kept_back(world: "World", chance: Random) -> None:
 
 
 def beside_a_store(world: "World", chance: Random) -> None:
-    """An order and a store take from one card at once, which holds enough for one of them."""
+    """An order and a store take from one card at once; whoever comes second finds less on it."""
     redeeming.issue(world)
     redeeming.file(world)
     world.arrange(chance.randrange(6 * SECOND), partial(pay_on_web, world))
@@ -255,7 +256,7 @@ STORIES: Mapping[str, Story] = {
         is_on_web=True,
     ),
     "spend-and-redeem": Story(
-        words="An order takes 45 of a card of 50 while a store takes 10.",
+        words="An order takes 45 of a card of 50, or what is left, while a store takes 10.",
         begin=beside_a_store,
         accidents=ACCIDENTS,
         is_pair=True,

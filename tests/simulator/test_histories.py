@@ -578,6 +578,15 @@ def test_the_last_line_counts_the_histories_that_broke_a_promise(
     assert "python -m simulator --replay 'redeem;0;in-time;0" in told
 
 
+def test_a_kind_of_accident_is_tried_elsewhere_where_it_changes_nothing(world: World) -> None:
+    too_early = Planned("write: airtable create Receipts", 0, Kind.RECORD_DOUBLED)
+    assert tell(world, Spec("redeem-held", planned=(too_early,))).met == ()
+    tally = Tally()
+    tally.chance_of[too_early.kind, too_early.effect] = (str(Spec("redeem-held")), too_early)
+    strike_all(world, tally)
+    assert tally.accidents[Kind.RECORD_DOUBLED] == 1
+
+
 def test_a_kind_of_accident_that_never_happened_is_struck_or_fails_the_run(world: World) -> None:
     tally = Tally()
     tally.note("singles", tell(world, Spec("redeem")))
