@@ -235,12 +235,18 @@ def within(
     """The accidents at the effects of these labels.
 
     They begin where the first of the labels comes, or behind the accident given, and end where the
-    last of them comes for the last time.
+    call of the last of them comes for the last time, whichever function makes it.
     """
     labels = [step[0].label for step in trace]
     if window[0] not in labels:
         return []
-    end = len(labels) - labels[::-1].index(window[-1]) if window[-1] in labels else len(labels)
+    last = window[-1].partition(": ")[2]
+    ends = [
+        place
+        for place, label in enumerate(labels)
+        if label in window and label.partition(": ")[2] == last
+    ]
+    end = ends[-1] + 1 if ends else len(labels)
     start = labels.index(window[0]) if after is None else place_of(trace, after) + 1
     return list(accidents_after(trace[:end], start, among=window))
 

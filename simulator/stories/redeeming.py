@@ -268,17 +268,22 @@ def _meeting(chance: Random) -> int:
     return (chance.randrange(span) - plain + JUST_CHARGED) % span
 
 
-# The calls of a redemption from its claim to its commit, also where it is taken up again. The lease
-# that a tick of the prong takes first has the name of the card's, and so is among them.
-WINDOW = (
-    "prong: journal.claim",
-    "prong: leases.acquire",
-    "prong: shopify read_card",
-    "prong: journal.mark_sent",
-    "prong: shopify debit_card",
-    "prong: shopify card_movements",
-    "prong: journal.take_back_sent",
-    "prong: journal.commit",
+# The calls of a redemption from its claim to its commit, also where it is taken up again: by the
+# prong while its row is there, else by the sweep. The lease that a tick of the prong takes first
+# has the name of the card's, and so is among them.
+WINDOW = tuple(
+    f"{role}: {call}"
+    for call in (
+        "journal.claim",
+        "leases.acquire",
+        "shopify read_card",
+        "journal.mark_sent",
+        "shopify debit_card",
+        "shopify card_movements",
+        "journal.take_back_sent",
+        "journal.commit",
+    )
+    for role in ("prong", "sweep")
 )
 
 STORIES: Mapping[str, Story] = {
