@@ -42,6 +42,13 @@ SINGLES_AT_LEAST = 24
 # Of what is left after the singles, how much each kind of history gets; the rest is by chance.
 SHARES = {"doubles": 0.2, "triples": 0.03, "pairs": 0.12}
 
+# Of the histories by chance, those in which a request may be applied after the settling time; and
+# what such a request makes or changes. They take twice the time, since the books are compared.
+SHARE_OF_LATE = 0.1
+MOVING = frozenset(
+    f"shopify {name}" for name in ("create_card", "debit_card", "credit_card", "deactivate_card")
+)
+
 # A report of thousands of broken promises helps nobody.
 MOST_KEPT = 20
 
@@ -327,6 +334,8 @@ class Piece:
             return
         once = tell(world, self._spec(self.first))
         seconds = list(accidents_after(once.trace, place_of(once.trace, self.first) + 1))
+        if self.late and self.first.kind not in BEYOND_SETTLING:
+            seconds = [one for one in seconds if one.kind in BEYOND_SETTLING]
         tally.possible["doubles"] += round(len(seconds) * self.stands_for)
         for second in _some(seconds, self.count, chance):
             tally.note("doubles", tell(world, self._spec(self.first, second)))
@@ -429,19 +438,29 @@ def singles(world: "World", seed: int, names: Sequence[str], *, wanted: int) -> 
 
 
 def every(kind: str, world: "World", name: str, *, seed: int) -> list[Piece]:
-    """All doubles, triples or pairs of one story: a piece for each first accident."""
-    return [Piece(kind, name, seed, first=first) for first in _firsts(kind, world, name)]
+    """All doubles, triples or pairs of one story: a piece for each first accident.
+
+    Of doubles also those in which one of the two is a request applied after the settling time.
+    """
+    pieces = [Piece(kind, name, seed, first=first) for first in _firsts(kind, world, name)]
+    if kind == "doubles" and pieces:
+        late = _firsts(kind, world, name, late=True)
+        pieces += [Piece(kind, name, seed, first=first, late=True) for first in late]
+    return pieces
 
 
 def sampled(
     kind: str, world: "World", names: Sequence[str], *, seed: int, budget: int
 ) -> list[Piece]:
-    """Doubles or triples by chance: of the shorter stories more, so that none drowns another."""
+    """Doubles or triples by chance: of the shorter stories more, so that none drowns another.
+
+    With a request that is applied after the settling time they come by chance.
+    """
     chance = Random(f"{kind} {seed}")  # noqa: S311 - no secrets
     pieces: list[Piece] = []
     counts = shared_out(budget, lengths(world, [name for name in names if _has(kind, name)]))
     for name, count in counts.items():
-        every_one = every(kind, world, name, seed=seed)
+        every_one = [one for one in every(kind, world, name, seed=seed) if not one.late]
         if not count or not every_one:
             continue
         some = chance.sample(every_one, min(len(every_one), ceil(count / BEHIND_A_FIRST)))
@@ -481,10 +500,10 @@ def _has(kind: str, name: str) -> bool:
     return story.window is not None and story.is_pair == (kind == "pairs")
 
 
-def _firsts(kind: str, world: "World", name: str) -> list[Planned]:
+def _firsts(kind: str, world: "World", name: str, *, late: bool = False) -> list[Planned]:
     if not _has(kind, name):
         return []
-    told = told_plainly(world, name)
+    told = told_plainly(world, name, late=late)
     window = STORIES[name].window
     if kind == "doubles" or window is None:
         return list(accidents_after(told.trace, told.prepared))
@@ -499,10 +518,26 @@ def pairs(world: "World", seed: int, names: Sequence[str], budget: int) -> list[
 
 
 def by_chance(world: "World", seed: int, names: Sequence[str], budget: int) -> list[Piece]:
-    """Anything short; a fifth of it in the regime in which requests may be applied too late."""
-    long = lengths(world, [name for name in names if not STORIES[name].is_day])
-    late = _by_count("by chance", shared_out(budget // 5, long), seed + 1, late=True)
-    return late + _by_count("by chance", shared_out(budget - budget // 5, long), seed)
+    """Anything short; some of it in the regime in which requests may be applied too late."""
+    short = [name for name in names if not STORIES[name].is_day]
+    moving = [name for name in short if moves_money(world, name)]
+    count = round(budget * SHARE_OF_LATE) if moving else 0
+    late = _by_count("by chance", shared_out(count, lengths(world, moving)), seed + 1, late=True)
+    shares = shared_out(budget - count, lengths(world, short))
+    return late + _by_count("by chance", shares, seed)
+
+
+def moves_money(world: "World", name: str) -> bool:
+    """Whether we make or change a card in a story, so that it can be applied too late.
+
+    Where two operations meet it hangs on the moment which of them is left something to do.
+    """
+    trace = told_plainly(world, name, late=True).trace
+    is_moved = any(
+        not BEYOND_SETTLING.isdisjoint(kinds) and effect.name in MOVING
+        for effect, _, kinds, _ in trace
+    )
+    return is_moved or STORIES[name].is_pair
 
 
 def days(seed: int, names: Sequence[str], count: int) -> list[Piece]:

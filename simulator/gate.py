@@ -36,6 +36,10 @@ TIME_OUT = 5 * SECOND
 # Of the accidents that last an hour, chance lets so many happen.
 RARELY_SHARE = 0.2
 
+# A history in which a request may be applied after the settling time is told for that: beside the
+# other accidents it happens to so many of the requests, until it has happened once.
+LATE_SHARE = 0.5
+
 # What happens before a call, or stays from there on; the call itself goes as it would.
 APPLIED_AS_EVER = frozenset(
     {Kind.PREEMPTED, Kind.PAUSED, Kind.SKEW_AHEAD, Kind.SKEW_BEHIND, Kind.TAGS_INVISIBLE}
@@ -82,7 +86,10 @@ class PlannedOnes:
 
 
 class ByChance:
-    """Accidents by a seeded chance, `most` of them, each effect with the same `share`."""
+    """Accidents by a seeded chance, `most` of them, each effect with the same `share`.
+
+    Where a request may be applied after the settling time, one mostly is, beside those.
+    """
 
     def __init__(self, chance: Random, *, share: float, most: int) -> None:
         self._chance = chance
@@ -93,6 +100,9 @@ class ByChance:
     def at(self, effect: Effect, nth: int, kinds: tuple[Kind, ...]) -> Kind | None:
         """One of those that can happen there, or mostly none."""
         del effect, nth
+        if self._is_late(kinds):
+            self._had.add(Kind.APPLIED_TOO_LATE)
+            return Kind.APPLIED_TOO_LATE
         if self._left == 0 or self._chance.random() >= self._share:
             return None
         kind = self._chance.choice(kinds)
@@ -103,6 +113,12 @@ class ByChance:
         self._had.add(kind)
         self._left -= 1
         return kind
+
+    def _is_late(self, kinds: tuple[Kind, ...]) -> bool:
+        """Whether this is the request that is applied after the settling time."""
+        if Kind.APPLIED_TOO_LATE not in kinds or Kind.APPLIED_TOO_LATE in self._had:
+            return False
+        return self._chance.random() < LATE_SHARE
 
 
 class Given:
