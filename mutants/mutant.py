@@ -26,6 +26,7 @@ class Guard(StrEnum):
     SETTLING = "settling time"
     OUTBOX = "follow-ups in the commit"
     INTERIM = "interim check"
+    ANSWER = "the mail says what was decided"
     GIVING_BACK = "given back once, and never more than was taken"
     RETURNING = "returned cards"
     FREEZING = "frozen cards"

@@ -29,6 +29,7 @@ STORIES: Final[Mapping[Guard, str]] = {
     Guard.SETTLING: "redeem",
     Guard.OUTBOX: "redeem",
     Guard.INTERIM: "redeem",
+    Guard.ANSWER: "redeem,redeem-too-much",
     Guard.GIVING_BACK: "undo,undo-in-parts",
     Guard.RETURNING: "buy-returned-partly-spent",
     Guard.FREEZING: "frozen",

@@ -1,7 +1,8 @@
-"""Guards of what follows from an outcome: nothing is lost, and "please wait" never comes late."""
+"""Guards of what follows from an outcome: nothing is lost, and the mail says what was decided."""
 
 from mutants.mutant import Guard, Mutant, named
 
+COMPOSE_ANSWER = "layers/shared/giftcards/flows/compose_answer.py"
 ANSWER_STORE = "layers/shared/giftcards/flows/answer_store.py"
 FOLLOW_UP = "layers/shared/giftcards/flows/follow_up.py"
 JOURNAL = "layers/shared/giftcards/store/journal.py"
@@ -198,6 +199,36 @@ MUTANTS = (
         tests=named(
             "flows/test_interim.py",
             "test_a_worker_that_dies_after_the_mail_leaves_no_receipt_behind",
+        ),
+    ),
+    Mutant(
+        name="answer-not-charged-whatever-it-was",
+        guard=Guard.ANSWER,
+        breaks="Every store is told that its card was not charged.",
+        file=COMPOSE_ANSWER,
+        old="    outcome = Outcome(result.outcome)\n",
+        new="    outcome = Outcome.NOT_CHARGED\n",
+        tests=(
+            *named("flows/test_redeem.py", "test_a_card_is_redeemed_and_everybody_knows"),
+            *named(
+                "simulator/test_histories.py",
+                "test_a_story_without_accidents_keeps_every_promise",
+            ),
+        ),
+    ),
+    Mutant(
+        name="answer-with-another-balance",
+        guard=Guard.ANSWER,
+        breaks="What was charged is named as what is left on the card.",
+        file=COMPOSE_ANSWER,
+        old="balance=result.balance if _may_show_balance(outcome) else None,",
+        new="balance=asked.amount if _may_show_balance(outcome) else None,",
+        tests=(
+            *named("flows/test_redeem.py", "test_a_card_is_redeemed_and_everybody_knows"),
+            *named(
+                "simulator/test_histories.py",
+                "test_a_story_without_accidents_keeps_every_promise",
+            ),
         ),
     ),
 )

@@ -9,13 +9,14 @@ from giftcards.clients.mail import tag_of
 from giftcards.domain.drift import Drift
 from giftcards.flows.answer_store import DROPPED
 from giftcards.flows.kinds import DRIFT
-from giftcards.flows.sale import CHECK
 from giftcards.logs import Redaction
 from giftcards.metrics import Metric
 from giftcards.store.journal import Operation, State
 from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE
 from giftcards.wiring import Application
+from simulator.mails import words_for, wrong_in
 from simulator.stories.story import Promise, Settle, Story
+from tests.aws_in_memory.ses import SentMail
 
 if TYPE_CHECKING:
     from simulator.world import World
@@ -48,22 +49,34 @@ def one_answer(world: "World") -> Iterator[str]:
     for name, text in world.dynamodb.broken:
         if name == "ONE_ANSWER":
             yield text
-    mails: dict[str, list[tuple[str, str]]] = {}
+    mails: dict[str, list[SentMail]] = {}
     for mail in world.ses.sent():
-        to = ",".join(mail.destinations["ToAddresses"])
-        mails.setdefault(mail.tags["operation"], []).append((to, mail.subject))
+        mails.setdefault(mail.tags["operation"], []).append(mail)
     for operation in world.operations.values():
         result = operation.result
-        if result is None or result.mail_to is None or operation.kind == CHECK:
+        if result is None or result.mail_to is None:
             continue
-        about = mails.get(tag_of(operation.key), [])
+        about = mails.pop(tag_of(operation.key), ())
         is_dropped = world.items[f"op#{operation.key}"].get("message_id") == DROPPED
         if operation.answered_at is None or (not about and not is_dropped):
             yield f"{operation.key} ({result.outcome}) was never mailed to {result.mail_to}"
-        if len(set(about)) > 1:
-            yield f"{operation.key} was answered in several ways: {sorted(set(about))}"
-        if any(to != result.mail_to for to, _ in about):
-            yield f"the answer of {operation.key} went to {about}, not to {result.mail_to}"
+        for mail in about:
+            yield from _is_that_answer(world, mail, operation, result.mail_to)
+    for tag in mails:
+        yield f"a mail was sent about {tag}, of which there is nothing to be told"
+
+
+def _is_that_answer(world: "World", mail: SentMail, operation: Operation, to: str) -> Iterator[str]:
+    """A mail went to whom it had to, and says what became of the operation."""
+    if mail.destinations["ToAddresses"] != [to]:
+        yield f"the answer of {operation.key} went to {mail.destinations}, not to {to}"
+    words = words_for(operation, world.operations)
+    if words is None:
+        yield f"nobody knows what a mail of {operation.kind} has to say ({operation.key})"
+        return
+    outcome = None if operation.result is None else operation.result.outcome
+    for wrong in wrong_in(mail, words):
+        yield f"the answer of {operation.key}, which is {outcome}, {wrong}"
 
 
 def one_receipt(world: "World") -> Iterator[str]:

@@ -42,7 +42,9 @@ def test_a_card_is_redeemed_and_everybody_knows(world: World) -> None:
 
     (mail,) = world.mails()
     assert mail.destinations["ToAddresses"] == ["main@shop.example"]
-    assert "12.50" in mail.subject or "12.50" in mail.body
+    assert mail.subject == "Paid: 12.50 USD (•••• 6789)"
+    assert ">12.50 USD<" in mail.body
+    assert ">37.50 USD<" in mail.body
 
 
 def test_a_second_look_changes_nothing(world: World) -> None:

@@ -1,0 +1,118 @@
+"""Each promise can be broken: where the application did not keep it, the simulator would say so."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from giftcards.clients.mail import Mailer
+from giftcards.domain.outcomes import Outcome
+from giftcards.mails import Mail
+from simulator.history import Spec, tell
+from simulator.mails import ANSWERS
+from simulator.world import World
+
+NOT_CHARGED = "NOT charged. Please take cash."
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+def mails_read(monkeypatch: pytest.MonkeyPatch, change: Callable[[Mail], Mail]) -> None:
+    """From now on each mail that is sent reads otherwise than it was composed."""
+    send = Mailer.send
+
+    def sent(mailer: Mailer, mail: Mail, *, operation: str) -> str:
+        return send(mailer, change(mail), operation=operation)
+
+    monkeypatch.setattr(Mailer, "send", sent)
+
+
+def everywhere(old: str, new: str) -> Callable[[Mail], Mail]:
+    def change(mail: Mail) -> Mail:
+        subject, text, html = (
+            part.replace(old, new) for part in (mail.subject, mail.text, mail.html)
+        )
+        return replace(mail, subject=subject, text=text, html=html)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "redeem",
+        "redeem-too-much",
+        "redeem-no-code",
+        "redeem-held",
+        "redeem-unheard",
+        "sell",
+        "sell-held",
+        "sell-for-tomorrow",
+        "undo",
+        "check",
+        "check-nobodys",
+        "buy-risky",
+    ],
+)
+def test_a_mail_that_says_something_else_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch, story: str
+) -> None:
+    mails_read(
+        monkeypatch,
+        lambda mail: replace(
+            mail, subject="Not charged", text=f"Not charged\n\n{NOT_CHARGED}", html=NOT_CHARGED
+        ),
+    )
+    assert "ONE_ANSWER" in tell(world, Spec(story)).broken
+
+
+@pytest.mark.parametrize(
+    ("story", "change"),
+    [
+        ("redeem", lambda mail: replace(mail, html=NOT_CHARGED)),
+        ("redeem", lambda mail: replace(mail, text=f"{mail.subject}\n\n{NOT_CHARGED}")),
+        ("redeem", lambda mail: replace(mail, text=mail.text + NOT_CHARGED)),
+        ("redeem", lambda mail: replace(mail, html=mail.html + NOT_CHARGED)),
+        ("redeem", lambda mail: replace(mail, subject="Paid: 10.00 USD")),
+        ("redeem", everywhere("10.00 USD", "1.00 USD")),
+        ("redeem", everywhere("40.00 USD", "50.00 USD")),
+        ("redeem", everywhere("6789", "6788")),
+        ("redeem-too-much", everywhere("50.00 USD", "60.00 USD")),
+        ("redeem-too-much", lambda mail: replace(mail, html=mail.html + "The customer has paid.")),
+        ("redeem-unheard", everywhere("We cannot tell yet whether", "By now")),
+        ("frozen", everywhere("out of use", "deactivated")),
+        ("sell-gift", everywhere("2 × 25.00", "2 × 20.00")),
+        ("sell-held", everywhere("No card was made so far.", "The card was made.")),
+        ("sell-for-tomorrow", everywhere("Cards: 1", "Cards: 2")),
+        ("undo", everywhere("10.00 USD", "1.00 USD")),
+        ("check", everywhere("50.00 USD", "40.00 USD")),
+        ("check-nobodys", lambda mail: replace(mail, text=mail.text + "On the card: 5.00 USD")),
+        ("buy-risky", everywhere("no card was made", "all is well")),
+    ],
+)
+def test_a_mail_that_is_wrong_in_one_place_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch, story: str, change: Callable[[Mail], Mail]
+) -> None:
+    assert tell(world, Spec(story)).violations == ()
+    mails_read(monkeypatch, change)
+    assert "ONE_ANSWER" in tell(world, Spec(story)).broken
+
+
+def test_a_mail_about_nothing_that_was_decided_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Mailer.send
+
+    def sent(mailer: Mailer, mail: Mail, *, operation: str) -> str:
+        send(mailer, mail, operation=f"{operation}#2")
+        return send(mailer, mail, operation=operation)
+
+    monkeypatch.setattr(Mailer, "send", sent)
+    assert "ONE_ANSWER" in tell(world, Spec("redeem")).broken
+
+
+def test_there_are_words_for_every_answer_to_a_redemption() -> None:
+    assert ANSWERS.keys() == set(Outcome)
