@@ -37,7 +37,7 @@ if ( $(2) ); then printf '   done in %s s\n' "$$(($$(date +%s) - began))"; \
 else printf '   FAILED: %s\n' "$(1)" >&2; exit 1; fi
 endef
 
-# What `make simulate` tells, and the seed of what it leaves to chance; with ALL=doubles (triples, pairs)
+# What `make simulate` tells, and the seed of what it leaves to chance; with ALL=singles (doubles, triples, pairs)
 # all of those of STORIES and nothing else, or a PART of them.
 HISTORIES := 100000
 SEED := 1

@@ -169,7 +169,7 @@ def _be_simulator(tree: Path, stories: str, processor_seconds: int, log: Path) -
     _be_at_home_in(tree, log)
     resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds))
     command = importlib.import_module("simulator.__main__")
-    options = {"--histories": "0", "--days": "0", "--processes": "1", "--stories": stories}
+    options = {"--all": "singles", "--processes": "1", "--stories": stories}
     sys.argv = ["simulator", "--first", *(part for option in options.items() for part in option)]
     sys.exit(command.main())
 

@@ -39,7 +39,9 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--stories", default="*", help="only these (redeem,sell-*)")
     parser.add_argument(
-        "--all", choices=("doubles", "triples", "pairs"), help="of the stories, nothing else"
+        "--all",
+        choices=("singles", "doubles", "triples", "pairs"),
+        help="of the stories, nothing else",
     )
     parser.add_argument(
         "--part", type=a_part, default=(1, 1), help="of --all: 2/5 is the second fifth"
@@ -100,7 +102,7 @@ def tell_some(options: argparse.Namespace, names: Sequence[str], work: Work, tal
 
 
 def tell_every_one(options: argparse.Namespace, names: Sequence[str], work: Work) -> None:
-    """Tell all doubles, triples or pairs of some stories, or the given part of them."""
+    """Tell all singles, doubles, triples or pairs of some stories, or the given part of them."""
     part, parts = options.part
     pieces = {name: explore.every(options.all, world(), name, seed=options.seed) for name in names}
     if not any(pieces.values()):

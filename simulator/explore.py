@@ -13,6 +13,7 @@ millions, are sampled; or all of one story's are told, and nothing else. The rep
 many of how many. What was never struck is struck at the end, one by one.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -438,10 +439,12 @@ def singles(world: "World", seed: int, names: Sequence[str], *, wanted: int) -> 
 
 
 def every(kind: str, world: "World", name: str, *, seed: int) -> list[Piece]:
-    """All doubles, triples or pairs of one story: a piece for each first accident.
+    """All singles of one story; of doubles, triples or pairs a piece for each first accident.
 
     Of doubles also those in which one of the two is a request applied after the settling time.
     """
+    if kind == "singles":
+        return singles(world, seed, [name], wanted=sys.maxsize)
     pieces = [Piece(kind, name, seed, first=first) for first in _firsts(kind, world, name)]
     if kind == "doubles" and pieces:
         late = _firsts(kind, world, name, late=True)

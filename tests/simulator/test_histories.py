@@ -594,6 +594,15 @@ def test_every_double_of_a_story_is_told_in_parts() -> None:
         a_part("4/3")
 
 
+def test_every_single_of_a_story_is_told(world: World) -> None:
+    tally = Tally()
+    for piece in every("singles", world, "redeem-no-code", seed=1):
+        tally.add(piece.tell(world))
+    trace = tell(world, Spec("redeem-no-code")).trace
+    frequent = sum(kind not in RARELY for _, _, kinds, _ in trace for kind in kinds)
+    assert tally.possible["singles"] == tally.histories["singles"] > frequent > 300
+
+
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr("sys.argv", ["simulator", "--processes", "1", *arguments])
     return main()
