@@ -44,6 +44,7 @@ class Guard(StrEnum):
     MIRROR = "balances as Shopify has them"
     ARCHIVE = "rows moved to the archive"
     BOOKS = "the books compared"
+    ALARMS = "what waits for a person rings"
     DEAD_LETTERS = "what gave up, sent again and never lost"
     STRANGERS = "what a stranger learns"
 

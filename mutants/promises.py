@@ -45,6 +45,7 @@ STORIES: Final[Mapping[Guard, str]] = {
     Guard.ROWS_ONCE: "redeem-held",
     Guard.LATE: "redeem-held",
     Guard.MIRROR: "redeem-two-stores",
+    Guard.ALARMS: "charged-twice",
 }
 
 # Of a processor, for one mutant: several times what all singles of the longest story here take.

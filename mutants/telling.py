@@ -5,6 +5,8 @@ from mutants.mutant import Guard, Mutant, named
 COMPOSE_ANSWER = "layers/shared/giftcards/flows/compose_answer.py"
 ANSWER_STORE = "layers/shared/giftcards/flows/answer_store.py"
 FOLLOW_UP = "layers/shared/giftcards/flows/follow_up.py"
+PARK = "layers/shared/giftcards/flows/park.py"
+MESSAGES = "layers/shared/giftcards/flows/messages.py"
 JOURNAL = "layers/shared/giftcards/store/journal.py"
 QUEUES = "layers/shared/giftcards/store/queues.py"
 SWEEP = "layers/shared/giftcards/flows/sweep.py"
@@ -229,6 +231,60 @@ MUTANTS = (
                 "simulator/test_histories.py",
                 "test_a_story_without_accidents_keeps_every_promise",
             ),
+        ),
+    ),
+    Mutant(
+        name="parked-in-silence",
+        guard=Guard.ALARMS,
+        breaks="An operation is parked, and the alarm stays silent.",
+        file=PARK,
+        old="        self.note_parked()\n        self.journal.park(",
+        new="        self.journal.park(",
+        tests=named(
+            "simulator/test_promises.py",
+            "test_whoever_dies_when_he_has_parked_something_has_rung",
+        ),
+    ),
+    Mutant(
+        name="parked-row-in-silence",
+        guard=Guard.ALARMS,
+        breaks="A row is parked, and the alarm stays silent.",
+        file=PARK,
+        old="        self.note_parked()\n        self.attempts.park(",
+        new="        self.attempts.park(",
+        tests=named(
+            "simulator/test_promises.py",
+            "test_whoever_dies_when_he_has_parked_something_has_rung",
+        ),
+    ),
+    Mutant(
+        name="parked-before-it-rings",
+        guard=Guard.ALARMS,
+        breaks="Whoever dies when he has parked something has rung no alarm.",
+        file=PARK,
+        old=(
+            "        self.note_parked()\n"
+            "        self.journal.park(operation, because=because, now=self.clock())\n"
+        ),
+        new=(
+            "        self.journal.park(operation, because=because, now=self.clock())\n"
+            "        self.note_parked()\n"
+        ),
+        tests=named(
+            "simulator/test_promises.py",
+            "test_whoever_dies_when_he_has_parked_something_has_rung",
+        ),
+    ),
+    Mutant(
+        name="message-fails-in-silence",
+        guard=Guard.ALARMS,
+        breaks="A message fails for a reason that does not pass, and nobody hears of it.",
+        file=MESSAGES,
+        old="        note_failed()\n        return Taken.BAD\n",
+        new="        return Taken.BAD\n",
+        tests=named(
+            "simulator/test_promises.py",
+            "test_what_fails_without_an_alarm_breaks_a_promise",
         ),
     ),
 )

@@ -110,6 +110,7 @@ class WatchedTable(DynamoDB):
         self.results: dict[str, Any] = {}
         self.fences: dict[str, int] = {}
         self.broken: list[tuple[str, str]] = []
+        self.parked: list[str] = []
         self._name = TABLE_NAME
         self.queued: dict[str, tuple[str, int]] = {}
 
@@ -132,6 +133,7 @@ class WatchedTable(DynamoDB):
         self.results.clear()
         self.fences.clear()
         self.broken.clear()
+        self.parked.clear()
 
     @override
     def get_item(self, **given: Any) -> dict[str, Any]:
@@ -177,6 +179,8 @@ class WatchedTable(DynamoDB):
     def _note_queued(self, key: str, item: Mapping[str, Any]) -> None:
         """Whatever waits for a time stands in one of the table's queues."""
         if "queue" in item and "due_at" in item:
+            if item["queue"] == PARKED_QUEUE and self.queued.get(key, NOWHERE)[0] != PARKED_QUEUE:
+                self.parked.append(key)
             self.queued[key] = (item["queue"], int(item["due_at"]))
         else:
             self.queued.pop(key, None)
@@ -490,7 +494,7 @@ class World:
 
     def _is_parked(self, row_id: str) -> bool:
         """Whether it is left to a person, who has not decided yet."""
-        return self.dynamodb.queued.get(ROW_PREFIX + row_id, ("", 0))[0] == PARKED_QUEUE
+        return self.dynamodb.queued.get(ROW_PREFIX + row_id, NOWHERE)[0] == PARKED_QUEUE
 
     def _is_to_be_given_back(self, row_id: str) -> bool:
         """Whether the stores' prong has something to do about what the office wants given back."""
@@ -774,6 +778,9 @@ class World:
 
 # The queues of the due index that the sweep reads.
 SWEPT = frozenset({OPEN_QUEUE, AGAIN_QUEUE})
+
+# What stands in no queue.
+NOWHERE = ("", 0)
 
 # What an item holds that nobody can change.
 PLAIN = frozenset({str, Decimal, bool, type(None)})

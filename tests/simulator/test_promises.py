@@ -7,9 +7,13 @@ import pytest
 
 from giftcards.clients.mail import Mailer
 from giftcards.domain.outcomes import Outcome
+from giftcards.flows import serve_checks
 from giftcards.mails import Mail
+from giftcards.metrics import Metric
+from simulator.faults import Kind, Planned
 from simulator.history import Spec, tell
 from simulator.mails import ANSWERS
+from simulator.worker import CountedMetrics
 from simulator.world import World
 
 NOT_CHARGED = "NOT charged. Please take cash."
@@ -116,3 +120,97 @@ def test_a_mail_about_nothing_that_was_decided_breaks_a_promise(
 
 def test_there_are_words_for_every_answer_to_a_redemption() -> None:
     assert ANSWERS.keys() == set(Outcome)
+
+
+DEBIT = "prong: shopify debit_card"
+DEATHS = tuple(
+    Planned("prong: attempts.begin", nth, Kind.CRASH_AFTER)
+    for nth in range(serve_checks.DEATHS_TO_BE_PARKED)
+)
+# A history in which something rings, by what does.
+RINGS = {
+    Metric.PARKED: Spec("charged-twice"),
+    Metric.MESSAGE_FAILED: Spec(
+        "redeem", planned=(Planned("answer: mail.send", 0, Kind.TOKEN_REFUSED),)
+    ),
+    Metric.UNEXPLAINED_MONEY: Spec(
+        "redeem", planned=(Planned(DEBIT, 0, Kind.APPLIED_TOO_LATE),), late=True
+    ),
+}
+# What is parked, each by another flow.
+PARKED = {
+    "an operation": RINGS[Metric.PARKED],
+    "an order": Spec("buy-risky"),
+    "a row": Spec("check", planned=DEATHS),
+}
+
+
+def silence(monkeypatch: pytest.MonkeyPatch, silent: Metric) -> None:
+    """From now on this one of the alarms is never rung."""
+    count = CountedMetrics.count
+
+    def counted(metrics: CountedMetrics, metric: Metric) -> None:
+        if metric is not silent:
+            count(metrics, metric)
+
+    monkeypatch.setattr(CountedMetrics, "count", counted)
+
+
+@pytest.mark.parametrize("metric", RINGS)
+def test_what_fails_without_an_alarm_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch, metric: Metric
+) -> None:
+    assert tell(world, RINGS[metric]).violations == ()
+    assert world.counted[metric] >= 1
+    silence(monkeypatch, metric)
+    assert tell(world, RINGS[metric]).broken == {"NOTHING_LOST"}
+
+
+@pytest.mark.parametrize("what", PARKED)
+def test_what_is_parked_without_an_alarm_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    assert tell(world, PARKED[what]).violations == ()
+    silence(monkeypatch, Metric.PARKED)
+    assert tell(world, PARKED[what]).broken == {"NOTHING_LOST"}
+
+
+@pytest.mark.parametrize("metric", RINGS)
+def test_an_alarm_for_nothing_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch, metric: Metric
+) -> None:
+    send = Mailer.send
+
+    def sent(mailer: Mailer, mail: Mail, *, operation: str) -> str:
+        world.counted[metric] = world.counted.get(metric, 0) + 1
+        return send(mailer, mail, operation=operation)
+
+    monkeypatch.setattr(Mailer, "send", sent)
+    assert tell(world, Spec("redeem")).broken == {"NOTHING_LOST"}
+
+
+def test_a_function_that_fails_on_a_healthy_day_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(*_: object) -> None:
+        raise ValueError("there is something wrong")
+
+    monkeypatch.setattr("giftcards.flows.sweep.Sweep.run", take)
+    assert tell(world, Spec("sell-for-tomorrow")).broken >= {"NOTHING_LOST"}
+
+
+@pytest.mark.parametrize("kind", [Kind.CRASH_AFTER, Kind.REPLY_LOST])
+@pytest.mark.parametrize(
+    ("story", "before", "park"),
+    [
+        ("charged-twice", (), "spends: journal.park"),
+        ("check", DEATHS, "prong: attempts.park"),
+    ],
+)
+def test_whoever_dies_when_he_has_parked_something_has_rung(
+    world: World, kind: Kind, story: str, before: tuple[Planned, ...], park: str
+) -> None:
+    told = tell(world, Spec(story, planned=(*before, Planned(park, 0, kind))))
+    assert told.met[-1] == Planned(park, 0, kind)
+    assert told.violations == ()
+    assert len(world.dynamodb.parked) == 1

@@ -18,7 +18,11 @@ LOOK_AGAIN_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Park:
-    """Sets operations and rows aside; `ops park` shows and decides them."""
+    """Sets operations and rows aside; `ops park` shows and decides them.
+
+    The alarm rings before the write: nobody comes back to what is parked, so a worker that dies
+    between the two would leave it parked in silence. Rung twice is better than never.
+    """
 
     journal: Journal
     attempts: Attempts
@@ -36,12 +40,12 @@ class Park:
 
     def park_operation(self, operation: Operation, *, because: str) -> None:
         """Leave an operation to a person at once: trying again would change nothing."""
+        self.note_parked()
         self.journal.park(operation, because=because, now=self.clock())
         self.logger.error("an operation is parked", extra={"operation": operation.key})
-        self.note_parked()
 
     def park_row(self, row_id: str) -> None:
         """A row that kills its worker again and again."""
+        self.note_parked()
         self.attempts.park(row_id, now=self.clock())
         self.logger.error("a row is parked", extra={"row": row_id})
-        self.note_parked()
