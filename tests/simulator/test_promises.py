@@ -10,7 +10,7 @@ from giftcards.domain.outcomes import Outcome
 from giftcards.flows import serve_checks
 from giftcards.mails import Mail
 from giftcards.metrics import Metric
-from simulator.faults import Kind, Planned
+from simulator.faults import MINUTE, SECOND, Kind, Planned
 from simulator.history import Spec, tell
 from simulator.mails import ANSWERS
 from simulator.worker import CountedMetrics
@@ -214,3 +214,41 @@ def test_whoever_dies_when_he_has_parked_something_has_rung(
     assert told.met[-1] == Planned(park, 0, kind)
     assert told.violations == ()
     assert len(world.dynamodb.parked) == 1
+
+
+@pytest.mark.parametrize("late", [40 * SECOND, 2 * MINUTE, 17 * MINUTE])
+@pytest.mark.parametrize("story", ["redeem", "redeem-too-much", "sell-and-redeem", "redeem-twice"])
+def test_a_store_that_waits_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch, story: str, late: int
+) -> None:
+    monkeypatch.setattr("simulator.world.FIRST_MINUTE", late)
+    assert tell(world, Spec(story)).broken == {"FIRST_COME"}
+
+
+@pytest.mark.parametrize(
+    ("planned", "broken"),
+    [
+        (Planned("write: airtable create Receipts", 0, Kind.CRASH_BEFORE), {"FIRST_COME"}),
+        (Planned("write: records.known (read)", 0, Kind.PAUSED), {"FIRST_COME"}),
+        (Planned(DEBIT, 0, Kind.WEB_SPENDS), {"FIRST_COME"}),
+        (Planned(DEBIT, 0, Kind.REFUSED), set()),
+        (Planned("answer: mail.send", 0, Kind.CRASH_BEFORE), set()),
+        (Planned("write: airtable create Receipts", 0, Kind.VENDOR_AWAY), set()),
+        (Planned("write: airtable create Receipts", 0, Kind.ROW_DELETED), set()),
+    ],
+)
+def test_only_what_befalls_those_who_serve_it_may_hold_up_a_store(
+    world: World, monkeypatch: pytest.MonkeyPatch, planned: Planned, broken: set[str]
+) -> None:
+    assert tell(world, Spec("redeem", planned=(planned,))).violations == ()
+    monkeypatch.setattr("simulator.world.FIRST_MINUTE", 2 * MINUTE)
+    told = tell(world, Spec("redeem", planned=(planned,)))
+    assert told.met == (planned,)
+    assert told.broken == broken
+
+
+def test_a_wait_that_is_not_noted_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CountedMetrics, "note_seconds", lambda *_: None)
+    assert tell(world, Spec("redeem")).broken == {"FIRST_COME"}
