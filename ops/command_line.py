@@ -57,6 +57,7 @@ from ops.redrive import DONE, dead_letter_queues
 from ops.redrive_command import redrive as redrive_queues
 from ops.setup_klaviyo import CHECKLIST, branches, introduce_metrics, upload_templates
 from ops.setup_mail import report_mail
+from ops.shopify_access import describe_access
 from ops.workers import describe_workers
 
 PRONGS = (STORES_PRONG, PURCHASES_PRONG, REDEMPTIONS_PRONG)
@@ -105,6 +106,8 @@ def resume(app: Application, options: argparse.Namespace) -> int:
     facts = app.shopify.shop_facts()
     app.control.keep_facts(facts)
     _say(f"Shopify   {facts.name}: {facts.currency}, days of {facts.time_zone}")
+    for line in describe_access(app):
+        _say(f"          {line}")
     schema = read_schema(
         app.secrets.airtable_token,
         base_id=app.config.airtable_base_id,

@@ -26,6 +26,8 @@ TICKS = {
     "refunds_name_card": "Receipts of refunds name the gift card",
     "pending_is_listed": "A risk not assessed yet shows as an assessment of level PENDING",
     "checkout_shows": "Checkouts and refunds show among a card's transactions",
+    "shows_customers": "The app may see customers' names and addresses (protected customer data)",
+    "hiding_has_a_code": "Where it may not, the refusal carries the code ACCESS_DENIED",
 }
 ACCIDENT_WORDS = {
     Accident.DUPLICATE: "Send the next notice twice",
@@ -69,6 +71,8 @@ def switches_pages(vendors: Vendors) -> Blueprint:
         shop.orders.kinds_without_receipt = frozenset() if "refunds_name_card" in typed else REFUNDS
         shop.orders.pending_risk_is_listed = "pending_is_listed" in typed
         shop.checkout_in_transactions = "checkout_shows" in typed
+        shop.shows_customer_data = "shows_customers" in typed
+        shop.hiding_has_a_code = "hiding_has_a_code" in typed
         return redirect(url_for("switches.show"), code=303)
 
     @pages.post("/switches/webhooks")
@@ -108,6 +112,8 @@ def _now(shop: Shop) -> dict[str, str]:
         "refunds_name_card": TransactionKind.REFUND not in shop.orders.kinds_without_receipt,
         "pending_is_listed": shop.orders.pending_risk_is_listed,
         "checkout_shows": shop.checkout_in_transactions,
+        "shows_customers": shop.shows_customer_data,
+        "hiding_has_a_code": shop.hiding_has_a_code,
     }
     shown = {name: f"{seconds:g}" for name, seconds in lags.items()}
     return shown | {name: "yes" for name, is_on in ticks.items() if is_on}

@@ -80,6 +80,12 @@ def _shop(info: GraphQLResolveInfo) -> View:
     }
 
 
+def _installation(info: GraphQLResolveInfo) -> View:
+    """What the calling app was granted; it needs no scope to ask for that."""
+    caller: Caller = info.context
+    return {"accessScopes": [{"handle": scope} for scope in sorted(caller.scopes)]}
+
+
 def _gift_card(info: GraphQLResolveInfo, *, id: str) -> View | None:  # noqa: A002 - the schema's name
     shop = need(info, "read_gift_cards")
     check_global_id(id)
@@ -248,6 +254,7 @@ def _update(
 
 ROOT: View = {
     "shop": _shop,
+    "currentAppInstallation": _installation,
     "giftCard": _gift_card,
     "giftCards": _gift_cards,
     "giftCardConfiguration": _configuration,

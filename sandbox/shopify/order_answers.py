@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
-from graphql import GraphQLResolveInfo
+from graphql import GraphQLError, GraphQLResolveInfo
 
 from sandbox.shopify.order_search import ORDERS, find_orders, is_visible
 from sandbox.shopify.orders import (
@@ -83,18 +83,39 @@ def _bag(shop: Shop, amount: Decimal) -> View:
     return {"shopMoney": money(shop, amount), "presentmentMoney": money(shop, amount)}
 
 
+PROTECTED_DATA_PAGE = "https://shopify.dev/docs/apps/launch/protected-customer-data"
+
+
+def _protected(shop: Shop, value: str | None) -> object:
+    """A field of the customer's name or address, which Shopify shows to approved apps alone."""
+
+    def refuse(info: GraphQLResolveInfo) -> object:
+        code = {"code": "ACCESS_DENIED", "documentation": PROTECTED_DATA_PAGE}
+        raise GraphQLError(
+            f"This app is not approved to use the {info.field_name} field."
+            f" See {PROTECTED_DATA_PAGE} for more details.",
+            extensions=code if shop.hiding_has_a_code else None,
+        )
+
+    return value if shop.shows_customer_data else refuse
+
+
 # ---- what an order looks like ---------------------------------------------------------------
 
 
 def _order_view(shop: Shop, order: Order) -> View:
     first, _, last = (order.customer_name or "").partition(" ")
-    named = {"name": order.customer_name, "firstName": first or None, "lastName": last or None}
+    named = {
+        "name": _protected(shop, order.customer_name),
+        "firstName": _protected(shop, first or None),
+        "lastName": _protected(shop, last or None),
+    }
     return {
         "__typename": "Order",
         "id": order.id,
         "legacyResourceId": str(order.number),
         "name": order.name,
-        "email": order.email,
+        "email": _protected(shop, order.email),
         "customer": lambda info: _customer_view(info, order),
         "billingAddress": named if order.customer_name else None,
         "displayAddress": named if order.customer_name else None,
@@ -129,15 +150,15 @@ def _order_view(shop: Shop, order: Order) -> View:
 
 
 def _customer_view(info: GraphQLResolveInfo, order: Order) -> View | None:
-    need(info, "read_customers")
+    shop = need(info, "read_customers")
     if order.customer_name is None:
         return None
     first, _, last = order.customer_name.partition(" ")
     return {
         "id": f"gid://shopify/Customer/{order.number}",
-        "displayName": order.customer_name,
-        "firstName": first,
-        "lastName": last or None,
+        "displayName": _protected(shop, order.customer_name),
+        "firstName": _protected(shop, first),
+        "lastName": _protected(shop, last or None),
     }
 
 

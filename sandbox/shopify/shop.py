@@ -222,6 +222,10 @@ class Shop:
         self.checkout_in_transactions = checkout_in_transactions
         # Live stores were seen to name no code with a taken code, though the schema lists TAKEN.
         self.taken_has_a_code = False
+        # Customers' names and addresses are opened to an app apart from its scopes. A refusal is
+        # documented without a code; live stores were seen to give one as well.
+        self.shows_customer_data = True
+        self.hiding_has_a_code = False
         # The oldest version still answered: an older one asked for falls forward to it.
         self.oldest_api_version = "2026-10"
         self.faults = Faults(supported=SUPPORTED_FAULTS)

@@ -6,6 +6,7 @@ from giftcards.clients.airtable import expected_tables
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import AccessRefused, BaseMismatch
 from giftcards.receipts import Action
+from sandbox.shopify import CartLine, Pay
 from tests.world import World
 
 CODE = "wxyz2345abcd6789"
@@ -27,6 +28,33 @@ def test_a_wrong_shopify_token_is_named_and_the_rows_wait(world: World) -> None:
     world.serve()
     assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
     assert world.shop.card(card.id).balance == 40
+
+
+@pytest.mark.parametrize("has_a_code", [False, True])
+def test_customers_data_that_shopify_hides_from_our_app_is_named_and_the_orders_wait(
+    world: World,
+    has_a_code: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    """No outage: every run fails until a person opens the fields, then each order gets its card."""
+    world.shop.shows_customer_data = False
+    world.shop.hiding_has_a_code = has_a_code
+    for _ in range(4):
+        world.shop.orders.place([CartLine("GIFT-CARD-25")], Pay())
+    for _ in range(3):
+        world.advance(30)
+        with pytest.raises(AccessRefused, match="protected customer data"):
+            world.buy_tick()
+    world.drain()
+    (status,) = [one for one in world.cells("Status") if one["State"] == "Offline"]
+    assert "order.email" in status["Last Error"]
+    assert "Dev Dashboard" in status["Last Error"]
+    assert world.shop.cards == []
+
+    world.shop.shows_customer_data = True
+    world.advance(60)
+    world.come_to_rest()
+    assert len(world.shop.cards) == 4
+    assert {one["State"] for one in world.cells("Status")} == {"Executing"}
 
 
 def test_a_form_field_that_was_deleted_stops_the_run_by_name(world: World) -> None:

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -10,8 +11,10 @@ from giftcards.errors import AccessRefused, BaseMismatch
 from giftcards.flows.tick import TickEnd
 from giftcards.wiring import now
 from ops.command_line import main, park_decide, park_list, pause, resume, show_status
+from ops.shopify_access import missing_scopes
 from sandbox.shopify import CartLine, Pay
-from tests.world import World, running_world
+from sandbox.shopify.shop import ALL_SCOPES
+from tests.world import SHOP_TOKEN, World, running_world
 
 YES = argparse.Namespace(yes=True)
 ASK = argparse.Namespace(yes=False)
@@ -68,6 +71,76 @@ def test_resume_names_a_refused_token(world: World) -> None:
     world.shop.revoke_tokens()
     with pytest.raises(AccessRefused, match="Shopify"):
         resume(world.app, YES)
+
+
+def test_resume_names_the_scopes_that_the_app_lacks(world: World) -> None:
+    lacking = {"write_orders", "read_gift_cards", "write_gift_cards", "read_all_orders"}
+    world.shop.add_static_token(SHOP_TOKEN, scopes=ALL_SCOPES - lacking)
+    with pytest.raises(AccessRefused, match="write_orders") as caught:
+        resume(world.app, YES)
+    named = "the scopes read_gift_cards, write_gift_cards, read_all_orders, write_orders"
+    assert named in str(caught.value)
+    assert world.tick() is TickEnd.PAUSED
+
+
+def test_a_scope_to_write_holds_the_one_to_read_and_not_the_other_way_round() -> None:
+    assert missing_scopes(ALL_SCOPES) == ()
+    assert missing_scopes(ALL_SCOPES - {"read_gift_cards", "read_orders"}) == ()
+    assert missing_scopes(ALL_SCOPES - {"write_gift_cards"}) == ("write_gift_cards",)
+
+
+def test_resume_says_what_an_app_cannot_see_without_read_all_orders(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.shop.add_static_token(SHOP_TOKEN, scopes=ALL_SCOPES - {"read_all_orders"})
+    assert resume(world.app, YES) == 0
+    assert "lacks read_all_orders: refunds of orders older than 60 days" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("has_a_code", [False, True])
+def test_resume_reads_an_order_in_full_and_names_what_shopify_hides(
+    world: World,
+    has_a_code: bool,  # noqa: FBT001 - a column of the table above
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The order needs none of our cards: what is hidden of one is hidden of all."""
+    order = world.shop.orders.place([CartLine("THROW-SAND")], Pay())
+    world.advance(60)
+    world.shop.shows_customer_data = False
+    world.shop.hiding_has_a_code = has_a_code
+    with pytest.raises(AccessRefused, match=r"order\.email.*protected customer data"):
+        resume(world.app, YES)
+    assert world.tick() is TickEnd.PAUSED
+
+    world.shop.shows_customer_data = True
+    assert resume(world.app, YES) == 0
+    assert f"order {order.name} can be read in full" in capsys.readouterr().out
+
+
+def test_an_order_that_nobody_understands_keeps_no_shop_from_going_live(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = world.shop.orders.place([CartLine("THROW-SAND")], Pay())
+    order.lines[0].price = Decimal("8.005")  # no dollars
+    world.advance(60)
+    assert resume(world.app, YES) == 0
+    assert "an order cannot be understood: Shopify's shopMoney" in capsys.readouterr().out
+
+
+def test_resume_says_that_nobody_knows_where_there_is_no_order_to_read(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.shop.shows_customer_data = False
+    assert resume(world.app, YES) == 0
+    assert "no order of the last 60 days" in capsys.readouterr().out
+
+
+def test_resume_reads_no_customers_data_for_a_shop_that_sells_no_cards_on_the_web() -> None:
+    with running_world(resumed=False, gift_card_skus=()) as world:
+        world.shop.orders.place([CartLine("THROW-SAND")], Pay())
+        world.advance(60)
+        world.shop.shows_customer_data = False
+        assert resume(world.app, YES) == 0
 
 
 def test_resume_names_stores_that_cannot_be_answered(

@@ -57,6 +57,7 @@ def test_there_are_documents() -> None:
         "find_card",
         "find_created",
         "find_orders",
+        "granted_scopes",
         "newest_cards",
         "order_lines",
         "read_card",

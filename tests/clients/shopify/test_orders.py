@@ -551,6 +551,71 @@ def test_a_missing_permission_to_read_orders_is_for_a_person(counter: Counter) -
         counter.client.read_order(ORDER_ID)
 
 
+PROTECTED = (
+    "This app is not approved to use the email field. See"
+    " https://shopify.dev/docs/apps/launch/protected-customer-data for more details."
+)
+
+
+@pytest.mark.parametrize("has_a_code", [False, True])
+def test_customers_data_that_is_not_opened_to_our_app_is_for_a_person(
+    counter: Counter,
+    has_a_code: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    """Every scope is granted: only the fields, and where they are opened, help anybody."""
+    order = counter.shop.orders.place([FIFTY], Pay())
+    counter.shop.shows_customer_data = False
+    counter.shop.hiding_has_a_code = has_a_code
+    with pytest.raises(AccessRefused, match="protected customer data") as caught:
+        counter.client.read_order(order.id)
+    said = str(caught.value)
+    assert "order.email, order.billingAddress.name, order.displayAddress.name" in said
+    assert "Dev Dashboard" in said
+    assert "Name, Email and Address" in said
+    assert "read_orders" not in said
+    assert counter.client.read_payments(order.id) is not None
+    counter.shop.shows_customer_data = True
+    assert read(counter, order.id).email == order.email
+
+
+@pytest.mark.parametrize(
+    ("entry", "named"),
+    [
+        ({"message": PROTECTED, "path": ["orders", 0, "email"]}, "(orders.email)"),
+        ({"message": PROTECTED, "path": ["order", "no word of ours"]}, "(order)"),
+        ({"message": PROTECTED}, "(email)"),
+        ({"message": "This app is not approved to access the Order object."}, "(Order)"),
+        ({"message": "not approved to use abcdefgh12342b5a"}, "customers' data: in"),
+    ],
+)
+def test_what_is_refused_is_named_by_where_it_stands(
+    counter: Counter, entry: dict[str, object], named: str
+) -> None:
+    counter.answer_json({"data": {"order": None}, "errors": [entry]})
+    with pytest.raises(AccessRefused) as caught:
+        counter.client.read_order(ORDER_ID)
+    assert named in str(caught.value)
+    assert CODE not in str(caught.value)
+    assert "no word" not in str(caught.value)
+
+
+def test_refused_data_is_told_although_something_else_is_wrong_as_well(counter: Counter) -> None:
+    """Many refusals of one kind make Shopify give up the answer with an error of its own."""
+    other = {"message": "Too many execution errors, max error limit reached. Results truncated"}
+    counter.answer_json({"data": None, "errors": [{"message": PROTECTED}, other]})
+    with pytest.raises(AccessRefused, match="protected customer data"):
+        counter.client.read_order(ORDER_ID)
+
+
+# ---- what our app was granted ------------------------------------------------------------------
+
+
+def test_the_scopes_that_our_app_was_granted(counter: Counter) -> None:
+    assert counter.client.granted_scopes() == ALL_SCOPES
+    counter.shop.add_static_token(TOKEN, scopes=frozenset({"read_orders"}))
+    assert counter.client.granted_scopes() == {"read_orders"}
+
+
 # ---- tagging ----------------------------------------------------------------------------------
 
 
@@ -639,6 +704,32 @@ def test_a_missing_permission_to_tag_is_for_a_person(counter: Counter) -> None:
     order = counter.shop.orders.place([FIFTY], Pay())
     with pytest.raises(AccessRefused, match="write_orders"):
         counter.client.tag_order(order.id, "done")
+
+
+@pytest.mark.parametrize(
+    ("entry", "error"),
+    [
+        # The change itself was refused: it did not run.
+        ({"message": PROTECTED, "path": ["tagsAdd"]}, AccessRefused),
+        # It ran, and something in its answer may not be seen.
+        ({"message": PROTECTED, "path": ["tagsAdd", "node", "email"]}, SafeToRepeat),
+        ({"message": PROTECTED}, SafeToRepeat),
+    ],
+)
+def test_a_change_with_refused_data_did_not_run_only_where_all_of_it_was_refused(
+    counter: Counter, entry: dict[str, object], error: type[Exception]
+) -> None:
+    counter.answer_json({"data": {"tagsAdd": None}, "errors": [entry]})
+    with pytest.raises(error):
+        counter.client.tag_order(ORDER_ID, "done")
+
+
+def test_a_change_that_failed_inside_as_well_may_have_run(counter: Counter) -> None:
+    failed = {"message": "?", "extensions": {"code": "INTERNAL_SERVER_ERROR"}, "path": ["tagsAdd"]}
+    refused = {"message": PROTECTED, "path": ["tagsAdd"]}
+    counter.answer_json({"data": {"tagsAdd": None}, "errors": [refused, failed]})
+    with pytest.raises(SafeToRepeat):
+        counter.client.tag_order(ORDER_ID, "done")
 
 
 def test_what_is_sent_with_a_tag(counter: Counter) -> None:

@@ -286,6 +286,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
     },
     "deactivate_card": {"id": SOME_CARD},
     "find_orders": {"search": "gateway:gift_card", "after": None},
+    "granted_scopes": {},
     "newest_cards": {"count": 50},
     "order_lines": {"id": SOME_ORDER, "after": "x"},
     "read_order": {"id": SOME_ORDER},

@@ -32,6 +32,7 @@ def test_what_is_searched_for() -> None:
     assert searching.card_payments(since=SINCE) == (
         "gateway:gift_card AND updated_at:>='2026-11-23T17:00:00Z'"
     )
+    assert searching.any_orders(since=SINCE) == "updated_at:>='2026-11-23T17:00:00Z'"
 
 
 def test_a_time_is_rounded_down_and_told_in_utc() -> None:

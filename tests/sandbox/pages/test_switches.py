@@ -17,7 +17,12 @@ def ticked(little_shop: LittleShop) -> set[str]:
 
 
 def test_the_page_shows_how_the_switches_stand(little_shop: LittleShop) -> None:
-    assert ticked(little_shop) == {"receipts_are_text", "refunds_name_card", "pending_is_listed"}
+    assert ticked(little_shop) == {
+        "receipts_are_text",
+        "refunds_name_card",
+        "pending_is_listed",
+        "shows_customers",
+    }
     assert little_shop.page(PAGE).count('value="0"') == 3
 
 
@@ -32,7 +37,15 @@ def test_lags_are_set(little_shop: LittleShop) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["receipts_are_text", "refunds_name_card", "pending_is_listed", "checkout_shows"]
+    "name",
+    [
+        "receipts_are_text",
+        "refunds_name_card",
+        "pending_is_listed",
+        "checkout_shows",
+        "shows_customers",
+        "hiding_has_a_code",
+    ],
 )
 def test_each_tick_is_its_own(little_shop: LittleShop, name: str) -> None:
     little_shop.client.post(PAGE, data={name: "yes"})
@@ -43,6 +56,8 @@ def test_each_tick_is_its_own(little_shop: LittleShop, name: str) -> None:
         "refunds_name_card": orders.kinds_without_receipt == frozenset(),
         "pending_is_listed": orders.pending_risk_is_listed,
         "checkout_shows": little_shop.shop.checkout_in_transactions,
+        "shows_customers": little_shop.shop.shows_customer_data,
+        "hiding_has_a_code": little_shop.shop.hiding_has_a_code,
     }
     assert [each for each, is_on in stands.items() if is_on] == [name]
     if name != "refunds_name_card":

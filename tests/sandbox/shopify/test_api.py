@@ -91,6 +91,13 @@ def test_a_missing_scope_denies_the_field_and_changes_nothing() -> None:
     assert body["errors"][0]["path"] == ["giftCard", "transactions"]
 
 
+def test_an_app_is_told_what_it_was_granted_whatever_that_is(caller: Caller) -> None:
+    caller.shop.add_static_token(caller.token, scopes=frozenset({"write_orders", "read_orders"}))
+    body = caller.send("{ currentAppInstallation { accessScopes { handle } } }")
+    scopes = body["data"]["currentAppInstallation"]["accessScopes"]
+    assert scopes == [{"handle": "read_orders"}, {"handle": "write_orders"}]
+
+
 # ---- versions -------------------------------------------------------------------------------
 
 

@@ -182,6 +182,44 @@ def test_orders_need_their_scopes(caller: Caller) -> None:
         assert errors_of(caller, document, **variables) == ["`read_orders` access scope."]
 
 
+@pytest.mark.parametrize("has_a_code", [False, True])
+def test_customers_names_and_addresses_are_hidden_apart_from_scopes(
+    caller: Caller,
+    has_a_code: bool,  # noqa: FBT001 - a case
+) -> None:
+    """As documented, field by field, with the rest of the answer as it was."""
+    scopes = ALL_SCOPES | {"read_customers"}
+    caller.shop.add_static_token(caller.token, scopes=scopes)
+    order = caller.shop.orders.place([FIFTY], Pay())
+    caller.shop.shows_customer_data = False
+    caller.shop.hiding_has_a_code = has_a_code
+    text = """query($id: ID!) { order(id: $id) {
+        name email billingAddress { name lastName } displayAddress { name }
+        customer { id displayName }
+    } }"""
+    body = caller.send(text, {"id": order.id})
+    assert caller.last.status_code == 200
+    assert body["data"]["order"] == {
+        "name": "#1001",
+        "email": None,
+        "billingAddress": {"name": None, "lastName": None},
+        "displayAddress": {"name": None},
+        "customer": None,  # a customer cannot be without what is hidden
+    }
+    said = {".".join(error["path"]): error for error in body["errors"]}
+    assert set(said) == {
+        "order.email",
+        "order.billingAddress.name",
+        "order.billingAddress.lastName",
+        "order.displayAddress.name",
+        "order.customer.displayName",
+    }
+    email = said["order.email"]
+    assert email["message"].startswith("This app is not approved to use the email field. See")
+    codes = {error.get("extensions", {}).get("code") for error in said.values()}
+    assert codes == ({"ACCESS_DENIED"} if has_a_code else {None})
+
+
 def test_without_the_scope_for_all_of_them_older_orders_are_not_there(caller: Caller) -> None:
     orders = caller.shop.orders
     old = orders.place([FIFTY], Pay(), at=NOON - timedelta(days=60, seconds=1))

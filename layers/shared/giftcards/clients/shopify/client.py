@@ -110,6 +110,12 @@ class Shopify:
             time_zone=replies.text(shop, "ianaTimezone"),
         )
 
+    def granted_scopes(self) -> frozenset[str]:
+        """The scopes that our app was granted in this shop. One to write lets us read as well."""
+        answer = self._graphql.ask("granted_scopes", {})
+        scopes = replies.parts(replies.part(answer.data, "currentAppInstallation"), "accessScopes")
+        return frozenset(replies.text(scope, "handle") for scope in scopes)
+
     def find_card(self, code: Code) -> Card | None:
         """The card with exactly this code, or None.
 

@@ -8,8 +8,8 @@
       INTERNAL_SERVER_ERROR, unreadable reply        NotSent              Unconfirmed
     THROTTLED, HTTP 429 or 430                       NotSent              NotSent
     HTTP 401                                         renewed once, then AccessRefused
-    HTTP 403, ACCESS_DENIED                          AccessRefused        AccessRefused if it did
-                                                                          not run, else Unconfirmed
+    HTTP 403, ACCESS_DENIED, customers' data that    AccessRefused        AccessRefused if it did
+      our app is not approved for                                         not run, else Unconfirmed
     another address (HTTP 3xx, 404)                  ConfigurationError   ConfigurationError
     a document Shopify does not understand           VendorSurprise       VendorSurprise
 
@@ -25,9 +25,11 @@ because a question goes before each change, the change finds a live one.
 Before anything is sent there is room for it in Shopify's bucket of points (`points`): a question
 waits a little for it, a change does not wait here, because its caller has looked at the clock.
 
-No message here holds variables or Shopify's own text: a search carries a card's code.
+No message here holds variables or Shopify's own text: a search carries a card's code. The names of
+fields are taken out of it.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -82,6 +84,25 @@ NOT_UNDERSTOOD = frozenset(
         "BAD_REQUEST",
     }
 )
+
+# What our app needs, in the order in which people are told.
+NEEDED_SCOPES = (
+    "read_gift_cards",
+    "write_gift_cards",
+    "read_gift_card_transactions",
+    "write_gift_card_transactions",
+    "read_orders",
+    "read_all_orders",
+    "write_orders",
+)
+
+DENIED = "ACCESS_DENIED"
+
+# Customers' names and addresses are opened to each app apart from its scopes
+# (shopify.dev/docs/apps/launch/protected-customer-data). What is not open comes as null with a
+# sentence such as "This app is not approved to use the email field"; a code may stand beside it.
+NOT_APPROVED = re.compile(r"not approved to (?:access|use)\b", re.IGNORECASE)
+NAMED_IN_A_SENTENCE = re.compile(r"\bthe ([A-Za-z]{1,40}) (?:field|object)\b")
 
 type Json = Mapping[str, object]
 
@@ -278,15 +299,12 @@ def _raise_errors(errors: object, data: object, unclear: type[TryAgain]) -> NoRe
     named = ", ".join(sorted(codes))
     if codes == {"THROTTLED"}:
         raise NotSent("Shopify is asked too much right now (THROTTLED)")
-    if codes == {"ACCESS_DENIED"}:
+    hidden = [each for each in entries if _is_hidden(each)]
+    if hidden or codes == {DENIED}:
         if unclear is Unconfirmed and not _denied_as_a_whole(entries, data):
             # The change may have run, and only what it made may not be read by us.
-            raise Unconfirmed("Shopify denied us a part of the answer to a change (ACCESS_DENIED)")
-        raise AccessRefused(
-            "Our access token lacks a permission (ACCESS_DENIED): give the app the scopes"
-            " read_gift_cards, write_gift_cards, read_gift_card_transactions,"
-            " write_gift_card_transactions, read_orders, read_all_orders and write_orders"
-        )
+            raise Unconfirmed("Shopify denied us a part of the answer to a change")
+        raise AccessRefused(_ask_for_customers_data(hidden) if hidden else _ask_for_scopes())
     if codes <= NOT_UNDERSTOOD:
         raise VendorSurprise(f"Shopify does not understand a request of ours ({named})")
     raise unclear(f"Shopify failed inside ({named})")
@@ -298,11 +316,48 @@ def _error_code(entry: Json) -> str:
     return code if isinstance(code, str) else "unnamed"
 
 
+def _is_hidden(entry: Json) -> bool:
+    """Whether Shopify keeps a customer's data from our app, whatever its scopes are."""
+    return NOT_APPROVED.search(str(entry.get("message"))) is not None
+
+
+def _ask_for_scopes() -> str:
+    *most, last = NEEDED_SCOPES
+    return (
+        "Our access token lacks a permission (ACCESS_DENIED): give the app the scopes"
+        f" {', '.join(most)} and {last}"
+    )
+
+
+def _ask_for_customers_data(hidden: Sequence[Json]) -> str:
+    fields = dict.fromkeys(field for field in map(_hidden_field, hidden) if field)
+    named = f" ({', '.join(fields)})" if fields else ""
+    return (
+        f"Shopify keeps from our app what it needs of customers' data{named}: in the Dev Dashboard,"
+        " among the app's API access requests, switch on protected customer data with the fields"
+        " Name, Email and Address. No scope opens it; for an app that was made in the shop's admin"
+        " it is a matter of the shop's plan"
+    )
+
+
+def _hidden_field(entry: Json) -> str:
+    """Where in our question a field stands that Shopify hides: `order.email`; empty if unnamed."""
+    path = entry.get("path")
+    steps = path if isinstance(path, list) else []
+    names = [step for step in steps if isinstance(step, str) and step.isidentifier()]
+    found = NAMED_IN_A_SENTENCE.search(str(entry.get("message")))
+    return ".".join(names) or (found[1] if found else "")
+
+
 def _denied_as_a_whole(entries: Sequence[Json], data: object) -> bool:
-    """Whether each denial is about the change itself, and nothing came back from it."""
+    """Whether all that is wrong is that the change itself was denied: nothing came back from it."""
     made = [value for value in data.values() if value is not None] if isinstance(data, dict) else []
     paths = [entry.get("path") for entry in entries]
-    return not made and all(isinstance(path, list) and len(path) == 1 for path in paths)
+    return (
+        not made
+        and all(_is_hidden(entry) or _error_code(entry) == DENIED for entry in entries)
+        and all(isinstance(path, list) and len(path) == 1 for path in paths)
+    )
 
 
 def _search_warnings(body: Json) -> tuple[str, ...]:

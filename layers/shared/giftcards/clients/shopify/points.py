@@ -32,6 +32,7 @@ REQUESTED_POINTS = {
     "find_card": 4,
     "find_created": 4,
     "find_orders": 52,
+    "granted_scopes": 2,
     "newest_cards": 2,
     "order_lines": 203,
     "read_card": 9,

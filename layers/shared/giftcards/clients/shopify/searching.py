@@ -37,6 +37,11 @@ def card_payments(*, since: datetime) -> str:
     return f"gateway:gift_card AND {_changed(since)}"
 
 
+def any_orders(*, since: datetime) -> str:
+    """All orders of the shop, changed at `since` or later."""
+    return _changed(since)
+
+
 def _one_of(skus: Iterable[str]) -> str:
     wanted: Sequence[str] = list(dict.fromkeys(skus))
     if not wanted:
