@@ -20,8 +20,20 @@ BALANCE_AND_LOOK = """\
 """
 
 CONDITION = 'condition = "#state = :judged_in AND attribute_not_exists(#result)"'
+TABLE = "layers/shared/giftcards/store/table.py"
 
 MUTANTS = (
+    Mutant(
+        name="commit-refused-by-a-meeting",
+        guard=Guard.COMMIT,
+        breaks="A write that meets a transaction is taken for a fault of ours.",
+        file=TABLE,
+        old='OTHERS_WRITE = {"TransactionConflictException", ',
+        new="OTHERS_WRITE = {",
+        tests=named(
+            "flows/test_guards.py", "test_a_commit_that_meets_a_transaction_is_made_all_the_same"
+        ),
+    ),
     Mutant(
         name="commit-without-condition",
         guard=Guard.COMMIT,

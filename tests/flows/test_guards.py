@@ -5,12 +5,15 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from giftcards.domain.outcomes import Outcome
 from giftcards.store.cards import lock_key
 from giftcards.store.journal import Operation, State
+from giftcards.store.table import TRIES_AT_ONCE
 from giftcards.wiring import Application, now
 from sandbox.faults import Fault
 from tests.world import WORKER_SECONDS, World
@@ -195,3 +198,37 @@ def test_a_look_that_began_within_the_settling_time_is_no_answer(
     assert operation_of(world, row_id).state is state
     world.come_to_rest()
     assert outcome(world, row_id) == Outcome.NOT_CHARGED
+
+
+# ------------------------------------------------------------------------- writes that meet
+
+
+@pytest.mark.parametrize("times", [1, TRIES_AT_ONCE])
+def test_a_commit_that_meets_a_transaction_is_made_all_the_same(world: World, times: int) -> None:
+    """At once, or by the next look; it is neither a death of the worker nor an alarm."""
+    card = world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    sent: list[str] = []
+    refused: list[str] = []
+
+    def meet(name: str) -> None:
+        if "DebitCard" in name:
+            sent.append(name)
+        elif sent and "UpdateItem" in name and len(refused) < times:
+            refused.append(name)
+            raise conflict
+
+    said: Any = {"Error": {"Code": "TransactionConflictException", "Message": "under way"}}
+    conflict = ClientError(said, "UpdateItem")
+    world.effects.watch = meet
+    world.tick()
+    assert len(refused) == times
+    assert operation_of(world, row_id).state is (State.SENT if times > 1 else State.SETTLED)
+    attempts = world.app.attempts.of([row_id]).get(row_id)
+    assert attempts is not None
+    assert attempts.unended == 0
+    assert world.alarms == []
+    world.effects.watch = None
+    world.come_to_rest()
+    assert outcome(world, row_id) == Outcome.REDEEMED
+    assert world.shop.card(card.id).balance == 40

@@ -56,7 +56,7 @@ the item before believing it (`Journal.mark_sent`, `Leases.acquire`).
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -77,11 +77,16 @@ KEYS_PER_BATCH_GET = 100
 # DynamoDB hands back what it had no capacity for; on-demand tables catch up within a few rounds.
 BATCH_GET_ROUNDS = 5
 
-# Two writes meet within milliseconds, and boto3 does not try such a transaction again.
+# Two writes meet within milliseconds, and boto3 does not try again what DynamoDB refuses then.
 TRIES_AT_ONCE = 3
+
+# How DynamoDB refuses a write, alone or in a transaction, because of another transaction on an item
+# of it, and a transaction that is tried again while its first try is still at it.
+OTHERS_WRITE = {"TransactionConflictException", "TransactionInProgressException"}
 
 # What AWS answers, besides its throttling errors, to whom it has no capacity for.
 TOO_BUSY = {"ProvisionedThroughputExceededException", "RequestLimitExceeded"}
+TOO_BUSY_FOR_A_TRANSACTION = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 FIRST_SERVER_ERROR = 500
 
 # Our code has about a hundred expressions.
@@ -103,20 +108,17 @@ def condition_failed(error: ClientError) -> bool:
     """Whether DynamoDB refused a write because its condition, or one of a transaction's, failed."""
     code = error.response["Error"]["Code"]
     if code == "TransactionCanceledException":
-        reasons = error.response.get("CancellationReasons", [])
-        return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+        return "ConditionalCheckFailed" in _reasons(error)
     return code == "ConditionalCheckFailedException"
 
 
 def met_another_write(error: ClientError) -> bool:
-    """Whether DynamoDB refused a transaction only because of another one's timing.
+    """Whether DynamoDB refused a write only because of another one's timing: it was not made.
 
     (DynamoDB, "Transaction conflict handling".)
     """
-    if error.response["Error"]["Code"] == "TransactionInProgressException":
-        return True
-    reasons = error.response.get("CancellationReasons", [])
-    return any(reason.get("Code") == "TransactionConflict" for reason in reasons)
+    code = error.response["Error"]["Code"]
+    return code in OTHERS_WRITE or "TransactionConflict" in _reasons(error)
 
 
 def is_away(error: Exception) -> bool:
@@ -124,8 +126,15 @@ def is_away(error: Exception) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = error.response.get("Error", {}).get("Code", "")
-        return status >= FIRST_SERVER_ERROR or "Throttl" in code or code in TOO_BUSY
+        is_busy = "Throttl" in code or code in TOO_BUSY
+        is_busy = is_busy or bool(TOO_BUSY_FOR_A_TRANSACTION & _reasons(error))
+        return status >= FIRST_SERVER_ERROR or is_busy
     return isinstance(error, BotoCoreError)
+
+
+def _reasons(error: ClientError) -> set[str]:
+    """Why a transaction was cancelled, as far as that is why a write was refused."""
+    return {reason.get("Code", "") for reason in error.response.get("CancellationReasons", [])}
 
 
 def epoch_milliseconds(moment: datetime) -> int:
@@ -204,8 +213,8 @@ class Table:
         return found
 
     def put_if_absent(self, item: Item) -> bool:
-        """Write a new item; False where its key exists already."""
-        return self._succeeds(
+        """Write a new item; False where its key exists already. Raises `NotSent` as `update`."""
+        reply = self._write(
             lambda: self._client.put_item(
                 TableName=self.name,
                 Item=item,
@@ -213,10 +222,11 @@ class Table:
                 ExpressionAttributeNames={"#key": "key"},
             )
         )
+        return reply is not None
 
     def put(self, item: Item) -> None:
-        """Write an item, whatever stood there."""
-        self._client.put_item(TableName=self.name, Item=item)
+        """Write an item, whatever stood there. Raises `NotSent` as `update`."""
+        self._write(lambda: self._client.put_item(TableName=self.name, Item=item))
 
     def update(
         self,
@@ -226,35 +236,25 @@ class Table:
         condition: str | None = None,
         values: Mapping[str, Any] | None = None,
     ) -> Item | None:
-        """Change an item (an update expression); return it as it is now, `None` if refused."""
+        """Change an item (an update expression); return it as it is now, `None` if refused.
+
+        Raises `NotSent` where a transaction on it was under way at that moment, again and again.
+        """
         arguments = self._expression(key, change, condition, values)
-        try:
-            reply = self._client.update_item(**arguments, ReturnValues="ALL_NEW")
-        except ClientError as error:
-            if condition_failed(error):
-                return None
-            raise
-        return reply["Attributes"]
+        reply = self._write(lambda: self._client.update_item(**arguments, ReturnValues="ALL_NEW"))
+        return None if reply is None else reply["Attributes"]
 
     def update_together(self, *together: Change) -> bool:
         """Change several items at the same moment, or none; False where a condition refuses.
 
         Raises `NotSent` where another write to one of them was under way at that moment.
         """
-        for _ in range(TRIES_AT_ONCE):
-            try:
-                return self._update_together(together)
-            except ClientError as error:
-                if not met_another_write(error):
-                    raise
-        raise NotSent("others are writing one of the items at this moment")
-
-    def _update_together(self, together: Sequence[Change]) -> bool:
         changes: list[Any] = [
             {"Update": self._expression(one.key, one.change, one.condition, one.values)}
             for one in together
         ]
-        return self._succeeds(lambda: self._client.transact_write_items(TransactItems=changes))
+        reply = self._write(lambda: self._client.transact_write_items(TransactItems=changes))
+        return reply is not None
 
     def queued(self, queue: str, *, until: datetime, limit: int) -> list[str]:
         """Keys of the items in `queue` that are due at `until`, the longest due first.
@@ -304,11 +304,14 @@ class Table:
             arguments["ExpressionAttributeValues"] = {f":{k}": v for k, v in values.items()}
         return arguments
 
-    def _succeeds(self, write: Callable[[], object]) -> bool:
-        try:
-            write()
-        except ClientError as error:
-            if condition_failed(error):
-                return False
-            raise
-        return True
+    def _write[Reply](self, write: Callable[[], Reply]) -> Reply | None:
+        """Make a write, again where it meets another one; `None` where a condition refuses it."""
+        for _ in range(TRIES_AT_ONCE):
+            try:
+                return write()
+            except ClientError as error:
+                if condition_failed(error):
+                    return None
+                if not met_another_write(error):
+                    raise
+        raise NotSent("others are writing one of the items at this moment")
