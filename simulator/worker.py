@@ -1,5 +1,6 @@
 """What Lambda would start: one environment of one function, with the product wired inside it."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     import boto3
 
     from simulator.world import World
+
+# An error has another one behind it, and that one perhaps; longer chains are a loop.
+MOST_ERRORS = 10
 
 SECRETS = Secrets(
     shopify_token="shpat_simulated",  # noqa: S106 - opens nothing
@@ -169,10 +173,20 @@ class Log:
         self.lines: list[tuple[str, Mapping[str, object]]] = []
 
     def info(self, message: str, **more: object) -> None:
-        """Not kept: it tells of what went well."""
-
-    def warning(self, message: str, **more: object) -> None:
-        """Something is put off."""
+        """Something went well."""
         self.lines.append((message, more))
 
-    error = exception = warning
+    warning = error = info
+
+    def exception(self, message: str, **more: object) -> None:
+        """Something went wrong; the logger writes down the error that is being handled, too."""
+        self.lines.append((message, more | {"error": told_of(sys.exception())}))
+
+
+def told_of(error: BaseException | None) -> list[str]:
+    """What a traceback says of an error and of those behind it."""
+    told: list[str] = []
+    while error is not None and len(told) < MOST_ERRORS:
+        told.append(f"{type(error).__name__}: {error}")
+        error = error.__cause__ or error.__context__
+    return told

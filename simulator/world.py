@@ -7,7 +7,7 @@ the template has it.
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -742,9 +742,17 @@ class World:
         return [item for key, item in self.items.items() if item is not kept.get(key)]
 
     @property
-    def asked_in(self) -> Collection[str]:
-        """The tables that people fill in."""
-        return self._status_fields.keys()
+    def done_cells(self) -> list[Mapping[str, Any]]:
+        """The cells of all rows, by field ids; but not of what people filled in and is not done."""
+        done: list[Mapping[str, Any]] = []
+        for table in self.base.tables():
+            status = self._status_fields.get(table.name)
+            done.extend(
+                record.cells
+                for record in table._records.values()  # noqa: SLF001 - asked of every history
+                if status is None or record.cells.get(status) not in NOT_DONE
+            )
+        return done
 
     @property
     def may_be_doubled(self) -> bool:
@@ -778,6 +786,9 @@ class World:
 
 # The queues of the due index that the sweep reads.
 SWEPT = frozenset({OPEN_QUEUE, AGAIN_QUEUE})
+
+# A row that people filled in keeps its code until it is done.
+NOT_DONE = frozenset({None, "In Progress", "Held"})
 
 # What stands in no queue.
 NOWHERE = ("", 0)

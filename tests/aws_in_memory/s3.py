@@ -21,6 +21,11 @@ class S3:
         self._buckets: dict[str, dict[str, bytes]] = {}
         self._lock = Lock()
 
+    def objects(self) -> list[bytes]:
+        """What all buckets hold."""
+        with self._lock:
+            return [body for bucket in self._buckets.values() for body in bucket.values()]
+
     def create_bucket(self, *, Bucket: str) -> dict[str, Any]:
         """Make an empty bucket; one that is there stays as it is."""
         with self._lock:

@@ -1,5 +1,6 @@
 """Each promise can be broken: where the application did not keep it, the simulator would say so."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,8 +14,10 @@ from giftcards.metrics import Metric
 from simulator.faults import MINUTE, SECOND, Kind, Planned
 from simulator.history import Spec, tell
 from simulator.mails import ANSWERS
+from simulator.stories import redeeming
 from simulator.worker import CountedMetrics
 from simulator.world import World
+from tests.template_resources import BUCKET_NAME, TABLE_NAME
 
 NOT_CHARGED = "NOT charged. Please take cash."
 
@@ -252,3 +255,118 @@ def test_a_wait_that_is_not_noted_breaks_a_promise(
 ) -> None:
     monkeypatch.setattr(CountedMetrics, "note_seconds", lambda *_: None)
     assert tell(world, Spec("redeem")).broken == {"FIRST_COME"}
+
+
+SPELLINGS = [
+    redeeming.CODE,
+    "WXYZ2345ABCD-6789",
+    "WXYZ 2345 ABCD 6789",
+    "Wxyz.2345.Abcd.6789",
+    "wxyz2345\nabcd6789",
+]
+
+
+def plant_in_a_cell(world: World, code: str) -> None:
+    table = world.base.table("Redemptions")
+    table.update(world.filed[-1], {"Employee": f"Ana ({code})"})
+
+
+def plant_in_our_table(world: World, code: str) -> None:
+    table = world.base.table("Receipts")
+    table.update(table.records()[0]["id"], {"Details": code})
+
+
+def plant_in_an_item(world: World, code: str) -> None:
+    world.dynamodb.put_item(TableName=TABLE_NAME, Item={"key": "a place", "details": [code]})
+
+
+def plant_in_a_message(world: World, code: str) -> None:
+    world.sqs.bodies.append(json.dumps({"code": code}))
+
+
+def plant_in_the_text_of_a_mail(world: World, code: str) -> None:
+    sent = world.ses._sent  # noqa: SLF001 - a mail that was sent stays as it is
+    sent[0] = replace(sent[0], text=f"{sent[0].text}{code}")
+
+
+def plant_in_the_html_of_a_mail(world: World, code: str) -> None:
+    sent = world.ses._sent  # noqa: SLF001 - as above
+    sent[0] = replace(sent[0], body=f"{sent[0].body}{code}")
+
+
+def plant_in_the_bucket(world: World, code: str) -> None:
+    world.s3.put_object(
+        Bucket=BUCKET_NAME,
+        Key="archive/a row",
+        Body=json.dumps([code]).encode(),
+        ContentType="application/json",
+        ChecksumAlgorithm="SHA256",
+    )
+
+
+def plant_in_a_line_of_what_went_well(world: World, code: str) -> None:
+    world.log.info("run finished", extra={"rows": [code]})
+
+
+def plant_in_a_warning(world: World, code: str) -> None:
+    message = f"the card {code} is put off"
+    world.log.warning(message)
+
+
+def plant_behind_an_error_that_is_logged(world: World, code: str) -> None:
+    error = ValueError("no such card")
+    error.__cause__ = KeyError(code)
+    try:
+        raise error
+    except ValueError:
+        world.log.exception("a look failed")
+
+
+def plant_in_an_error_that_leaves_a_function(world: World, code: str) -> None:
+    world.alarms.append(ValueError(code))
+
+
+@pytest.mark.parametrize("code", SPELLINGS)
+@pytest.mark.parametrize(
+    "plant",
+    [
+        plant_in_a_cell,
+        plant_in_our_table,
+        plant_in_an_item,
+        plant_in_a_message,
+        plant_in_the_text_of_a_mail,
+        plant_in_the_html_of_a_mail,
+        plant_in_the_bucket,
+        plant_in_a_line_of_what_went_well,
+        plant_in_a_warning,
+        plant_behind_an_error_that_is_logged,
+        plant_in_an_error_that_leaves_a_function,
+    ],
+)
+def test_a_code_anywhere_in_any_spelling_breaks_a_promise(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    plant: Callable[[World, str], None],
+    code: str,
+) -> None:
+    look = World.look
+
+    def plant_first(its: World) -> None:
+        plant(its, code)
+        look(its)
+
+    monkeypatch.setattr(World, "look", plant_first)
+    assert "NO_CODE" in tell(world, Spec("redeem-two-stores")).broken
+
+
+def test_a_row_that_waits_may_hold_what_was_typed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = World.look
+
+    def file_first(its: World) -> None:
+        redeeming.file(its)
+        look(its)
+
+    monkeypatch.setattr(World, "look", file_first)
+    assert "NO_CODE" not in tell(world, Spec("redeem")).broken
