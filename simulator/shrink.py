@@ -23,6 +23,7 @@ ROLES = {
     "adjust": "the adjuster of balances",
     "tag": "the tagger of orders",
     "sweep": "the sweep",
+    "reconcile": "the comparer of the books",
     "office": "the office",
 }
 

@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from giftcards.clients.airtable import resolve_layout
 from giftcards.clients.airtable.layout import BaseField, BaseTable
 from giftcards.domain.cards import ShopFacts
+from giftcards.domain.drift import Drift
 from giftcards.errors import GiftCardError
 from giftcards.flows.kinds import (
     REFUSED_REVERSAL,
@@ -349,6 +350,7 @@ class World:
         self.web: dict[str, Decimal] = {}
         self.charged_by_mistake: dict[str, Decimal] = {}
         self.reversals: dict[str, Decimal | int] = {}
+        self.planted: set[Drift] = set()
         self.is_compared = False
         self.may_be_late = False
         self.is_restless = False

@@ -7,10 +7,18 @@ that waits for a person.
 
 from collections.abc import Mapping
 
-from simulator.stories import asking, buying, everywhere, redeeming, selling, spending
+from simulator.stories import (
+    asking,
+    buying,
+    comparing,
+    everywhere,
+    redeeming,
+    selling,
+    spending,
+)
 from simulator.stories.story import Promise, Settle, Story
 
-MODULES = (redeeming, selling, asking, buying, spending, everywhere)
+MODULES = (redeeming, selling, asking, buying, spending, comparing, everywhere)
 
 STORIES: Mapping[str, Story] = {
     name: story for module in MODULES for name, story in module.STORIES.items()
