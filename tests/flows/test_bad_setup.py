@@ -1,13 +1,21 @@
 """A wrong token, a missing field, a refused mail: who can mend it is told, and nothing is lost."""
 
+import json
+from typing import Any
+
 import pytest
+import requests
 
 from giftcards.clients.airtable import expected_tables
+from giftcards.clients.airtable.layout import Kind
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import AccessRefused, BaseMismatch
 from giftcards.receipts import Action
+from sandbox.airtable import Base
+from sandbox.airtable import create_app as airtable_app
 from sandbox.shopify import CartLine, Pay
-from tests.world import World
+from sandbox.wsgi import WsgiAdapter
+from tests.world import AIRTABLE_URL, World
 
 CODE = "wxyz2345abcd6789"
 
@@ -143,6 +151,8 @@ def test_single_selects_with_the_words_that_resume_asks_for_take_all_that_is_wri
                 world.base.table(table.name).delete_field(field.name)
                 world.base.table(table.name).create_field(select)
     world.resume()
+    written = NotedWrites(world.base)
+    world.session.mount(AIRTABLE_URL, written)
     world.shop.issue_card(code=CODE, amount=50)
     world.ask(Gift_Card_Code=CODE)
     world.check_balance(CODE)
@@ -157,3 +167,26 @@ def test_single_selects_with_the_words_that_resume_asks_for_take_all_that_is_wri
     actions = {receipt["Action"] for receipt in world.cells("Receipts")}
     assert actions > {Action.REDEEM_IN_STORE, Action.SELL_IN_STORE, Action.CHECK_BALANCE}
     assert {card["Status"] for card in world.cells("Gift Cards")} == {"Active"}
+    assert written.cells > {("Gift Cards", "Store"), ("Gift Cards", "Owner Email")}
+    kinds = {one: expected_tables()[one[0]].field(one[1]).kind for one in written.cells}
+    assert [one for one, kind in kinds.items() if kind is Kind.TYPED] == []
+
+
+class NotedWrites(WsgiAdapter):
+    """Carries requests to a base and notes, by table and field, every cell that they write."""
+
+    def __init__(self, base: Base) -> None:
+        super().__init__(airtable_app(base))
+        self.cells: set[tuple[str, str]] = set()
+        self._fields = {
+            base.table(table.name).field(field.name).id: (table.name, field.name)
+            for table in expected_tables().values()
+            for field in table.fields
+        }
+
+    def send(self, request: requests.PreparedRequest, **given: Any) -> requests.Response:  # type: ignore[override] # passes on what it is given
+        if request.method in {"PATCH", "POST"}:
+            body = json.loads(request.body or "{}")
+            for record in body.get("records", [body]):
+                self.cells |= {self._fields[cell] for cell in record.get("fields", {})}
+        return super().send(request, **given)

@@ -31,6 +31,19 @@ def schema_of(base: Base, session: requests.Session) -> list[BaseTable]:
     )
 
 
+OPTIONS = {
+    "number": {"precision": 0},
+    "checkbox": {"icon": "check", "color": "greenBright"},
+    "singleSelect": {"choices": [{"name": "Main Street"}]},
+}
+
+
+def replace_field(base: Base, table: str, name: str, type_: str) -> None:
+    base.table(table).delete_field(name)
+    options = {"options": OPTIONS[type_]} if type_ in OPTIONS else {}
+    base.table(table).create_field({"name": name, "type": type_, **options})
+
+
 def test_the_standard_base_fits(base: Base, layout: Layout) -> None:
     for table in expected_tables().values():
         assert layout.table_id(table.name) == base.table(table.name).id
@@ -89,6 +102,78 @@ def test_what_people_fill_in_may_be_of_any_kind(base: Base, session: requests.Se
         redemptions.create_field({"name": name, "type": "singleLineText"})
     layout = resolve_layout(schema_of(base, session), {})
     assert layout.field_id("Redemptions", "Store") == redemptions.field("Store").id
+
+
+@pytest.mark.parametrize("type_", ["singleLineText", "singleSelect"])
+def test_the_store_that_sold_a_card_has_to_be_a_link(
+    base: Base, session: requests.Session, type_: str
+) -> None:
+    """It is written as one: Airtable would refuse the whole row of the card, for ever."""
+    replace_field(base, "Gift Cards", "Store", type_)
+    with pytest.raises(BaseMismatch, match=r"“Store” is of .* has to be a link to another table"):
+        resolve_layout(schema_of(base, session), {})
+
+
+@pytest.mark.parametrize(
+    ("type_", "fits"),
+    [
+        ("email", True),
+        ("singleLineText", True),
+        ("number", False),
+        ("singleSelect", False),
+        ("checkbox", False),
+    ],
+)
+def test_an_owners_address_needs_a_field_that_takes_it(
+    base: Base,
+    session: requests.Session,
+    type_: str,
+    fits: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    replace_field(base, "Gift Cards", "Owner Email", type_)
+    schema = schema_of(base, session)
+    if fits:
+        assert resolve_layout(schema, {}).has("Gift Cards")
+        return
+    with pytest.raises(BaseMismatch, match=r"“Owner Email” is of .* a text or e-mail field"):
+        resolve_layout(schema, {})
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "target"),
+    [
+        ("Redemptions", "Gift Card", "Gift Cards"),
+        ("Gift Cards", "Store", "Stores"),
+        ("Creation Requests", "Gift Cards", "Gift Cards"),
+        ("Processed Orders", "Gift Cards", "Gift Cards"),
+    ],
+)
+def test_a_link_that_is_written_leads_to_the_table_that_is_meant(
+    base: Base, session: requests.Session, table: str, field: str, target: str
+) -> None:
+    """A row of another table would not be found there, and the write be refused."""
+    base.table(table).delete_field(field)
+    elsewhere = {"linkedTableId": base.table("Receipts").id}
+    base.table(table).create_field(
+        {"name": field, "type": "multipleRecordLinks", "options": elsewhere}
+    )
+    base.table(target).rename("Renamed")
+    names = {target: {"": "Renamed"}}
+    with pytest.raises(BaseMismatch) as caught:
+        resolve_layout(schema_of(base, session), names)
+    (told,) = str(caught.value).splitlines()[1:]
+    assert f"“{field}” links to “Receipts”, but has to link to “Renamed”" in told
+
+
+def test_a_link_to_a_table_that_is_not_there_is_told_once(
+    base: Base, session: requests.Session
+) -> None:
+    base.delete_table("Stores")
+    with pytest.raises(BaseMismatch) as caught:
+        resolve_layout(schema_of(base, session), {})
+    told = str(caught.value).splitlines()[1:]
+    assert [line for line in told if "links to" in line] == []
+    assert [line for line in told if "no table “Stores”" in line] != []
 
 
 def test_the_layout_is_kept_as_text(layout: Layout) -> None:

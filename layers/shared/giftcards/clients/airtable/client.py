@@ -835,6 +835,7 @@ def read_schema(
                         name=one["name"],
                         type=one["type"],
                         choices=_choices(one),
+                        links_to=one.get("options", {}).get("linkedTableId"),
                     )
                     for one in table["fields"]
                 ),

@@ -29,8 +29,9 @@ SHOWING_ORDERS = "rows about the web shop's orders"
 class Kind(Enum):
     """What a field has to be; the value says it in words, for people."""
 
-    TYPED = "any field"  # people fill it in: whatever it is, we read it as well as we can
+    TYPED = "any field"  # people fill it in: we read it as well as we can, and never write it
     TEXT = "a text field"
+    ADDRESS = "a text or e-mail field"
     CHOICE = "a text or single select field"
     MONEY = "a currency or number field"
     TICK = "a checkbox"
@@ -44,6 +45,7 @@ _TEXT_TYPES = frozenset({"singleLineText", "multilineText", "richText"})
 # Airtable's field types that take what we write, by kind (Airtable, "Field types and cell values").
 TYPES_OF_KIND: Mapping[Kind, frozenset[str]] = {
     Kind.TEXT: _TEXT_TYPES,
+    Kind.ADDRESS: _TEXT_TYPES | {"email"},
     Kind.CHOICE: _TEXT_TYPES | {"singleSelect"},
     Kind.MONEY: frozenset({"currency", "number"}),
     Kind.TICK: frozenset({"checkbox"}),
@@ -91,6 +93,16 @@ WORDS_WE_WRITE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 
+# By table and field: the table of ours to which a link that we write has to lead, because Airtable
+# refuses to link a row of another one.
+LINKS_WE_WRITE: Mapping[str, Mapping[str, str]] = {
+    "Redemptions": {"Gift Card": "Gift Cards"},
+    "Gift Cards": {"Store": "Stores"},
+    "Creation Requests": {"Gift Cards": "Gift Cards"},
+    "Processed Orders": {"Gift Cards": "Gift Cards"},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ExpectedField:
     """A field by our name for it. One that is not required may be absent from a shop's base.
@@ -128,13 +140,15 @@ class ExpectedTable:
 class BaseField:
     """A field as it is in a shop's base. `type` is Airtable's word for it.
 
-    `choices` are what a single select offers; empty for any other field.
+    `choices` are what a single select offers; empty for any other field. `links_to` is the id of
+    the table that a link leads to.
     """
 
     id: str
     name: str
     type: str
     choices: frozenset[str] = frozenset()
+    links_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +205,9 @@ def expected_tables() -> Mapping[str, ExpectedTable]:
             # What is known of cards that we issued; a shop that only redeems may lack all of it.
             optional={
                 "Owner": text,
-                "Owner Email": typed,
+                "Owner Email": Kind.ADDRESS,
                 "Source": choice,
-                "Store": typed,
+                "Store": Kind.LINK,
                 "Theme": choice,
                 "Kind": choice,
                 "Resend": Kind.TICK,
@@ -411,6 +425,7 @@ def resolve_layout(schema: Sequence[BaseTable], names: Mapping[str, Mapping[str,
     problems = list(_unknown_names(tables, names))
     table_ids: dict[str, str] = {}
     field_ids: dict[str, dict[str, str]] = {}
+    fields: dict[tuple[str, str], BaseField] = {}
     for table in tables.values():
         shop_names = names.get(table.name, {})
         wanted = shop_names.get(TABLE_ITSELF, table.name)
@@ -429,8 +444,10 @@ def resolve_layout(schema: Sequence[BaseTable], names: Mapping[str, Mapping[str,
             match = _find_field(expected, found, shop_names)
             if isinstance(match, BaseField):
                 field_ids[table.name][expected.name] = match.id
+                fields[table.name, expected.name] = match
             elif match is not None:
                 problems.append(match)
+    problems += _links_astray(fields, table_ids, {there.id: there.name for there in schema})
     if problems:
         raise BaseMismatch("The Airtable base does not fit yet.\n- " + "\n- ".join(problems))
     return Layout(table_ids, field_ids)
@@ -466,6 +483,24 @@ def _find_field(
             f"{', '.join(f'“{word}”' for word in lacking)}: add them, or make it a text field"
         )
     return found
+
+
+def _links_astray(
+    fields: Mapping[tuple[str, str], BaseField],
+    table_ids: Mapping[str, str],
+    shop_names: Mapping[str, str],
+) -> Iterator[str]:
+    """Links of the base that lead to another table than the one whose rows we write there."""
+    for table, links in LINKS_WE_WRITE.items():
+        for name, target in links.items():
+            field, meant = fields.get((table, name)), table_ids.get(target)
+            if field is None or meant is None or field.links_to in {None, meant}:
+                continue
+            leads = shop_names.get(field.links_to or "", "another base's table")
+            yield (
+                f"table “{shop_names[table_ids[table]]}”: the field “{field.name}” links to"
+                f" “{leads}”, but has to link to “{shop_names[meant]}”"
+            )
 
 
 def _unknown_names(
