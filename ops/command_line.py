@@ -27,6 +27,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from giftcards.clients.airtable import Layout, read_schema, resolve_layout
+from giftcards.clients.klaviyo import TemplateChange
 from giftcards.clients.shopify.searching import unprocessed_orders
 from giftcards.config import Config
 from giftcards.domain.balance import BalanceRow
@@ -55,7 +56,14 @@ from ops.books import ask, describe_books, wait_for
 from ops.deployment import count_dead_letters, open_deployment, stack_outputs
 from ops.redrive import DONE, dead_letter_queues
 from ops.redrive_command import redrive as redrive_queues
-from ops.setup_klaviyo import CHECKLIST, branches, introduce_metrics, upload_templates
+from ops.setup_klaviyo import (
+    CHECKLIST,
+    branches,
+    describe_change,
+    introduce_metrics,
+    renewals,
+    upload_templates,
+)
 from ops.setup_mail import report_mail
 from ops.shopify_access import describe_access
 from ops.workers import describe_workers
@@ -516,10 +524,13 @@ def setup_klaviyo(app: Application, options: argparse.Namespace) -> int:  # noqa
     """Bring the customers' mails to Klaviyo, and say what only a person can do there."""
     for metric in introduce_metrics(app):
         _say(f"Metric    {metric}: Klaviyo knows it, by a test event of {app.config.office_email}")
+    updated = []
     for name, change in upload_templates(app):
-        _say(f"Template  {name}: {change}")
+        _say(f"Template  {name}: {describe_change(change)}")
+        if change is TemplateChange.UPDATED:
+            updated.append(name)
     _say(CHECKLIST)
-    for line in branches():
+    for line in [*branches(), *renewals(updated)]:
         _say(line)
     return 0
 

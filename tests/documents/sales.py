@@ -145,8 +145,11 @@ TO_STORES: Final[Mapping[str, Example]] = {
         _scheduled,
     ),
     "`DELIVERED`": _example(
-        "Klaviyo took the mail with the cards.",
-        "Nothing. If it does not arrive, the office ticks `Resend` on the card.",
+        "Klaviyo took the event of which its flow makes the mail. Whether it sent the mail, it does"
+        " not say: what it drops goes unnoticed here (`docs/klaviyo.md`, *What Klaviyo took and did"
+        " not send*).",
+        "Nothing. If the mail does not arrive, the office ticks `Resend` on the card, with another"
+        " address in `Resend To` where the old one may be the reason.",
         _delivered,
     ),
     "`DELIVERED_IN_PART`": _example(

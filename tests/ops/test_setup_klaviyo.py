@@ -63,6 +63,7 @@ def test_a_second_time_changes_nothing(world: World, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert said.count(": unchanged") == len(read_templates())
     assert ": created" not in said
+    assert "anew" not in said
 
 
 def test_a_template_somebody_changed_is_put_right(
@@ -77,7 +78,10 @@ def test_a_template_somebody_changed_is_put_right(
     capsys.readouterr()
     setup_klaviyo(world.app, NOTHING)
     said = capsys.readouterr().out
-    assert f"Template  {name}: updated" in said
+    assert f"Template  {name}: updated in the library" in said
+    assert said.count("choose it anew in the flow's mail") == 1
+    assert "approval again" in said.partition("Changed above")[2]
+    assert name in said.partition("Changed above")[2]
     assert said.count(": unchanged") == len(read_templates()) - 1
     assert "oops" not in uploaded(world)[name]
 
@@ -87,7 +91,15 @@ def test_what_only_people_can_do_is_listed_with_every_subject(
 ) -> None:
     setup_klaviyo(world.app, NOTHING)
     said = capsys.readouterr().out
-    for words in ("transactional", "Smart Sending off", "trigger", "Live", "theme equals wedding"):
+    for words in (
+        "paid account",
+        "transactional",
+        "Smart Sending off",
+        "trigger",
+        "Live",
+        "theme equals wedding",
+        "“Dropped Email”",
+    ):
         assert words in said
     for mail in read_templates():
         assert f"“{mail.template.name}”" in said
@@ -112,6 +124,27 @@ def test_cut_off_halfway_it_completes_the_next_time(world: World) -> None:
         setup_klaviyo(world.app, NOTHING)
     assert setup_klaviyo(world.app, NOTHING) == 0
     assert len(uploaded(world)) == len(read_templates())
+
+
+def test_cut_off_halfway_it_still_says_which_mails_are_old_now(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The next time the template reads as it should, and nobody would hear of the flow's copy."""
+    setup_klaviyo(world.app, NOTHING)
+    changes = {
+        "Gift Card Delivered (birthday)": {"html": "<p>oops</p>"},
+        "Gift Card Delivered (holiday)": {"name": "mislaid"},
+    }
+    for name, attributes in changes.items():
+        kept = world.klaviyo.templates.named(name)
+        assert kept is not None
+        change = {"type": "template", "id": kept.id, "attributes": attributes}
+        world.klaviyo.update_template(kept.id, change)
+    world.klaviyo.faults.add(Fault.THROTTLE, operation="create template")
+    capsys.readouterr()
+    with pytest.raises(NotSent):
+        setup_klaviyo(world.app, NOTHING)
+    assert "choose it anew in the flow's mail" in capsys.readouterr().out
 
 
 def test_a_refused_key_is_named(world: World) -> None:

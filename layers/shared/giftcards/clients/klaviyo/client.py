@@ -70,7 +70,8 @@ class Klaviyo:
         """Make the account's template of this name read like `template`.
 
         Safe to run again. Raises what the table in `connection` says; `VendorSurprise` also where
-        several templates have the name, for nobody knows which one a flow uses.
+        several templates have the name, for nobody knows which one a person would choose. A flow's
+        mail is Klaviyo's copy of a template, made when it was chosen: this changes no copy.
         """
         found = self._find_template(template.name)
         wanted = {"name": template.name, "html": template.html, "text": template.text}
@@ -93,8 +94,8 @@ class Klaviyo:
         found = [entry for entry in _entries(reply) if entry[1].get("name") == name]
         if len(found) > 1:
             raise VendorSurprise(
-                f"Klaviyo has {len(found)} templates named “{name}”: delete all but the one that"
-                " the flow uses"
+                f"Klaviyo has {len(found)} templates named “{name}”: delete all but one"
+                " (the flows' mails are copies, and stay as they are)"
             )
         return found[0] if found else None
 
