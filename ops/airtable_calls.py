@@ -19,6 +19,9 @@ MINUTES_A_MONTH: Final = 365 * 24 * 60 // 12
 RECORDS_A_PAGE: Final = 100
 READINGS_OF_A_RECORD: Final = 2
 
+# Of a workspace on the plan Team; Business has no cap (Airtable, "Managing API call limits").
+CALLS_OF_TEAM: Final = 100_000
+
 REDEMPTIONS: Final = "redemptions"
 SALES: Final = "sales"
 RESENDS: Final = "cards to be sent again"
@@ -50,3 +53,20 @@ def comparing_calls_a_month(config: Config) -> int:
     """The calls a month of the nightly comparison, at most: in a base that is full."""
     pages_a_night = READINGS_OF_A_RECORD * config.airtable_records // RECORDS_A_PAGE
     return pages_a_night * MINUTES_A_MONTH // (24 * 60)
+
+
+def describe_plan(calls: int) -> str:
+    """What so many calls a month mean on Airtable's plan Team, whose number is shared by all.
+
+    Beyond it Airtable goes on answering, slowed down: so Softr, a customer of its API, says
+    ("Troubleshooting Airtable API call limit exceeded"); Airtable's own page does not say.
+    """
+    plan = f"the plan Team has {CALLS_OF_TEAM:,} calls a month"
+    if calls <= CALLS_OF_TEAM:
+        return f"{plan}, for all that uses the workspace; what is written comes on top"
+    day = 1 + CALLS_OF_TEAM * MINUTES_A_MONTH // (calls * 24 * 60)
+    return (
+        f"{plan}: used up on day {day} of it, and from then on Airtable answers 2 requests a"
+        " second at most, so that answers come late until the month is over. Look less often"
+        " (TickOffsetsSeconds, SaleOffsetsSeconds), or take the plan Business, which has no cap"
+    )

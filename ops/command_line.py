@@ -51,7 +51,7 @@ from giftcards.wiring import (
     STORES_PRONG,
     Application,
 )
-from ops.airtable_calls import calls_a_month, comparing_calls_a_month
+from ops.airtable_calls import calls_a_month, comparing_calls_a_month, describe_plan
 from ops.books import ask, describe_books, wait_for
 from ops.deployment import count_dead_letters, open_deployment, stack_outputs
 from ops.redrive import DONE, dead_letter_queues
@@ -164,6 +164,7 @@ def _say_calls(config: Config, layout: Layout) -> None:
     _say(f"          looking for rows takes {sum(calls.values()):,} calls a month: {parts}")
     most = comparing_calls_a_month(config)
     _say(f"          comparing the books takes up to {most:,}, in a base that is full")
+    _say(f"          {describe_plan(sum(calls.values()) + most)}")
 
 
 def _say_waiting(name: str, rows: Sequence[RedemptionRow | CreationRow | BalanceRow]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from giftcards.clients.airtable import Layout
 from ops.airtable_calls import (
+    CALLS_OF_TEAM,
     CHECKS,
     MINUTES_A_MONTH,
     READINGS_OF_A_RECORD,
@@ -15,6 +16,7 @@ from ops.airtable_calls import (
     SALES,
     calls_a_month,
     comparing_calls_a_month,
+    describe_plan,
 )
 from tests.cloudformation import TEMPLATE, load_template
 from tests.flows.reconcile_stories import a_history, compare
@@ -108,6 +110,31 @@ def test_each_parameter_says_what_its_default_costs() -> None:
     ):
         description = load_template()["Parameters"][parameter]["Description"]
         assert f"the default makes about {about(count)} a month" in description
+
+
+def test_more_calls_than_the_plan_team_has_are_told_with_what_comes_of_it() -> None:
+    counts = by_default()
+    told = describe_plan(sum(counts.values()))
+    assert "100,000" in told
+    assert "used up on day 7 of it" in told  # of 438,000: 30.4 days / 4.38
+    assert "2 requests a second" in told
+    assert "TickOffsetsSeconds" in told
+
+
+@pytest.mark.parametrize(
+    ("calls_a_month", "is_beyond"), [(CALLS_OF_TEAM, False), (CALLS_OF_TEAM + 1, True)]
+)
+def test_as_many_calls_as_the_plan_has_are_enough(
+    calls_a_month: int,
+    is_beyond: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    assert ("used up" in describe_plan(calls_a_month)) is is_beyond
+
+
+def test_the_readme_and_the_runbook_name_what_the_plan_has() -> None:
+    runbook = README.with_name("docs") / "runbook.md"
+    for page in (README, runbook):
+        assert f"{CALLS_OF_TEAM:,}" in page.read_text(encoding="utf-8")
 
 
 def test_a_night_takes_no_more_calls_than_are_told() -> None:

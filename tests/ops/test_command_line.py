@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -177,6 +178,23 @@ def test_resume_counts_the_orders_it_would_process(
 
     assert resume(world.app, YES) == 0
     assert "Would process 2 paid orders of gift cards" in capsys.readouterr().out
+
+
+def test_resume_says_what_the_calls_come_to_on_the_plan_team(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert resume(world.app, YES) == 0
+    said = capsys.readouterr().out
+    assert "the plan Team has 100,000 calls a month: used up on day 7" in said
+
+    world.base.delete_table("Creation Requests")
+    world.base.delete_table("Balance Checks")
+    world.base.table("Redemptions").delete_field("Reverse Amount")
+    world.config = replace(world.config, tick_offsets_seconds=(), sale_offsets_seconds=())
+    assert resume(world.new_worker(), YES) == 0
+    said = capsys.readouterr().out
+    assert "the plan Team has 100,000 calls a month" in said
+    assert "used up" not in said
 
 
 def test_resume_names_orders_among_what_is_off(capsys: pytest.CaptureFixture[str]) -> None:
