@@ -542,8 +542,8 @@ LOOKING = (
         guard=Guard.LOOKS,
         breaks="The alarm rings whenever staff change a balance, until nobody listens.",
         file=LOOKS,
-        old="        if is_entered and not behind and not evened_out:\n",
-        new="        if is_entered and not evened_out:\n",
+        old="        if not behind and not evened_out:\n",
+        new="        if not evened_out:\n",
         tests=named("flows/test_looks.py", "test_the_office_reads_next_morning_what_staff_changed"),
     ),
     Mutant(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from giftcards.clients.mail import tag_of
 from giftcards.domain.drift import Drift
 from giftcards.flows.answer_store import DROPPED
-from giftcards.flows.kinds import DRIFT, HELD_ORDER
+from giftcards.flows.kinds import ADJUSTED, DRIFT, HELD_ORDER
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.metrics import Metric
 from giftcards.store.journal import Operation, State
@@ -207,7 +207,8 @@ def _without_alarm(world: "World") -> Iterator[str]:
     money = [
         key
         for key, one in world.operations.items()
-        if one.kind == DRIFT and one.snapshot["drift"] not in ABOUT_ROWS
+        if (one.kind == DRIFT and one.snapshot["drift"] not in ABOUT_ROWS)
+        or (one.kind == ADJUSTED and _has_no_movement(one))
     ]
     what_rings = {
         Metric.PARKED: [*world.dynamodb.parked, *held],
@@ -220,6 +221,12 @@ def _without_alarm(world: "World") -> Iterator[str]:
             yield f"{metric} rang {rang} times, for {things}"
     if world.alarms and not world.gate.met:
         yield f"on a healthy day, functions ended with {world.alarms}"
+
+
+def _has_no_movement(adjustment: Operation) -> bool:
+    """Whether Shopify showed nothing behind a change, nor does it even out an earlier one."""
+    told = adjustment.result.reason if adjustment.result is not None else None
+    return not adjustment.snapshot["movements"] and "evens out" not in (told or "")
 
 
 def lease_frees(world: "World") -> Iterator[str]:

@@ -356,7 +356,7 @@ def test_a_code_anywhere_in_any_spelling_breaks_a_promise(
         look(its)
 
     monkeypatch.setattr(World, "look", plant_first)
-    assert "NO_CODE" in tell(world, Spec("redeem-two-stores")).broken
+    assert "NO_CODE" in tell(world, Spec("redeem")).broken
 
 
 def test_a_row_that_waits_may_hold_what_was_typed(

@@ -539,8 +539,12 @@ class LookAtCards:
             told_by_shopify += f" It evens out {evened_out[-1]}, so that was something known late."
         details = f"{verb} at Shopify; no order and no store explains it. {told_by_shopify}"
         self.tell.remember(key)
+        if not behind and not evened_out:
+            # Before it is entered: whoever died in between would have rung for nobody.
+            self.logger.error("money is unexplained", extra={"operation": key})
+            self.note_unexplained()
         try:
-            is_entered = self._record(
+            self._record(
                 key,
                 kind=ADJUSTED,
                 snapshot=snapshot,
@@ -564,9 +568,6 @@ class LookAtCards:
                 self.follow_up.hand_over(standing)
             self.logger.info("an earlier adjustment comes first", extra={"card": card.id})
             return False
-        if is_entered and not behind and not evened_out:
-            self.logger.error("money is unexplained", extra={"operation": key})
-            self.note_unexplained()
         return True
 
     # ------------------------------------------------------------------------------- the journal
