@@ -6,11 +6,13 @@ Times are fixed: the form is filed at ten in New York, on 23 November 2026.
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from sandbox.faults import Fault
 from tests.cloudformation import TEMPLATE
 from tests.documents.examples import CODE, UNKNOWN, Example
+from tests.web_spending import known_card, rest
 from tests.world import World
 
 # These stories are about sales and checks, so each tick looks for them, too.
@@ -95,6 +97,17 @@ def _came_back(world: World) -> None:
 def _digest(world: World) -> None:
     world.sell(Amount=25, Quantity=2)
     _sell(world, Amount=10, Employee="Ben", Recipient_Email="x@example.com")
+    world.advance(21 * 3600)
+    world.sweep()
+    world.drain()
+
+
+def _changed(world: World) -> None:
+    card = known_card(world)
+    world.shop.debit(card.id, amount=Decimal(40), note="charged for a bag")
+    rest(world)
+    world.shop.credit(card.id, amount=Decimal(5), note="sorry for the wait")
+    rest(world)
     world.advance(21 * 3600)
     world.sweep()
     world.drain()
@@ -186,6 +199,12 @@ TO_THE_OFFICE: Final[Mapping[str, Example]] = {
         "`DigestHour`, on the morning after a day with sales.",
         "It looks twice at what it did not expect.",
         _digest,
+    ),
+    "What was changed at Shopify": _example(
+        "`DigestHour`, on the morning after a day on which balances moved at Shopify and no order,"
+        " store or operation of ours says why: as a rule staff did that in Shopify's admin.",
+        "It looks twice at what it did not expect. `docs/reconcile.md` says what else is done.",
+        _changed,
     ),
 }
 

@@ -652,7 +652,7 @@ def test_the_office_reads_next_morning_what_staff_changed(
     assert to_the_office(world) == []  # not yet
     the_next_morning(world)
     (mail,) = to_the_office(world)
-    assert mail.subject == "2 balances were changed at Shopify on 23 November 2026"
+    assert mail.subject == "2 changes of balances at Shopify on 23 November 2026"
     assert "•••• 6789, found at 10:" in mail.body
     assert "40.00 USD taken off, 10.00 USD left." in mail.body
     assert "a debit of 40.00 USD (note: for me •••• 6789)" in mail.body

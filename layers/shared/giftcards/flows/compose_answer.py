@@ -314,11 +314,11 @@ def _changes(operation: Operation, *, to: str) -> Mail:
     """Whose balances were changed at Shopify on a day."""
     lines = operation.snapshot["lines"]
     day = date.fromisoformat(operation.snapshot["day"])
-    changes = "1 balance was" if len(lines) == 1 else f"{len(lines)} balances were"
+    changes = "1 change of a balance" if len(lines) == 1 else f"{len(lines)} changes of balances"
     return compose_office_notice(
         to=to,
-        subject=f"{changes} changed at Shopify on {day.day} {day:%B %Y}",
-        lines=["No order, no store and nothing of ours explains these changes.", *lines],
+        subject=f"{changes} at Shopify on {day.day} {day:%B %Y}",
+        lines=["No order, no store and nothing of ours explains what follows.", *lines],
         next_steps=(
             (
                 "Look twice at whatever you did not expect: the card's timeline in Shopify's admin"

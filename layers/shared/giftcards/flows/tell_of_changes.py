@@ -101,5 +101,6 @@ def _line(change: Operation, zone: ZoneInfo) -> str:
     moved = result.moved
     what = f"{-moved} taken off" if moved.minor < 0 else f"{moved} put on"
     at = result.decided_at.astimezone(zone)
-    line = f"{receipt.card}, found at {at:%H:%M}: {what}, {result.balance} left. {result.reason}"
+    words = result.reason or receipt.details
+    line = f"{receipt.card}, found at {at:%H:%M}: {what}, {result.balance} left. {words}"
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 1]}…"

@@ -180,8 +180,8 @@ def summarize(run: Run, done: Sequence[Done], *, at: str) -> str:
     if run.unread:
         summary += f"; {run.unread:,} could not be compared"
     if run.changed:
-        balances = "balance" if run.changed == 1 else "balances"
-        summary += f"; {run.changed:,} {balances} changed at Shopify"
+        changes = "change of a balance" if run.changed == 1 else "changes of balances"
+        summary += f"; {run.changed:,} {changes} at Shopify"
     known = len(done) - len(fresh)
     return summary + (f"; {known:,} known from before" if known else "")
 
