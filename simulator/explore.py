@@ -45,7 +45,7 @@ SHARES = {"doubles": 0.2, "triples": 0.03, "pairs": 0.12}
 
 # Of the histories by chance, those in which a request may be applied after the settling time; and
 # what such a request makes or changes. They take twice the time, since the books are compared.
-SHARE_OF_LATE = 0.1
+SHARE_OF_LATE = 0.05
 MOVING = frozenset(
     f"shopify {name}" for name in ("create_card", "debit_card", "credit_card", "deactivate_card")
 )

@@ -563,7 +563,7 @@ def trace_behind(world: World, first: Planned) -> tuple[Sequence[Step], int]:
 def test_a_request_is_applied_too_late_in_many_histories_that_are_told_for_that(
     world: World,
 ) -> None:
-    pieces = by_chance(world, 1, list(STORIES), 3000)
+    pieces = by_chance(world, 1, list(STORIES), 6000)
     late = [piece for piece in pieces if piece.late]
     assert sum(piece.count for piece in late) == 300
     moving = {"redeem", "redeem-held", "redeem-and-credit", "sell", "buy"}
