@@ -10,6 +10,7 @@ from giftcards.clients.airtable import expected_tables
 from giftcards.clients.airtable.layout import Kind
 from giftcards.domain.outcomes import Outcome
 from giftcards.errors import AccessRefused, BaseMismatch
+from giftcards.flows.serve_purchases import FAILURES_IN_A_ROW
 from giftcards.receipts import Action
 from sandbox.airtable import Base
 from sandbox.airtable import create_app as airtable_app
@@ -63,6 +64,18 @@ def test_customers_data_that_shopify_hides_from_our_app_is_named_and_the_orders_
     world.come_to_rest()
     assert len(world.shop.cards) == 4
     assert {one["State"] for one in world.cells("Status")} == {"Executing"}
+
+
+def test_what_fails_for_every_order_is_not_tried_with_each_of_them(world: World) -> None:
+    world.shop.shows_customer_data = False
+    for _ in range(9):
+        world.shop.orders.place([CartLine("GIFT-CARD-25")], Pay())
+    world.advance(30)
+    world.effects.forget()
+    with pytest.raises(AccessRefused):
+        world.buy_tick()
+    reads = [name for name in world.effects.seen if "ReadOrder" in name]
+    assert len(reads) == FAILURES_IN_A_ROW
 
 
 def test_a_form_field_that_was_deleted_stops_the_run_by_name(world: World) -> None:

@@ -49,7 +49,8 @@ WAITING_A_RUN = 100
 SHARE_OF_WAITING = 3
 SHARE_OF_UNPROCESSED = 2
 
-# After so many failures in a row a vendor is away, and the run ends: the next one tries again.
+# After so many failures in a row that no order is to blame for, a vendor is away or refuses us, and
+# the run ends: the next one tries again.
 FAILURES_IN_A_ROW = 3
 
 # An order that could not be looked at is looked at again after this, whatever a search says.
@@ -136,7 +137,7 @@ class ServePurchases:
             self._look_for_unprocessed(run, self._share(end, SHARE_OF_UNPROCESSED))
             self._look_for_changed(run, end)
         except _VendorIsAway:
-            self.logger.warning("a vendor is away: the next run goes on")
+            self.logger.warning("a vendor is away, or refuses us: the next run goes on")
         except TryAgain as error:
             run.tally.note_failure(error)
             self.logger.warning("orders cannot be searched now", extra={"reason": str(error)})
@@ -317,9 +318,8 @@ class ServePurchases:
                 self.park.park_row(_row(number))
         self.orders.note(noted)
         run.failures_in_a_row += 1
-        if (isinstance(error, TryAgain) or is_away(error)) and (
-            run.failures_in_a_row >= FAILURES_IN_A_ROW
-        ):
+        is_everybodys = isinstance(error, (TryAgain, *EVERYBODYS_TROUBLE)) or is_away(error)
+        if is_everybodys and run.failures_in_a_row >= FAILURES_IN_A_ROW:
             raise _VendorIsAway from error
 
 
