@@ -46,6 +46,7 @@ STORIES: Final[Mapping[Guard, str]] = {
     Guard.LATE: "redeem-held",
     Guard.MIRROR: "redeem-two-stores",
     Guard.ALARMS: "charged-twice",
+    Guard.BOOKS: "compare",
 }
 
 # Of a processor, for one mutant: several times what all singles of the longest story here take.
