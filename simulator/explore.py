@@ -38,7 +38,8 @@ ALL_SINGLES_UP_TO = 0.7
 SHARE_OF_SINGLES = 0.35
 
 # Of each story some are told, however long it is: so many with one accident in them.
-SINGLES_AT_LEAST = 24
+SINGLES_AT_LEAST = 16
+BY_CHANCE_AT_LEAST = 2
 
 # Of what is left after the singles, how much each kind of history gets; the rest is by chance.
 SHARES = {"doubles": 0.2, "triples": 0.03, "pairs": 0.12}
@@ -525,8 +526,9 @@ def by_chance(world: "World", seed: int, names: Sequence[str], budget: int) -> l
     short = [name for name in names if not STORIES[name].is_day]
     moving = [name for name in short if moves_money(world, name)]
     count = round(budget * SHARE_OF_LATE) if moving else 0
-    late = _by_count("by chance", shared_out(count, lengths(world, moving)), seed + 1, late=True)
-    shares = shared_out(budget - count, lengths(world, short))
+    shares = shared_out(count, lengths(world, moving), at_least=BY_CHANCE_AT_LEAST)
+    late = _by_count("by chance", shares, seed + 1, late=True)
+    shares = shared_out(budget - count, lengths(world, short), at_least=BY_CHANCE_AT_LEAST)
     return late + _by_count("by chance", shares, seed)
 
 

@@ -1,7 +1,7 @@
 """How many histories each story gets of those that are wanted.
 
 What a story costs is known: the effects it has when nothing goes wrong. A story that is twice as
-long is told a sixteenth as often, since each of its histories takes twice the time, and thirty
+long is told a thirty-second as often, since each of its histories takes twice the time, and thirty
 thousand are to take two minutes: the short stories, in which most of the money moves, are told
 most. No story is told more often than there are histories of it, and where there is enough for
 all, none less often than `at_least`.
@@ -27,7 +27,7 @@ def shared_out(
         rest = shared_out(count - sum(least.values()), effects, most=room)
         return {name: least[name] + rest[name] for name in effects}
     shares = dict.fromkeys(effects, 0)
-    open_ones = {name: 1 / length**4 for name, length in effects.items()}
+    open_ones = {name: 1 / length**5 for name, length in effects.items()}
     for _ in range(len(effects)):
         left = count - sum(shares.values())
         together = sum(open_ones.values())

@@ -8,8 +8,8 @@ from simulator.shares import shared_out
 from simulator.world import World
 
 
-def test_a_story_that_is_twice_as_long_is_told_a_sixteenth_as_often() -> None:
-    assert shared_out(1700, {"short": 50, "long": 100}) == {"short": 1600, "long": 100}
+def test_a_story_that_is_twice_as_long_is_told_a_thirty_second_as_often() -> None:
+    assert shared_out(1650, {"short": 50, "long": 100}) == {"short": 1600, "long": 50}
 
 
 def test_of_each_story_some_are_told_however_long_it_is() -> None:
@@ -22,7 +22,7 @@ def test_of_each_story_some_are_told_however_long_it_is() -> None:
 def test_what_a_story_has_no_room_for_the_others_get() -> None:
     lengths = {"short": 50, "middle": 100, "long": 200}
     most = {"short": 100, "middle": 1000, "long": 1000}
-    assert shared_out(1000, lengths, most=most) == {"short": 100, "middle": 848, "long": 52}
+    assert shared_out(1000, lengths, most=most) == {"short": 100, "middle": 873, "long": 27}
 
 
 @given(
