@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 # All singles are told where they are no more than this of all histories; else so many of them.
 ALL_SINGLES_UP_TO = 0.7
-SHARE_OF_SINGLES = 0.35
+SHARE_OF_SINGLES = 0.3
 
 # Of each story some are told, however long it is: so many with one accident in them.
 SINGLES_AT_LEAST = 16
 BY_CHANCE_AT_LEAST = 2
 
 # Of what is left after the singles, how much each kind of history gets; the rest is by chance.
-SHARES = {"doubles": 0.2, "triples": 0.03, "pairs": 0.12}
+SHARES = {"doubles": 0.35, "triples": 0.03, "pairs": 0.12}
 
 # Of the histories by chance, those in which a request may be applied after the settling time; and
 # what such a request makes or changes. They take twice the time, since the books are compared.
