@@ -152,14 +152,20 @@ def second_row(world: World, card: GiftCard) -> str:
     return str(world.base.table("Gift Cards").create(copy)["id"])
 
 
-def test_rows_that_are_there_twice_again_are_told_of_again(world: World) -> None:
-    """What was decided long ago was about another row."""
-    card = known_card(world)
+def dismissed_second_row(world: World, card: GiftCard) -> str:
+    """A second row was found, deleted and dismissed; returns the key of its difference."""
     first = second_row(world, card)
     compare(world)
     (key,) = parked(world)
     world.base.table("Gift Cards").delete(first)
     assert decide(world, key, "dismiss") == 0
+    return key
+
+
+def test_rows_that_are_there_twice_again_are_told_of_again(world: World) -> None:
+    """What was decided long ago was about another row."""
+    card = known_card(world)
+    key = dismissed_second_row(world, card)
     assert compare(world).lines == []
     world.advance(100 * 86_400)
     compare(world)
@@ -173,11 +179,7 @@ def test_rows_that_are_there_twice_again_are_told_of_again(world: World) -> None
 
 def test_another_row_on_the_day_after_is_told_of_too(world: World) -> None:
     card = known_card(world)
-    first = second_row(world, card)
-    compare(world)
-    (key,) = parked(world)
-    world.base.table("Gift Cards").delete(first)
-    assert decide(world, key, "dismiss") == 0
+    key = dismissed_second_row(world, card)
     second_row(world, card)
     assert compare(world).last.is_failed
     assert parked(world) == [f"{key}#2"]

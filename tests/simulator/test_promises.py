@@ -17,6 +17,7 @@ from simulator.mails import ANSWERS
 from simulator.stories import redeeming
 from simulator.worker import CountedMetrics
 from simulator.world import World
+from tests.aws_in_memory.errors import refusal
 from tests.template_resources import BUCKET_NAME, TABLE_NAME
 
 NOT_CHARGED = "NOT charged. Please take cash."
@@ -195,11 +196,12 @@ def test_an_alarm_for_nothing_breaks_a_promise(
 def test_a_function_that_fails_on_a_healthy_day_breaks_a_promise(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def take(*_: object) -> None:
-        raise ValueError("there is something wrong")
+    def query(*_: object, **__: object) -> None:
+        raise refusal("Query", "AccessDeniedException", "not authorized", status=403)
 
-    monkeypatch.setattr("giftcards.flows.sweep.Sweep.run", take)
-    assert tell(world, Spec("sell-for-tomorrow")).broken >= {"NOTHING_LOST"}
+    monkeypatch.setattr(world.dynamodb, "query", query)
+    told = tell(world, Spec("sell-for-tomorrow")).violations
+    assert [words for name, words in told if name == "NOTHING_LOST" and "ended with" in words]
 
 
 @pytest.mark.parametrize("kind", [Kind.CRASH_AFTER, Kind.REPLY_LOST])
