@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_SECONDS = 0.5
 
+# What SQS counts as still in a queue: waiting, in work or failed a moment ago, and not due yet.
+STILL_THERE = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
 
 def wait_until(
     true: Callable[[], bool],
@@ -47,6 +54,20 @@ class Stack:
     def outputs(self) -> dict[str, str]:
         """The stack's outputs, by name."""
         return self.sandbox.aws.outputs(self.sandbox.stack)
+
+    def has_nothing_on_its_way(self) -> bool:
+        """Whether all that follows from what was decided is done; a tick decides nothing.
+
+        What one follows from another is sent before the other is taken out of its queue, so that
+        nothing is on its way where all are empty.
+        """
+        sqs = self.client("sqs")
+        for name, url in self.outputs().items():
+            if name.endswith("QueueUrl") and not name.endswith("TicksQueueUrl"):
+                told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+                if any(int(told[count]) for count in STILL_THERE):
+                    return False
+        return True
 
     def log_lines(self) -> list[str]:
         """Everything the functions have logged so far, all of them together."""

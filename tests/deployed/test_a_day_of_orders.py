@@ -147,14 +147,18 @@ def worth(rows: list[dict[str, Any]]) -> Decimal:
 
 
 @pytest.fixture(scope="module")
-def day_is_over(sandbox: Sandbox) -> None:
+def day_is_over(sandbox: Sandbox, stack: Stack) -> None:
     """All that is to follow from the day's orders has followed, and nothing follows again."""
 
     def unfinished() -> list[str]:
         everything = orders_of(sandbox, *ExpectedOfOrder)
         return [each.why for each, order in everything if not is_over(sandbox, each, order)]
 
-    wait_until(lambda: not unfinished(), seconds=DAY_SECONDS, what="the day's orders are done with")
+    wait_until(
+        lambda: not unfinished() and stack.has_nothing_on_its_way(),
+        seconds=DAY_SECONDS,
+        what="the day's orders are done with",
+    )
     over = datetime.now(UTC) + timedelta(seconds=TWO_LOOKS_SECONDS)
     wait_until(
         lambda: datetime.now(UTC) >= over, seconds=2 * TWO_LOOKS_SECONDS, what="two more looks"

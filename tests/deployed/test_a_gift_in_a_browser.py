@@ -77,7 +77,7 @@ class Story:
         """Open a box, wait for a mail whose subject begins so, and read it as it is designed."""
         self.page.goto(f"{self.sandbox.pages_url}/inbox/{box}")
         mail = self.page.locator("#live-mails a").filter(has_text=subject).first
-        expect(mail).to_be_visible(timeout=ANSWER_MILLISECONDS)
+        expect(mail).to_be_visible()
         mail.click()
         return self.page.frame_locator("iframe")
 
@@ -119,7 +119,7 @@ class Story:
 def live_through(story: Story) -> None:
     """A gift from the counter to the till, as all who take part in it see it."""
     sandbox, page = story.sandbox, story.page
-    expect.set_options(timeout=10_000)
+    expect.set_options(timeout=ANSWER_MILLISECONDS)
     sale_id = story.sell()
     code = story.read_the_gift()
     bare = code.replace(" ", "").lower()
@@ -153,9 +153,7 @@ def live_through(story: Story) -> None:
     # The office sees one card, with its owner and what is left; no page of it shows the code.
     page.goto(f"{sandbox.pages_url}/tables/Gift Cards")
     card = page.get_by_role("row").filter(has_text=story.recipient)
-    expect(card.locator("[data-label='Balance']")).to_have_text(
-        f"${LEFT}", timeout=ANSWER_MILLISECONDS
-    )
+    expect(card.locator("[data-label='Balance']")).to_have_text(f"${LEFT}")
     expect(card).to_contain_text(masked)
     story.picture("8-the-card")
     page.goto(f"{sandbox.pages_url}/tables/Creation Requests")

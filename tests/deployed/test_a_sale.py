@@ -73,15 +73,17 @@ def is_over(sandbox: Sandbox, sale: SeededSale) -> bool:
 
 
 @pytest.fixture(scope="module")
-def day_is_sold(sandbox: Sandbox) -> None:
+def day_is_sold(sandbox: Sandbox, stack: Stack) -> None:
     """Every sale and every question of the seeded day is done with."""
     sales = [s for s in sandbox.day.sales if s.expected is not ExpectedOfSale.NEVER_TOUCHED]
     checks = [check.id for check in sandbox.day.checks]
 
     def done() -> bool:
         asked = rows_of(sandbox, "Balance Checks")
-        return all(is_over(sandbox, sale) for sale in sales) and all(
-            "Status" in asked[check_id] for check_id in checks
+        return (
+            all(is_over(sandbox, sale) for sale in sales)
+            and all("Status" in asked[check_id] for check_id in checks)
+            and stack.has_nothing_on_its_way()
         )
 
     wait_until(done, seconds=DAY_SECONDS, what="the day's sales and questions are done with")
@@ -221,7 +223,7 @@ def in_step(sandbox: Sandbox, card: GiftCard) -> Callable[[], bool]:
     return holds
 
 
-def test_a_wedding_gift_is_sold_asked_for_and_spent(sandbox: Sandbox) -> None:
+def test_a_wedding_gift_is_sold_asked_for_and_spent(sandbox: Sandbox, stack: Stack) -> None:
     store = sandbox.day.stores[3]
     purchaser = f"ingrid.{uuid.uuid4().hex[:8]}@customers.example.com"
     sale_id, asked = sell(
@@ -283,7 +285,9 @@ def test_a_wedding_gift_is_sold_asked_for_and_spent(sandbox: Sandbox) -> None:
             "Amount": 31.5,
         },
     )["id"]
-    redeemed = wait_for(sandbox, "Redemptions", row_id, "Gift Card")
+    wait_for(sandbox, "Redemptions", row_id, "Gift Card")
+    wait_until(stack.has_nothing_on_its_way, seconds=WRITTEN_SECONDS, what="all is written")
+    redeemed = rows_of(sandbox, "Redemptions")[row_id]
     assert redeemed["Outcome"] == "REDEEMED"
     assert Decimal(str(redeemed["Balance After"])) == Decimal("48.50")
     assert sandbox.shop.card(card.id).balance == Decimal("48.50")

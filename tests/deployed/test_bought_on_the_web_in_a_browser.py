@@ -95,7 +95,7 @@ class Story:
         """Open a box, wait for a mail whose subject holds that, and read it as it is designed."""
         self.go(f"/inbox/{box}")
         mail = self.page.locator("#live-mails a").filter(has_text=subject).first
-        expect(mail).to_be_visible(timeout=ANSWER_MILLISECONDS)
+        expect(mail).to_be_visible()
         mail.click()
         return self.page.frame_locator("iframe")
 
@@ -126,7 +126,7 @@ class Story:
         """Wait until one row shows all of these."""
         for label, text in cells.items():
             cell = row.locator(f"[data-label='{label.replace('_', ' ')}']")
-            expect(cell).to_have_text(text, timeout=ANSWER_MILLISECONDS)
+            expect(cell).to_have_text(text)
 
     def mirrored(self, balance: str) -> None:
         """Airtable shows the card with that balance."""
@@ -178,7 +178,7 @@ def read_the_gift(story: Story) -> None:
 
     story.open_order(story.purchase)
     tag = story.page.locator("#live-head .chip")
-    expect(tag).to_have_text("gift-cards-processed", timeout=ANSWER_MILLISECONDS)
+    expect(tag).to_have_text("gift-cards-processed")
     story.picture("03-the-purchase-at-shopify")
     row = story.rows("Processed Orders", Kind="Purchase").filter(has_text=story.purchase)
     story.shows(
@@ -283,7 +283,7 @@ def all_pages_agree(story: Story) -> None:
 
     receipts = story.rows("Receipts", Gift_Card=story.masked, Outcome="Done")
     moving = receipts.filter(has=page.locator("[data-label='Amount']:not(.blank)"))
-    expect(moving).to_have_count(len(SIGNS), timeout=ANSWER_MILLISECONDS)
+    expect(moving).to_have_count(len(SIGNS))
     assert added_up(moving, "Action", SIGNS) == Decimal(LEFT)
     story.picture("11-the-receipts")
 
@@ -319,7 +319,7 @@ def added_up(rows: Locator, column: str, signs: dict[str, int]) -> Decimal:
 
 def live_through(story: Story) -> None:
     """A card from the storefront through a store and the web, and what comes back to it."""
-    expect.set_options(timeout=10_000)
+    expect.set_options(timeout=ANSWER_MILLISECONDS)
     buy(story)
     read_the_gift(story)
     redeem(story)

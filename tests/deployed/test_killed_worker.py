@@ -195,7 +195,7 @@ def killed(sandbox: Sandbox, stack: Stack) -> Killed:
         sandbox.shop.witness = None
     let_the_settling_time_pass(killed)
     ring(stack)
-    wait_until(lambda: is_at_rest(sandbox, killed), seconds=AT_REST_SECONDS, what="rest")
+    wait_until(lambda: is_at_rest(stack, killed), seconds=AT_REST_SECONDS, what="rest")
     return killed
 
 
@@ -335,12 +335,11 @@ def let_the_settling_time_pass(killed: Killed) -> None:
     assert aged is not None, "somebody gave it up before its time"
 
 
-def is_at_rest(sandbox: Sandbox, killed: Killed) -> bool:
+def is_at_rest(stack: Stack, killed: Killed) -> bool:
     return (
         all(killed.operation(place).state is State.SETTLED for place in Place)
-        and all("Gift Card" in row_cells(sandbox, killed, place) for place in Place)
-        and all(receipts(sandbox, killed, place) for place in Place)
-        and all(answers(sandbox, killed, place) for place in Place)
+        and all(answers(stack.sandbox, killed, place) for place in Place)
+        and stack.has_nothing_on_its_way()
     )
 
 
