@@ -1,9 +1,10 @@
 """Serving a vendor in a box: on loopback alone, several requests at once, and quietly."""
 
 import socket
-from collections.abc import Callable, Iterable
+import struct
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 from urllib.parse import urlsplit
 
 import pytest
@@ -53,3 +54,32 @@ def test_afterwards_nobody_answers() -> None:
 
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS).close()
+
+
+def test_an_answer_is_closed_also_where_a_browser_leaves_without_reading_it() -> None:
+    sent, left, closed = Event(), Event(), Event()
+
+    class Answer:
+        """A file, as it were."""
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"hello"
+            sent.set()
+            assert left.wait(TIMEOUT_SECONDS)
+
+        def close(self) -> None:
+            closed.set()
+
+    def show(environ: object, start_response: Callable[..., object]) -> Iterable[bytes]:
+        _hello(environ, start_response)
+        return Answer()
+
+    with serve(show) as url:
+        browser = socket.create_connection(("127.0.0.1", urlsplit(url).port), TIMEOUT_SECONDS)
+        browser.sendall(b"GET / HTTP/1.1\r\nHost: sandbox\r\n\r\n")
+        assert sent.wait(TIMEOUT_SECONDS)
+        # Without waiting for anybody: the connection is reset.
+        browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        browser.close()
+        left.set()
+        assert closed.wait(TIMEOUT_SECONDS)
