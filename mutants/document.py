@@ -40,9 +40,9 @@ Some stories are told to the last of them: behind every accident at every call o
 about every other one (`make simulate ALL=doubles STORIES=redeem`), or every three at the calls from
 the claim of a redemption to its commit (`ALL=triples`), or at these calls of two operations on one
 card up to two accidents and two hold-ups (`ALL=pairs`); of accidents that go alike, one
-([which](simulator.md)). The last column says with which code: a digest of the application,
-the sandbox, the simulator and the AWS in memory, or “an earlier one”. `make proof` tells again what
-was told with other code than it finds.
+([which](simulator.md)). The last column says with which code: a digest of the application, the
+sandbox’s vendors, the simulator and the AWS in memory, or “an earlier one”. `make proof` tells
+again what was told with other code than it finds.
 """
 
 MUTANTS: Final = """\

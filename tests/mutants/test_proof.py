@@ -1,6 +1,8 @@
 """The proof says what the runs came to, and nothing else."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from mutants.document import (
     table_of,
     table_of_whole,
 )
+from mutants.mutant import PROJECT
 from mutants.proof import (
     TOLD_WITH,
     accidents_in,
@@ -182,8 +185,8 @@ def test_the_digest_is_of_all_that_the_simulator_runs(
     monkeypatch.setattr(proof, "PROJECT", tmp_path)
     digests = [digest()]
     for place in TOLD_WITH:
-        file = tmp_path / place / "deep" / "code.py"
-        file.parent.mkdir(parents=True)
+        file = tmp_path / place if place.endswith(".py") else tmp_path / place / "deep" / "code.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("one = 1")
         digests.append(digest())
     file.write_text("one = 2")
@@ -191,6 +194,34 @@ def test_the_digest_is_of_all_that_the_simulator_runs(
     file.rename(file.with_name("other.py"))
     digests.append(digest())
     assert len(set(digests)) == len(digests)
+
+
+LOADED = """
+import sys, simulator.__main__
+from simulator.world import World
+
+World()
+print(*(file for module in sys.modules.values() if (file := getattr(module, "__file__", None))))
+"""
+
+
+def test_what_the_simulator_loads_of_us_is_in_the_digest() -> None:
+    told = subprocess.run(  # noqa: S603 - these lines, with nothing from outside
+        [sys.executable, "-c", LOADED],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ours = {PROJECT / place for place in ("layers", "sandbox", "simulator")}
+    loaded = {
+        file
+        for file in map(Path, told.stdout.split())
+        if ours & set(file.parents) and file != PROJECT / "sandbox" / "__init__.py"
+    }
+    known = {PROJECT / place for place in TOLD_WITH}
+    assert len(loaded) > 150
+    assert {file for file in loaded if not known & {file, *file.parents}} == set()
 
 
 def test_what_was_recorded_is_read_again(tmp_path: Path) -> None:
