@@ -68,5 +68,6 @@ def describe_plan(calls: int) -> str:
     return (
         f"{plan}: used up on day {day} of it, and from then on Airtable answers 2 requests a"
         " second at most, so that answers come late until the month is over. Look less often"
-        " (TickOffsetsSeconds, SaleOffsetsSeconds), or take the plan Business, which has no cap"
+        " (TickOffsetsSeconds, and SaleOffsetsSeconds, ReversalOffsetsSeconds and"
+        " CheckOffsetsSeconds with it), or take the plan Business, which has no cap"
     )

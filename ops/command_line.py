@@ -363,29 +363,30 @@ def redrive(app: Application, options: argparse.Namespace) -> int:
     completed, stays; --drop drops it, by its id or, with the word done, all that is done.
     """
     if options.parked:
-        return _say_how_parked(app)
+        return _say_how_parked(app, options.stack)
     queues = dead_letter_queues(stack_outputs(options.stack, app.aws))
     code = redrive_queues(app, queues, options)
     if options.queue is None and not options.all:
         _say("")
-        _say_how_parked(app)
+        _say_how_parked(app, options.stack)
     return code
 
 
-def _say_how_parked(app: Application) -> int:
-    """What is parked, and by which words each can be decided."""
+def _say_how_parked(app: Application, stack: str) -> int:
+    """What is parked, and by which words each can be decided, to be copied."""
+    ours = f"--stack {stack}"
     operations = app.journal.parked(now=app.clock(), limit=OPERATIONS_TO_COUNT)
     rows = _parked_rows(app)
     _say(f"Parked: {_count(operations)} operations, {_count(rows)} rows")
     for operation in operations:
         _say(f"  {operation.key}  was {operation.parked_in}: {operation.parked_because}")
-        _say(f"      ops park decide {operation.key} {'|'.join(_words_for(operation.kind))}")
+        _say(f"      ops park decide {operation.key} {'|'.join(_words_for(operation.kind))} {ours}")
     for row_id in rows:
         _say(f"  {ROW_PREFIX}{row_id}  killed its worker again and again: see the log, mend it")
-        _say(f"      ops park decide {ROW_PREFIX}{row_id} retry")
+        _say(f"      ops park decide {ROW_PREFIX}{row_id} retry {ours}")
     for kind in dict.fromkeys(one.kind for one in operations):
         if "retry" in _words_for(kind):
-            _say(f"All of them: ops park decide --all-of-kind {kind} retry")
+            _say(f"All of them: ops park decide --all-of-kind {kind} retry {ours}")
     return 0
 
 

@@ -503,11 +503,11 @@ def test_parked_ones_are_shown_with_the_words_that_decide_them(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = parked_tag(world)
-    options = argparse.Namespace(parked=True)
+    options = argparse.Namespace(parked=True, stack="a-stack")
     assert command(world.app, options) == 0
     said = capsys.readouterr().out
-    assert f"ops park decide {key} retry" in said
-    assert "All of them: ops park decide --all-of-kind tag retry" in said
+    assert f"ops park decide {key} retry --stack a-stack\n" in said
+    assert "All of them: ops park decide --all-of-kind tag retry --stack a-stack\n" in said
 
 
 @pytest.mark.parametrize("by_kind", [True, False])

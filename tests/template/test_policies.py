@@ -33,7 +33,12 @@ KNOWN_KINDS = {
 }
 
 # Kinds that hold what could not be made again, and so must outlive the stack.
-MUST_OUTLIVE = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket"}
+MUST_OUTLIVE = {
+    "AWS::DynamoDB::Table",
+    "AWS::KMS::Key",
+    "AWS::S3::Bucket",
+    "AWS::SES::EmailIdentity",
+}
 
 # A key's policy speaks of that key alone: its Resource can be nothing but a star (AWS KMS, key
 # policies), and the account's root in it lets IAM decide, as KMS's own default policy does.
@@ -100,7 +105,7 @@ def test_what_cannot_be_made_again_outlives_the_stack(template: dict[str, Any]) 
         if resource["Type"] in MUST_OUTLIVE
     }
 
-    assert {"Journal", "CodeKey", "Books"} <= set(kept)
+    assert {"Journal", "CodeKey", "Books", "MailIdentity"} <= set(kept)
     for name, resource in kept.items():
         # A deployment that fails at its first try leaves nothing behind but the journal, whose
         # protection would make its rollback fail.
