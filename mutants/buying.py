@@ -270,6 +270,24 @@ ORDERS = (
         ),
     ),
     Mutant(
+        name="refund-of-all-the-money-forgotten",
+        guard=Guard.UNITS_BACK,
+        breaks="Units that still count when all their money is back are taken for new ones.",
+        file=PURCHASES,
+        old="        Reason.REFUNDED_BEFORE: Event.REFUNDED in past.events,\n",
+        new="",
+        tests=(
+            *named(
+                "domain/test_purchases.py",
+                "test_units_whose_money_was_given_back_are_not_taken_for_new_ones",
+            ),
+            *named(
+                "flows/test_purchase_changes.py",
+                "test_what_is_added_after_a_refund_of_all_the_money_waits_for_the_office",
+            ),
+        ),
+    ),
+    Mutant(
         name="chargeback-leaves-cards-free",
         guard=Guard.UNITS_BACK,
         breaks="The cards of a disputed order are not frozen.",

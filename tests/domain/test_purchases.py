@@ -209,13 +209,35 @@ def test_many_lines_are_taken_in_portions() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"status": "PARTIALLY_REFUNDED", "is_fully_paid": True}, {"status": "PAID"}],
+    ids=["something else was added and paid", "the refund failed"],
+)
+def test_units_whose_money_was_given_back_are_not_taken_for_new_ones(changes: Any) -> None:
+    back = Change(returned=(Unit("1", 1),), events=(Event.REFUNDED,))
+    past = Past([*TAKEN.changes, back])
+    assert decide(order(line(1), status="REFUNDED"), past) == Settled()
+    added = order(line(1), line(2, sku="LANTERN"), **changes)
+    assert decide(added, past) == Held((Reason.REFUNDED_BEFORE,))
+    released = decide(added, past, waved_through=frozenset({Reason.REFUNDED_BEFORE}))
+    assert released == Take((Batch("1", 2, 1, PRICE),), (Reason.REFUNDED_BEFORE,))
+
+
+def test_a_unit_added_behind_one_that_was_refunded_by_itself_is_taken() -> None:
+    back = Past([*TAKEN.changes, Change(returned=(Unit("1", 1),))])
+    assert decide(order(line(1)), back) == Take((Batch("1", 2, 1, PRICE),))
+
+
 def test_afterwards() -> None:
     one, two = line(1, 1), line(1, 2)
     assert decide(order(one), TAKEN) == Settled()
     assert decide(order(two), TAKEN) == Take((Batch("1", 2, 1, PRICE),))
     assert decide(order(one), TWO_TAKEN) == GiveBack({"1": 1})
-    assert decide(order(one, status="REFUNDED"), TAKEN) == GiveBack({"1": 1})
-    assert decide(order(two, status="REFUNDED"), TWO_TAKEN) == GiveBack({"1": 2})
+    assert decide(order(one, status="REFUNDED"), TAKEN) == GiveBack({"1": 1}, still_count=True)
+    assert decide(order(two, status="REFUNDED"), TWO_TAKEN) == GiveBack({"1": 2}, still_count=True)
+    none_left = line(1, 1, current_quantity=0)
+    assert decide(order(none_left, status="REFUNDED"), TAKEN) == GiveBack({"1": 1})
     assert decide(order(line(2)), TAKEN) == GiveBack({"1": 1})
     assert decide(order(one, has_chargeback=True), TAKEN) == Tell(Event.CHARGEBACK)
     assert decide(order(one, cancelled_at=NOW), TAKEN) == Tell(Event.CANCELLED)

@@ -186,6 +186,28 @@ def test_a_refund_of_all_the_money_takes_every_card_back(world: World) -> None:
     assert returned(world, order) == [f"{line}#1", f"{line}#2"]
 
 
+def test_what_is_added_after_a_refund_of_all_the_money_waits_for_the_office(world: World) -> None:
+    order = buy(world, CartLine("GIFT-CARD-50"))
+    minutes(world, 2)
+    world.shop.orders.refund(order.id, units={}, amount=Decimal(50))
+    minutes(world, 2)
+    line = order.lines[0].number
+    assert returned(world, order) == [f"{line}#1"]
+    assert order.lines[0].current_quantity == 1, "no unit was named"
+    # Something else is added, and paid: the unit of before reads like one that is paid.
+    world.shop.orders.edit(order.id, add=[CartLine("LANTERN-S")])
+    world.shop.orders.pay(order.id, Pay())
+    assert str(order.status) == "PARTIALLY_REFUNDED"
+    minutes(world, 2)
+    assert list(cards_of(world, order)) == [f"issue#{line}#1"]
+    assert row_of(world, order)["Status"] == "Held"
+    (told,) = [mail for mail in office_mails(world) if "waits" in mail]
+    assert "all its money was given back before" in told
+    release(world, order)
+    minutes(world, 2)
+    assert list(cards_of(world, order)) == [f"issue#{line}#1", f"issue#{line}#2"]
+
+
 def test_a_refund_of_some_money_without_a_unit_takes_no_card_back(world: World) -> None:
     order = buy(world, CartLine("GIFT-CARD-50", 2))
     minutes(world, 2)

@@ -65,13 +65,18 @@ class Reason(StrEnum):
     TAGGED = "TAGGED"
     DISCOUNTED = "DISCOUNTED"
     OTHER_CURRENCY = "OTHER_CURRENCY"
+    REFUNDED_BEFORE = "REFUNDED_BEFORE"
 
 
 class Event(StrEnum):
-    """What happened to an order after its cards were taken, for the office to know."""
+    """What happened to an order after its cards were taken.
+
+    REFUNDED: all its money was given back, while units of our cards still counted.
+    """
 
     CHARGEBACK = "CHARGEBACK"
     CANCELLED = "CANCELLED"
+    REFUNDED = "REFUNDED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +241,13 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """So many units of each of these lines were refunded, or taken off the order."""
+    """So many units of each of these lines were refunded, or taken off the order.
+
+    `still_count`: all the money was given back, and Shopify still counts some of the units.
+    """
 
     units: Mapping[str, int]
+    still_count: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +326,10 @@ def _why_no_card(order: WebOrder, lines: Sequence[OrderLine]) -> str | None:
 def _afterwards(order: WebOrder, past: Past) -> GiveBack | Tell | None:
     """What has to be done first with an order that was taken."""
     if given_back := _given_back(order, past):
-        return GiveBack(given_back)
+        left = sum(
+            line.current_quantity for line in order.lines if number_of(line.id) in given_back
+        )
+        return GiveBack(given_back, still_count=order.status == REFUNDED and left > 0)
     event = _untold(order, past)
     return None if event is None else Tell(event)
 
@@ -357,6 +369,8 @@ def _reasons(
         and rules.tag.casefold() in {tag.casefold() for tag in order.tags},
         Reason.DISCOUNTED: any(line.paid.minor < line.price.minor for line in wanted),
         Reason.OTHER_CURRENCY: any(line.sold_in != line.price.currency for line in wanted),
+        # Units whose money was given back still count, and look like units that were added since.
+        Reason.REFUNDED_BEFORE: Event.REFUNDED in past.events,
     }
     return tuple(reason for reason, is_so in found.items() if is_so)
 

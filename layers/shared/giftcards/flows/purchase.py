@@ -281,7 +281,8 @@ class Purchase:
         for line, count in decision.units.items():
             facts = self._facts(line, past, count)
             chosen += units_to_give_back(facts, min(count, RETURNS_A_DECISION - len(chosen)))
-        return self.entries.give_back(order, history, chosen)
+        events = (Event.REFUNDED,) if decision.still_count else ()
+        return self.entries.give_back(order, history, chosen, events=events)
 
     def _facts(self, line: str, past: Past, count: int) -> list[UnitFacts]:
         """How far the cards of a line's live units got, and what was spent of each."""

@@ -86,6 +86,10 @@ WHY_HELD = {
         "it was sold in another currency than the shop's, so its card would be worth what Shopify"
         " converted the price to. A release makes it so"
     ),
+    Reason.REFUNDED_BEFORE: (
+        "all its money was given back before, and with it its cards, but Shopify still counts their"
+        " units. Look which of them were paid for since: a release makes a card for each"
+    ),
 }
 
 WHAT_HAPPENED = {
@@ -158,8 +162,15 @@ class PurchaseEntries:
         result = Result(outcome=NO_CARD, decided_at=now, reason=because, receipts=(receipt,))
         return self._enter(order, history, Change(), result)
 
-    def give_back(self, order: WebOrder, history: History, units: Sequence[Unit]) -> bool:
-        """These units were refunded: their cards are taken out of use."""
+    def give_back(
+        self,
+        order: WebOrder,
+        history: History,
+        units: Sequence[Unit],
+        *,
+        events: Sequence[Event] = (),
+    ) -> bool:
+        """These units were refunded: their cards are taken out of use. `events` are noted, too."""
         now, number, past = self.clock(), number_of(order.id), history.past
         because = "the order was cancelled" if order.cancelled_at else "the unit was given back"
         follows = []
@@ -177,7 +188,8 @@ class PurchaseEntries:
             key = return_key(unit.line, unit.number)
             follows.append(Next(key=key, kind=RETURN, snapshot=snapshot, due_at=now))
         result = Result(outcome=UNITS_RETURNED, decided_at=now, follows=tuple(follows))
-        return self._enter(order, history, Change(returned=tuple(units)), result)
+        change = Change(returned=tuple(units), events=tuple(events))
+        return self._enter(order, history, change, result)
 
     def tell(self, order: WebOrder, history: History, event: Event) -> bool:
         """Something happened to an order whose cards live: the office reads of it, once."""
