@@ -50,12 +50,25 @@ MUTANTS = (
         breaks="A code that is taken, and whose card the search does not show yet, is foreign.",
         file=ISSUE,
         old=(
-            "                    if noted is None:\n"
-            "                        return self._search_later(operation)\n"
+            "                    if noted is None or _was_renamed(noted, operation):\n"
+            "                        return self._make_none_yet(operation, noted)\n"
             "                    card = _if_ours(noted, operation, sale)\n"
         ),
         new="                    card = noted and _if_ours(noted, operation, sale)\n",
         tests=named("flows/test_sell.py", "test_a_taken_code_is_ours_until_another_note_is_found"),
+    ),
+    Mutant(
+        name="code-of-a-renamed-card-is-foreign",
+        guard=Guard.CODES,
+        breaks="A card of ours whose note somebody changed is taken for a foreign one.",
+        file=ISSUE,
+        old="if noted is None or _was_renamed(noted, operation):",
+        new="if noted is None:",
+        tests=named(
+            "flows/test_sale_troubles.py",
+            "test_a_card_that_was_made_and_renamed_is_not_made_again",
+            "test_a_card_whose_note_shopify_keeps_otherwise_is_made_once",
+        ),
     ),
     Mutant(
         name="code-of-a-foreign-card-is-ours",

@@ -16,6 +16,7 @@ from giftcards.flows.deliver import WAITS
 from giftcards.store.journal import Operation, State
 from giftcards.wiring import now
 from sandbox.faults import Fault
+from tests.flows.adjust_stories import decide_parked
 from tests.flows.sale_stories import (
     CODE,
     DELIVERED,
@@ -81,6 +82,48 @@ def test_a_card_that_cannot_be_made_is_parked_and_all_others_are_made(world: Wor
     assert world.request(first)["Message"] == "11 of 12 cards are made."
     assert [event.profile for event in delivered(world)] == ["other@example.com"]
     assert not world.queued_in("IssueCardsQueue")
+
+
+def test_a_card_whose_note_shopify_keeps_otherwise_is_made_once(world: World) -> None:
+    rightly = world.shop.create
+
+    def create(**asked: Any) -> Any:
+        return rightly(**asked | {"note": f"{asked['note']} "})
+
+    world.shop.create = create  # type: ignore[method-assign]
+    row_id = world.sell()
+    for _ in range(30):
+        a_minute(world)
+    parked = operation(world, f"issue#{row_id}#1")
+    (card,) = sold(world, row_id)
+    assert parked.state is State.PARKED
+    assert card.id in (parked.parked_because or "")
+    assert parked.counter == 0
+    assert not delivered(world)
+
+
+def test_a_card_that_was_made_and_renamed_is_not_made_again(world: World) -> None:
+    world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardCreate")
+    row_id = world.sell()
+    with suppress(NeedsAPerson):
+        world.tick()
+    world.drain()
+    (card,) = sold(world, row_id)
+    key = str(card.note)
+    world.shop.update(card.id, note="for Rosa")
+    for _ in range(5):
+        a_minute(world)
+    parked = operation(world, key)
+    assert parked.state is State.PARKED
+    assert all(part in (parked.parked_because or "") for part in (card.id, key, "retry"))
+    assert [one.id for one in world.shop.cards] == [card.id]
+    # A person puts the note back, and has it tried again.
+    world.shop.update(card.id, note=key)
+    assert decide_parked(world, "retry") == 1
+    world.come_to_rest()
+    assert [one.id for one in world.shop.cards] == [card.id]
+    assert world.request(row_id)["Outcome"] == "ISSUED"
+    assert len(delivered(world)) == 1
 
 
 def test_what_shopify_refuses_is_parked_at_once_and_all_others_are_made(world: World) -> None:

@@ -207,8 +207,8 @@ class IssueCards:
                     card: Card | None = reply.card
                 case CodeTaken():
                     noted = self.shopify.find_created(code)
-                    if noted is None:
-                        return self._search_later(operation)
+                    if noted is None or _was_renamed(noted, operation):
+                        return self._make_none_yet(operation, noted)
                     card = _if_ours(noted, operation, sale)
                 case CreateRefused() if self._is_given_back(operation, sale):
                     return self._drop(operation)
@@ -226,6 +226,23 @@ class IssueCards:
             self.logger.warning("a code is a foreign card's", extra={"operation": operation.key})
             operation = self.journal.next_counter(operation)
         self.park.park_operation(operation, because="code after code belongs to foreign cards")
+        return self.journal.load(operation.key) or operation
+
+    def _make_none_yet(self, operation: Operation, noted: NotedCard | None) -> Operation:
+        """The code is taken by a card that cannot be found yet, or is ours as far as we can tell.
+
+        Another card would be one too many.
+        """
+        if noted is None:
+            return self._search_later(operation)
+        self.park.park_operation(
+            operation,
+            because=(
+                f"the card {noted.card.id} has the code of this one and was made since, but its"
+                f" note is not {operation.key}: if somebody changed the note in Shopify's admin,"
+                " write that there again, then retry"
+            ),
+        )
         return self.journal.load(operation.key) or operation
 
     def _is_given_back(self, operation: Operation, sale: Sale) -> bool:
@@ -319,6 +336,16 @@ class IssueCards:
         )
         if closed.state is State.COMMITTED:
             self.follow_up.hand_over(closed)
+
+
+def _was_renamed(noted: NotedCard, operation: Operation) -> bool:
+    """Whether an earlier try made this card, though its note says something else.
+
+    Nobody else hits on our code once we have worked it out. Shopify tells when a card was made to
+    the second.
+    """
+    since = operation.claimed_at.replace(microsecond=0)
+    return noted.note != operation.key and noted.card.created_at >= since
 
 
 def _if_ours(noted: NotedCard, operation: Operation, sale: Sale) -> Card | None:
