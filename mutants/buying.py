@@ -270,6 +270,24 @@ ORDERS = (
         ),
     ),
     Mutant(
+        name="refund-before-the-cards-forgotten",
+        guard=Guard.UNITS_BACK,
+        breaks="That all the money is back is noted only where cards were taken back with it.",
+        file=PURCHASES,
+        old="if given_back or (still_count and Event.REFUNDED not in past.events):",
+        new="if given_back:",
+        tests=(
+            *named(
+                "domain/test_purchases.py",
+                "test_units_that_never_were_taken_are_noted_as_well_once_their_money_is_back",
+            ),
+            *named(
+                "flows/test_purchase_changes.py",
+                "test_what_is_added_to_an_order_that_was_refunded_before_its_cards_waits_too",
+            ),
+        ),
+    ),
+    Mutant(
         name="refund-of-all-the-money-forgotten",
         guard=Guard.UNITS_BACK,
         breaks="Units that still count when all their money is back are taken for new ones.",

@@ -224,6 +224,18 @@ def test_units_whose_money_was_given_back_are_not_taken_for_new_ones(changes: An
     assert released == Take((Batch("1", 2, 1, PRICE),), (Reason.REFUNDED_BEFORE,))
 
 
+def test_units_that_never_were_taken_are_noted_as_well_once_their_money_is_back() -> None:
+    made_none = Past([Change()])
+    refunded = order(line(1), status="REFUNDED")
+    assert decide(refunded, made_none) == GiveBack({}, still_count=True)
+    noted = Past([*made_none.changes, Change(events=(Event.REFUNDED,))])
+    assert decide(refunded, noted) == Settled()
+    added = order(line(1), line(2, sku="LANTERN"), status="PARTIALLY_REFUNDED", is_fully_paid=True)
+    assert decide(added, noted) == Held((Reason.REFUNDED_BEFORE,))
+    of_others = order(line(1, sku="LANTERN"), status="REFUNDED")
+    assert decide(of_others, made_none) == Settled()
+
+
 def test_a_unit_added_behind_one_that_was_refunded_by_itself_is_taken() -> None:
     back = Past([*TAKEN.changes, Change(returned=(Unit("1", 1),))])
     assert decide(order(line(1)), back) == Take((Batch("1", 2, 1, PRICE),))

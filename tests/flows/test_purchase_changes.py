@@ -208,6 +208,20 @@ def test_what_is_added_after_a_refund_of_all_the_money_waits_for_the_office(worl
     assert list(cards_of(world, order)) == [f"issue#{line}#1", f"issue#{line}#2"]
 
 
+def test_what_is_added_to_an_order_that_was_refunded_before_its_cards_waits_too(
+    world: World,
+) -> None:
+    order = buy(world, CartLine("GIFT-CARD-50"))
+    world.shop.orders.refund(order.id, units={}, amount=Decimal(50))
+    minutes(world, 2)
+    assert row_of(world, order)["Status"] == "No Card"
+    world.shop.orders.edit(order.id, add=[CartLine("LANTERN-S")])
+    world.shop.orders.pay(order.id, Pay())
+    minutes(world, 2)
+    assert not cards_of(world, order)
+    assert row_of(world, order)["Status"] == "Held"
+
+
 def test_a_refund_of_some_money_without_a_unit_takes_no_card_back(world: World) -> None:
     order = buy(world, CartLine("GIFT-CARD-50", 2))
     minutes(world, 2)

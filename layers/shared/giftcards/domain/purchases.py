@@ -241,7 +241,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """So many units of each of these lines were refunded, or taken off the order.
+    """So many units of each of these lines were refunded, or taken off the order; maybe none.
 
     `still_count`: all the money was given back, and Shopify still counts some of the units.
     """
@@ -278,7 +278,7 @@ def judge(
     `waved_through` are the reasons to hold it that the office was told of and has lifted.
     """
     lines = [line for line in order.lines if rules.sells(line)]
-    first = _without_card(order, lines, rules) if past.is_new else _afterwards(order, past)
+    first = _without_card(order, lines, rules) if past.is_new else _afterwards(order, lines, past)
     if first is not None:
         return first
     added = _added(order, lines, past)
@@ -323,13 +323,12 @@ def _why_no_card(order: WebOrder, lines: Sequence[OrderLine]) -> str | None:
     return next((because for because, is_so in found.items() if is_so), None)
 
 
-def _afterwards(order: WebOrder, past: Past) -> GiveBack | Tell | None:
-    """What has to be done first with an order that was taken."""
-    if given_back := _given_back(order, past):
-        left = sum(
-            line.current_quantity for line in order.lines if number_of(line.id) in given_back
-        )
-        return GiveBack(given_back, still_count=order.status == REFUNDED and left > 0)
+def _afterwards(order: WebOrder, lines: Sequence[OrderLine], past: Past) -> GiveBack | Tell | None:
+    """What has to be done first with an order that was taken, or makes no card."""
+    given_back = _given_back(order, past)
+    still_count = order.status == REFUNDED and any(line.current_quantity for line in lines)
+    if given_back or (still_count and Event.REFUNDED not in past.events):
+        return GiveBack(given_back, still_count=still_count)
     event = _untold(order, past)
     return None if event is None else Tell(event)
 
