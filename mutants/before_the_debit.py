@@ -110,6 +110,15 @@ MUTANTS = (
         tests=named("store/test_journal.py", "test_other_contents_under_the_same_key_are_an_error"),
     ),
     Mutant(
+        name="called-off-after-it-was-sent",
+        guard=Guard.CLAIM,
+        breaks="A debit that was sent can be called off.",
+        file=REDEEM,
+        old="if operation.state not in {State.CLAIMED, State.HELD}:",
+        new="if operation.result is not None:",
+        tests=named("ops/test_call_off.py", "test_what_was_sent_is_too_late"),
+    ),
+    Mutant(
         name="duplicates-not-judged",
         guard=Guard.DUPLICATES,
         breaks="Nobody looks whether a form was filed twice.",
@@ -150,6 +159,15 @@ MUTANTS = (
         old="charged = [one for one in like_it if one.was_refused or self._may_be_charged(one)]",
         new="charged = like_it",
         tests=named("flows/test_outcomes.py", "test_what_was_not_charged_is_no_duplicate"),
+    ),
+    Mutant(
+        name="duplicates-of-held-forms",
+        guard=Guard.DUPLICATES,
+        breaks="A form that is held, and not charged, counts as the earlier filing.",
+        file=REDEEM,
+        old="if operation is not None and operation.state is State.HELD:",
+        new="if operation is not None and operation.state is State.PARKED:",
+        tests=named("flows/test_outcomes.py", "test_what_is_held_is_no_duplicate"),
     ),
     Mutant(
         name="duplicates-of-known-charges-only",

@@ -1,10 +1,12 @@
-"""The engineer's commands: `ops status`, `resume`, `pause`, `park`, `reconcile`, `setup`.
+"""The engineer's commands.
 
     ops status --stack universal-gift-cards
     ops resume --stack universal-gift-cards        shows what it would process, then asks
     ops pause  --stack universal-gift-cards        no new debit from the next tick on
     ops park list   --stack universal-gift-cards   what only a person can finish, and why
     ops park decide KEY… retry|charged|not-charged|credited|not-credited|credit-back|dismiss
+    ops call-off --stack universal-gift-cards      redemptions that were taken up, and not sent yet
+    ops call-off KEY… --because TEXT               they are never charged; their stores are told
     ops redrive --stack universal-gift-cards       what gave up, and whether it can go on
     ops redrive QUEUE|--all                        shows it, asks, and sends it again
     ops redrive QUEUE --drop ID|done               drops what leads to nothing any more
@@ -53,6 +55,7 @@ from giftcards.wiring import (
 )
 from ops.airtable_calls import calls_a_month, comparing_calls_a_month, describe_plan
 from ops.books import ask, describe_books, wait_for
+from ops.call_off import call_off, taken_up
 from ops.deployment import count_dead_letters, open_deployment, stack_outputs
 from ops.redrive import DONE, dead_letter_queues
 from ops.redrive_command import redrive as redrive_queues
@@ -142,6 +145,11 @@ def resume(app: Application, options: argparse.Namespace) -> int:
     rows: Sequence[RedemptionRow | CreationRow | BalanceRow]
     rows = airtable.waiting_redemptions(since=since, most_pages=PAGES_TO_COUNT)
     _say_waiting("redemption rows", rows)
+    if claimed := taken_up(app):
+        _say(
+            f"          {len(claimed)} are taken up, and served whatever became of their rows:"
+            " `ops call-off` shows them"
+        )
     if layout.has("Creation Requests"):
         rows = airtable.waiting_creations(since=since, most_pages=PAGES_TO_COUNT)
         _say_waiting("creation requests", rows)
@@ -576,6 +584,7 @@ def _parser() -> argparse.ArgumentParser:
         (commands, "status", status),
         (commands, "resume", resume),
         (commands, "pause", pause),
+        (commands, "call-off", call_off),
         (commands, "freeze", freeze),
         (commands, "unfreeze", unfreeze),
         (commands, "reconcile", reconcile),
@@ -608,6 +617,9 @@ def _parser() -> argparse.ArgumentParser:
             )
             sub.add_argument("--parked", action="store_true", help="only what is parked")
             sub.add_argument("--yes", action="store_true", help="do not ask")
+        if command is call_off:
+            sub.add_argument("keys", nargs="*", metavar="key", help="redemption#rec… or rec…")
+            sub.add_argument("--because", default="", help="why: the store's mail says so")
         if command in {freeze, unfreeze}:
             sub.add_argument("card", help="Shopify's number of the card, or its Shopify ID")
             sub.add_argument("--because", default="", help="why: its receipt says so")

@@ -116,6 +116,22 @@ def test_what_was_not_charged_is_no_duplicate(world: World) -> None:
     assert outcome(world, file(world)) == Outcome.REDEEMED
 
 
+def test_what_is_held_is_no_duplicate(world: World) -> None:
+    """The store has read that nothing was taken for the first form, and files it again."""
+    card = world.shop.issue_card(code=CODE, amount=50)
+    first = world.ask(Gift_Card_Code=CODE)
+    world.shop.faults.add(Fault.REFUSE_CONNECTION, operation="giftCardDebit", times=None)
+    for _ in range(9):
+        world.advance(110)
+        world.tick()
+    world.shop.faults.clear()
+    world.serve()
+    assert world.row(first)["Status"] == "Held"
+    assert outcome(world, file(world)) == Outcome.REDEEMED
+    world.come_to_rest()
+    assert world.shop.card(card.id).balance == 40
+
+
 def test_what_may_have_been_charged_is_a_possible_duplicate(world: World) -> None:
     """Nobody knows yet whether the first went through; the balance does not tell."""
     card = world.shop.issue_card(code=CODE, amount=50)

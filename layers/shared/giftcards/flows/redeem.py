@@ -38,6 +38,7 @@ from giftcards.domain.duplicates import (
 from giftcards.domain.hiding import hide_codes
 from giftcards.domain.money import Money, MoneyError, read_amount
 from giftcards.domain.outcomes import Outcome, RedemptionRow, Store, explain
+from giftcards.domain.typed_text import clean_line
 from giftcards.errors import GiftCardError, NeedsAPerson
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.look_up import LookUp, codes_to_try
@@ -68,6 +69,9 @@ FROZEN = "the office has frozen this card"
 
 # A name longer than this is a text pasted into the wrong cell; the journal's item has its limit.
 LONGEST_NAME = 200
+
+# Why a redemption was called off is one sentence in a mail and in a receipt.
+LONGEST_REASON = 300
 
 
 def operation_key(row_id: str) -> str:
@@ -277,6 +281,28 @@ class Redeem:
             self.follow_up.hand_over(decided)
         return decided
 
+    def call_off(self, operation: Operation, *, because: str, by: str) -> Operation:
+        """A person has decided that a claim, held or not, is never charged; return what stands.
+
+        Shopify is not asked. Raises `NeedsAPerson`, and changes nothing, where the debit may have
+        been sent or the row has its answer; where another worker sends it at this very moment, the
+        operation that is returned is his, and has no outcome yet.
+        """
+        if operation.state not in {State.CLAIMED, State.HELD}:
+            raise NeedsAPerson(
+                f"{operation.key} is {operation.state}: only what was never sent to Shopify and"
+                " has no answer can be called off"
+            )
+        called_off = self._commit(
+            operation,
+            Charge.of(operation),
+            Outcome.NOT_CHARGED,
+            reason=f"called off by {by}: {clean_line(because[:LONGEST_REASON]).rstrip('.')}",
+        )
+        if called_off.state is State.COMMITTED:
+            self.follow_up.hand_over(called_off)
+        return called_off
+
     def _charge(self, operation: Operation, *, deadline: datetime) -> Operation:
         charge = Charge.of(operation)
         if self._is_too_old(charge.asked) and not (
@@ -416,8 +442,13 @@ class Redeem:
         return earlier_filing(charged, now=self.clock(), window=window)
 
     def _may_be_charged(self, earlier: RecentRedemption) -> bool:
-        """Whether an earlier redemption stands, or nobody knows yet that it did not go through."""
+        """Whether an earlier redemption stands, or nobody knows yet that it did not go through.
+
+        Of a held one the store has read that nothing was taken: to file it again is no mistake.
+        """
         operation = self.journal.load(earlier.operation)
+        if operation is not None and operation.state is State.HELD:
+            return False
         if operation is None or operation.result is None:
             return True
         is_given_back = operation.given_back >= earlier.amount.minor  # all of it, by the office
