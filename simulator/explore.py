@@ -10,7 +10,7 @@
 
 Singles are told as far as they fit: the shorter stories' all. The others, of which there are
 millions, are sampled; or all of one story's are told, and nothing else. The report says how
-many of how many. What was never struck is struck at the end, one by one.
+many of how many. What was never struck is struck at the end, in pieces of ten.
 """
 
 import sys
@@ -135,8 +135,7 @@ class Tally:
         for label, example in other.example.items():
             self.example[label] = min(example, self.example.get(label, example))
         for accident, chance in other.chance_of.items():
-            known = self.chance_of.get(accident, chance)
-            self.chance_of[accident] = min(chance, known, key=str)
+            self.chance_of[accident] = min(chance, self.chance_of.get(accident, chance))
         self.broken += other.broken
         self.violations = sorted([*self.violations, *other.violations])[:MOST_KEPT]
         self.compared += other.compared
@@ -157,7 +156,7 @@ class Tally:
 
     def chances_of(self, kind: Kind) -> list[tuple[str, Planned]]:
         """Where a kind of accident could happen, if there is something for it to change."""
-        return sorted((one for (k, _), one in self.chance_of.items() if k is kind), key=str)
+        return sorted((one for (k, _), one in self.chance_of.items() if k is kind))
 
     @property
     def never_met(self) -> list[Kind]:
