@@ -4,6 +4,7 @@ from mutants.mutant import Guard, Mutant, named
 
 COMPOSE_ANSWER = "layers/shared/giftcards/flows/compose_answer.py"
 ANSWER_STORE = "layers/shared/giftcards/flows/answer_store.py"
+DELIVER = "layers/shared/giftcards/flows/deliver.py"
 FOLLOW_UP = "layers/shared/giftcards/flows/follow_up.py"
 PARK = "layers/shared/giftcards/flows/park.py"
 MESSAGES = "layers/shared/giftcards/flows/messages.py"
@@ -286,5 +287,54 @@ MUTANTS = (
             "simulator/test_promises.py",
             "test_what_fails_without_an_alarm_breaks_a_promise",
         ),
+    ),
+    Mutant(
+        name="mail-waits-in-silence",
+        guard=Guard.ALARMS,
+        breaks="SES is away, and nobody hears of it until the mails are dead letters.",
+        file=MESSAGES,
+        old="        if is_late:\n            self.note()\n",
+        new="",
+        tests=named(
+            "flows/test_late_mails.py",
+            "test_a_used_up_quota_of_ses_rings_in_time_and_as_long_as_it_lasts",
+            "test_what_was_to_be_tried_again_too_often_rings",
+        ),
+    ),
+    Mutant(
+        name="mail-that-waits-rings-once",
+        guard=Guard.ALARMS,
+        breaks="The alarm on mail that waits ends while the mail still waits.",
+        file=MESSAGES,
+        old="_receives(record) >= self.receives for",
+        new="_receives(record) == self.receives for",
+        tests=named(
+            "flows/test_late_mails.py",
+            "test_what_was_to_be_tried_again_too_often_rings",
+        ),
+    ),
+    Mutant(
+        name="delivery-waits-in-silence",
+        guard=Guard.ALARMS,
+        breaks="Klaviyo is away, and nobody hears of it until the mails are given up.",
+        file=DELIVER,
+        old="                self.note_late()\n",
+        new="",
+        tests=(
+            *named("flows/test_late_mails.py", "test_klaviyo_away_rings_in_time"),
+            *named(
+                "simulator/test_promises.py",
+                "test_mail_that_waits_in_silence_breaks_a_promise",
+            ),
+        ),
+    ),
+    Mutant(
+        name="delivery-rings-too-soon",
+        guard=Guard.ALARMS,
+        breaks="A hiccup of Klaviyo rings, and is soon no longer listened to.",
+        file=DELIVER,
+        old="if operation.tries + 1 >= LATE_TRIES:",
+        new="if operation.tries + 2 >= LATE_TRIES:",
+        tests=named("flows/test_late_mails.py", "test_a_hiccup_of_klaviyo_does_not_ring"),
     ),
 )

@@ -17,8 +17,8 @@ MUTANTS = (
         guard=Guard.LATE,
         breaks="A message that comes again is taken for one that comes first.",
         file=MESSAGES,
-        old='came_before = int(record["attributes"].get("ApproximateReceiveCount", 1)) > 1',
-        new='came_before = int(record["attributes"].get("ApproximateReceiveCount", 1)) < 1',
+        old="came_before = _receives(record) > 1",
+        new="came_before = _receives(record) < 1",
         tests=named(LATE, "test_an_older_balance_that_is_written_late_is_put_right"),
     ),
     Mutant(

@@ -913,6 +913,7 @@ def _answer(app: Application, event: Event, deadline: datetime) -> Mapping[str, 
         retry_soon=app.queues.retry_answer_soon,
         logger=app.logger,
         note_failed=app.note_failed_message,
+        late=app.late_answers,
     )
 
 
@@ -948,6 +949,7 @@ def _deliver(app: Application, event: Event, deadline: datetime) -> Mapping[str,
         retry_soon=app.queues.retry_delivery_soon,
         logger=app.logger,
         note_failed=app.note_failed_message,
+        late=app.late_deliveries,
     )
 
 

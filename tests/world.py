@@ -484,6 +484,7 @@ class World:
             retry_soon=app.queues.retry_answer_soon,
             logger=app.logger,
             note_failed=app.note_failed_message,
+            late=app.late_answers,
         )
 
     def _write(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -515,6 +516,7 @@ class World:
             retry_soon=app.queues.retry_delivery_soon,
             logger=app.logger,
             note_failed=app.note_failed_message,
+            late=app.late_deliveries,
         )
 
     def _adjust(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:

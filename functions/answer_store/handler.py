@@ -24,4 +24,5 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         retry_soon=app.queues.retry_answer_soon,
         logger=app.logger,
         note_failed=app.note_failed_message,
+        late=app.late_answers,
     )

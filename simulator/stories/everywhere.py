@@ -10,6 +10,7 @@ from giftcards.clients.mail import tag_of
 from giftcards.domain.drift import Drift
 from giftcards.flows.answer_store import DROPPED
 from giftcards.flows.kinds import ADJUSTED, DRIFT, HELD_ORDER
+from giftcards.flows.messages import MAIL_WAITS
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.metrics import Metric
 from giftcards.store.journal import Operation, State
@@ -204,6 +205,7 @@ def _without_alarm(world: "World") -> Iterator[str]:
     """
     held = [key for key, one in world.operations.items() if one.kind == HELD_ORDER]
     failed = [message for message, _ in world.log.lines if message == FAILED]
+    late = [message for message, _ in world.log.lines if message == MAIL_WAITS]
     money = [
         key
         for key, one in world.operations.items()
@@ -213,6 +215,7 @@ def _without_alarm(world: "World") -> Iterator[str]:
     what_rings = {
         Metric.PARKED: [*world.dynamodb.parked, *held],
         Metric.MESSAGE_FAILED: failed,
+        Metric.MAIL_WAITED: late,
         Metric.UNEXPLAINED_MONEY: money,
     }
     for metric, things in what_rings.items():
@@ -263,7 +266,7 @@ def first_come(world: "World") -> Iterator[str]:
         )
         if waited > longest and not is_excused:
             yield f"{operation.key} waited for {waited:.0f} s, and nothing held it up"
-    noted = sum(metric is Metric.STORE_WAITED for metric, _ in world.noted)
+    noted = sum(metric is Metric.MAIL_WAITED for metric, _ in world.noted)
     if noted != answered and not world.gate.met:
         yield f"{answered} stores were answered, and the waits of {noted} were noted"
 

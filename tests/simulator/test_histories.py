@@ -327,7 +327,7 @@ def test_no_minute_is_passed_over_while_a_row_waits(world: World) -> None:
     redeeming.file(world)
     world.arrange(2 * HOUR, lambda: None)
     assert world.live(at_most=3 * HOUR)
-    assert [seconds for metric, seconds in world.noted if metric is Metric.STORE_WAITED] == [
+    assert [seconds for metric, seconds in world.noted if metric is Metric.MAIL_WAITED] == [
         pytest.approx(64, abs=3)
     ]
     world.end()

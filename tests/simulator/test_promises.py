@@ -137,9 +137,18 @@ RINGS = {
     Metric.MESSAGE_FAILED: Spec(
         "redeem", planned=(Planned("answer: mail.send", 0, Kind.TOKEN_REFUSED),)
     ),
+    Metric.MAIL_WAITED: Spec(
+        "redeem", planned=(Planned("answer: mail.send", 0, Kind.VENDOR_DOWN),)
+    ),
     Metric.UNEXPLAINED_MONEY: Spec(
         "redeem", planned=(Planned(DEBIT, 0, Kind.APPLIED_TOO_LATE),), late=True
     ),
+}
+# Mail that waits for an hour, each by another way.
+WAITING = {
+    "an answer": RINGS[Metric.MAIL_WAITED],
+    "a balance": Spec("check", planned=(Planned("deliver: mail.send", 0, Kind.VENDOR_DOWN),)),
+    "a card": Spec("sell", planned=(Planned("deliver: klaviyo send_event", 0, Kind.VENDOR_DOWN),)),
 }
 # What is parked, each by another flow.
 PARKED = {
@@ -177,6 +186,16 @@ def test_what_is_parked_without_an_alarm_breaks_a_promise(
     assert tell(world, PARKED[what]).violations == ()
     silence(monkeypatch, Metric.PARKED)
     assert tell(world, PARKED[what]).broken == {"NOTHING_LOST"}
+
+
+@pytest.mark.parametrize("what", WAITING)
+def test_mail_that_waits_in_silence_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    assert tell(world, WAITING[what]).violations == ()
+    assert world.counted[Metric.MAIL_WAITED] >= 1
+    silence(monkeypatch, Metric.MAIL_WAITED)
+    assert tell(world, WAITING[what]).broken == {"NOTHING_LOST"}
 
 
 @pytest.mark.parametrize("metric", RINGS)

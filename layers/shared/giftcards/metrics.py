@@ -2,7 +2,8 @@
 
 CloudWatch charges for each metric together with its dimensions, so they have the deployment for one
 and no function (its log says which), and only heartbeats have their prong as well. Two deployments
-in one account do not count, or miss, each other's.
+in one account do not count, or miss, each other's. Units cost nothing, and are kept apart: of one
+metric an alarm may hear what is counted, and another one the seconds.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ class Metric(StrEnum):
     """Everything that is counted."""
 
     RUN_FINISHED = "RunFinished"
-    STORE_WAITED = "StoreWaited"
+    # In seconds: how long a store waited for its answer. Counted: mail to anybody that still waits.
+    MAIL_WAITED = "MailWaited"
     PARKED = "Parked"
     MESSAGE_FAILED = "MessageFailed"
     SHOPIFY_VERSION_CHANGED = "ShopifyVersionChanged"

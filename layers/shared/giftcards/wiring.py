@@ -64,6 +64,7 @@ from giftcards.flows.freeze import Freeze
 from giftcards.flows.issue import IssueCards
 from giftcards.flows.look_at_cards import LookAtCards
 from giftcards.flows.look_up import LookUp
+from giftcards.flows.messages import Late
 from giftcards.flows.money_moves import MoneyMoves
 from giftcards.flows.note_bounce import NoteBounce
 from giftcards.flows.note_payments import NotePayments
@@ -122,7 +123,7 @@ from giftcards.store.ledger import Ledgers
 from giftcards.store.misses import Misses
 from giftcards.store.orders import Orders
 from giftcards.store.progress import Progress
-from giftcards.store.queues import Queues
+from giftcards.store.queues import ANSWER_LATE_RECEIVES, DELIVER_LATE_RECEIVES, Queues
 from giftcards.store.records import Records
 from giftcards.store.rewrites import Rewrites
 from giftcards.store.runs import Runs
@@ -190,6 +191,20 @@ class Application:
     def note_failed_message(self) -> None:
         """A message failed in a way that does not pass by itself."""
         self.metrics.count(Metric.MESSAGE_FAILED)
+
+    def note_late_mail(self) -> None:
+        """A mail has been tried for so long that nobody should wait for it to pass by itself."""
+        self.metrics.count(Metric.MAIL_WAITED)
+
+    @property
+    def late_answers(self) -> Late:
+        """What rings for mails to stores and to the office."""
+        return Late(receives=ANSWER_LATE_RECEIVES, note=self.note_late_mail)
+
+    @property
+    def late_deliveries(self) -> Late:
+        """What rings for mails to customers that wait in their queue, not in the journal."""
+        return Late(receives=DELIVER_LATE_RECEIVES, note=self.note_late_mail)
 
     @cached_property
     def table(self) -> Table:
@@ -762,6 +777,7 @@ class Application:
             facts=self.facts,
             shop_url=self.config.shopify_url,
             office_email=self.config.office_email,
+            note_late=self.note_late_mail,
         )
 
     def serve_customers(self) -> ServeCustomers:
@@ -895,7 +911,7 @@ class Application:
             journal=self.journal,
             leases=self.leases,
             queues=self.queues,
-            note_waited=partial(self.metrics.note_seconds, Metric.STORE_WAITED),
+            note_waited=partial(self.metrics.note_seconds, Metric.MAIL_WAITED),
             mailer=self.mailer,
             clock=self.clock,
         )

@@ -2,7 +2,8 @@
 
     claimed ─► due ─► is the card alive? ─► event(s) to Klaviyo ─► DELIVERED, the store is told
                          │ no                  │ not taken
-                         └─► CARD_DEAD         └─► again, after seconds up to hours, for a day;
+                         └─► CARD_DEAD         └─► again, after seconds up to hours, for a day,
+                                                   with an alarm after a quarter of an hour;
                                                    then PARKED, a dead letter, an alarm
 
 A frozen card is not mailed: whoever has its code can spend it in the web shop. Its mail waits until
@@ -38,6 +39,7 @@ from giftcards.errors import (
 )
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.kinds import return_key
+from giftcards.flows.messages import MAIL_WAITS
 from giftcards.flows.park import Park
 from giftcards.flows.sale import (
     CARD_DEAD,
@@ -65,6 +67,10 @@ CARDS_A_MAIL = 50
 # How long to wait after each try that failed, in seconds: about a day in all, in which a person can
 # mend a key, and Klaviyo itself.
 WAITS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800)
+
+# The fifth try comes after twelve minutes, the one before it after two and a half: what Klaviyo, or
+# Shopify, which is asked before, refuses by then is no hiccup, and the next tries are far apart.
+LATE_TRIES = 5
 
 # Klaviyo asks for seconds; a longer wait than this would be a mistake in its header.
 LONGEST_RETRY_AFTER_SECONDS = 3600
@@ -119,6 +125,7 @@ class Deliver:
     facts: ShopFacts
     shop_url: str
     office_email: str
+    note_late: Callable[[], None]
 
     def deliver(self, key: str, *, again: bool = False) -> None:
         """Deliver, unless that was done before or is not due yet.
@@ -144,6 +151,11 @@ class Deliver:
         try:
             result = self._send(operation, parcel)
         except TryAgain as error:
+            if operation.tries + 1 >= LATE_TRIES:
+                self.note_late()
+                self.logger.warning(
+                    MAIL_WAITS, extra={"operation": operation.key, "reason": str(error)}
+                )
             self._try_later(operation, parcel, error)
         except _CardIsFrozen:
             later = self.clock() + timedelta(seconds=FROZEN_LOOK_SECONDS)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 from math import ceil
 from typing import Any, Protocol
@@ -15,6 +16,9 @@ Message = Mapping[str, Any]
 
 # Added to a message that SQS hands out once more: an earlier worker may have done a part of it.
 CAME_AGAIN = "came_again"
+
+# The line in the log, with its reason, for each time the alarm on mail that waits is rung.
+MAIL_WAITS = "a mail waits for long"
 
 
 class RetrySoon(Protocol):
@@ -54,6 +58,25 @@ def keep_while_alive(
             return
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """Rings for what SQS hands out for the `receives`th time and is to be tried again even so.
+
+    For queues without an order: of what was received three times SQS tells no age (Amazon SQS,
+    `ApproximateAgeOfOldestMessage`), and a dead letter comes of it only after hours.
+    """
+
+    receives: int
+    note: Callable[[], None]
+
+    def look_at(self, records: Sequence[Mapping[str, Any]]) -> bool:
+        """Ring where one of them came so often."""
+        is_late = any(_receives(record) >= self.receives for record in records)
+        if is_late:
+            self.note()
+        return is_late
+
+
 class FreeSoon(Protocol):
     """Takes a message that is done off its queue before its batch ends."""
 
@@ -68,15 +91,23 @@ def take_each(
     retry_soon: RetrySoon,
     logger: Logger,
     note_failed: Callable[[], None],
+    late: Late | None = None,
 ) -> dict[str, Any]:
     """Take messages one by one; return those that failed as SQS wants them (partial batch).
 
-    `note_failed` rings, long before a message ends as a dead letter, for what does not pass.
+    `note_failed` rings, long before a message ends as a dead letter, for what does not pass, and
+    `late` for what might pass and has not for long.
     """
     failed = [
         record
         for record in event["Records"]
-        if _try(lambda message: take(message[0]), [record], logger=logger, note_failed=note_failed)
+        if _try(
+            lambda message: take(message[0]),
+            [record],
+            logger=logger,
+            note_failed=note_failed,
+            late=late,
+        )
         is not Taken.DONE
     ]
     return _report(failed, retry_soon=retry_soon, logger=logger)
@@ -143,12 +174,17 @@ def _try(
     *,
     logger: Logger,
     note_failed: Callable[[], None],
+    late: Late | None = None,
 ) -> Taken:
     messages = [_message(record) for record in records]
     try:
         take(messages)
     except TryAgain as error:
-        logger.warning("to be tried again", extra={"queued": messages, "reason": str(error)})
+        is_late = late is not None and late.look_at(records)
+        logger.warning(
+            MAIL_WAITS if is_late else "to be tried again",
+            extra={"queued": messages, "reason": str(error)},
+        )
         return Taken.LATER
     except Exception:  # the outer loop: the other messages go on, this one ends as a dead letter
         logger.exception("a message failed", extra={"queued": messages})
@@ -160,8 +196,12 @@ def _try(
 def _message(record: Mapping[str, Any]) -> dict[str, Any]:
     """The message's body, and whether it was handed out before."""
     body: dict[str, Any] = json.loads(record["body"])
-    came_before = int(record["attributes"].get("ApproximateReceiveCount", 1)) > 1
+    came_before = _receives(record) > 1
     return body | {CAME_AGAIN: True} if came_before else body
+
+
+def _receives(record: Mapping[str, Any]) -> int:
+    return int(record["attributes"].get("ApproximateReceiveCount", 1))
 
 
 def _report(
@@ -170,7 +210,7 @@ def _report(
     for record in records:
         in_time = retry_soon(
             record["receiptHandle"],
-            receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
+            receive_count=_receives(record),
         )
         if not in_time:
             logger.warning("SQS took the message back", extra={"message_id": record["messageId"]})

@@ -41,9 +41,17 @@ MESSAGE_IS_GONE = {
 # queues' `maxReceiveCount` a vendor may be away for more than an hour.
 ANSWER_RETRY_SECONDS = (2, 5, 15, 30, 60, 120, 300)
 
+# An answer that comes for the eighth time has been tried for nine minutes: that is no hiccup of
+# SES, and told now, it is known within the quarter of an hour that a store's patience lasts.
+ANSWER_LATE_RECEIVES = 8
+
 # A delivery that Klaviyo did not take waits by the journal's clock, not by SQS's: these waits are
 # for what goes wrong on our side before that, such as a table that is too busy.
 DELIVER_RETRY_SECONDS = (5, 30, 120, 300)
+
+# The same for what customers are mailed by SES (balances): it has been tried for twelve minutes
+# then; the try before that comes after seven.
+DELIVER_LATE_RECEIVES = 6
 
 # The same for making cards, where a message that stays away keeps the others waiting.
 ISSUE_RETRY_SECONDS = (2, 5, 15)
