@@ -11,6 +11,7 @@ MESSAGES = "layers/shared/giftcards/flows/messages.py"
 JOURNAL = "layers/shared/giftcards/store/journal.py"
 QUEUES = "layers/shared/giftcards/store/queues.py"
 SWEEP = "layers/shared/giftcards/flows/sweep.py"
+WIRING = "layers/shared/giftcards/wiring.py"
 
 
 MUTANTS = (
@@ -232,6 +233,18 @@ MUTANTS = (
                 "simulator/test_histories.py",
                 "test_a_story_without_accidents_keeps_every_promise",
             ),
+        ),
+    ),
+    Mutant(
+        name="look-of-no-tick",
+        guard=Guard.ALARMS,
+        breaks="What is looked for at an offset that no tick has is never looked for, in silence.",
+        file=WIRING,
+        old="        self.config.refuse_looks_of_no_tick()\n",
+        new="",
+        tests=named(
+            "flows/test_tick.py",
+            "test_what_no_tick_would_look_for_is_refused_and_the_office_reads_it",
         ),
     ),
     Mutant(

@@ -114,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def resume(app: Application, options: argparse.Namespace) -> int:
     """Check the vendors, keep the base's layout, show what would be processed, ask, and resume."""
+    app.config.refuse_looks_of_no_tick()
     facts = app.shopify.shop_facts()
     app.control.keep_facts(facts)
     _say(f"Shopify   {facts.name}: {facts.currency}, days of {facts.time_zone}")

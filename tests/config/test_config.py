@@ -148,6 +148,29 @@ def test_a_second_look_that_comes_before_the_explanation_is_refused() -> None:
         Config.from_environment(GOOD | {"SECOND_LOOK_SECONDS": "600"})
 
 
+def test_looks_at_offsets_of_ticks_and_at_the_minute_are_taken() -> None:
+    looks = {"SALE_OFFSETS_SECONDS": "0,15,45", "REVERSAL_OFFSETS_SECONDS": "30"}
+    Config.from_environment(GOOD | looks).refuse_looks_of_no_tick()
+
+
+def test_looks_at_offsets_of_no_tick_are_named_all_at_once() -> None:
+    config = Config.from_environment(
+        GOOD
+        | {
+            "TICK_OFFSETS_SECONDS": "20,40",
+            "SALE_OFFSETS_SECONDS": "0,15,20,30",
+            "CHECK_OFFSETS_SECONDS": "40",
+            "REVERSAL_OFFSETS_SECONDS": "30",
+        }
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        config.refuse_looks_of_no_tick()
+    assert "SaleOffsetsSeconds (0,15,20,30) has 15,30; " in str(caught.value)
+    assert "ReversalOffsetsSeconds (30) has 30: no tick" in str(caught.value)
+    assert "TickOffsetsSeconds (20,40)" in str(caught.value)
+    assert "CheckOffsetsSeconds" not in str(caught.value)
+
+
 def test_a_shops_own_names_are_read() -> None:
     names = read_airtable_names('{"Redemptions": {"": "GC Redemptions", "Amount": "Value"}}')
     assert names["Redemptions"] == {"": "GC Redemptions", "Amount": "Value"}

@@ -1,9 +1,12 @@
 """Ticks: every fifteen seconds, one run at a time, never late, never while paused."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from giftcards.errors import ConfigurationError
 from giftcards.flows.tick import TickEnd
 from giftcards.store.control import lease_key
 from giftcards.wiring import STORES_PRONG, now
@@ -116,9 +119,39 @@ def test_status_is_written_when_it_changes_and_every_ten_minutes(world: World) -
 def test_how_often_is_configuration(offsets: tuple[int, ...]) -> None:
     with running_world(
         tick_offsets_seconds=offsets,
-        sale_offsets_seconds=(59,),
-        check_offsets_seconds=(59,),
-        reversal_offsets_seconds=(59,),
+        sale_offsets_seconds=offsets[-1:],
+        check_offsets_seconds=offsets[-1:],
+        reversal_offsets_seconds=offsets[-1:],
     ) as world:
         world.tick()
         assert tuple(delay for delay, _ in world.delayed_ticks()) == offsets
+
+
+@pytest.mark.parametrize(
+    ("setting", "parameter"),
+    [
+        ("sale_offsets_seconds", "SaleOffsetsSeconds"),
+        ("check_offsets_seconds", "CheckOffsetsSeconds"),
+        ("reversal_offsets_seconds", "ReversalOffsetsSeconds"),
+    ],
+)
+def test_what_no_tick_would_look_for_is_refused_and_the_office_reads_it(
+    world: World, setting: str, parameter: str
+) -> None:
+    row_id = world.ask(Gift_Card_Code="WXYZ")
+    looks: dict[str, Any] = {setting: (0, 20)}
+    world.config = replace(world.config, **looks)
+    world.new_worker()
+    with pytest.raises(ConfigurationError, match=parameter):
+        world.tick()
+    world.drain()
+    assert "Status" not in world.row(row_id)
+    (told,) = [row for row in world.cells("Status") if row["Prong"] == STORES_PRONG]
+    assert f"{parameter} (0,20) has 20" in told["Last Error"]
+
+
+def test_the_web_shops_prongs_have_ticks_of_their_own(world: World) -> None:
+    world.config = replace(world.config, tick_offsets_seconds=(20, 40))
+    world.new_worker()
+    assert world.buy_tick() is TickEnd.RAN
+    assert world.spend_tick() is TickEnd.RAN

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from giftcards.errors import AccessRefused, BaseMismatch
+from giftcards.errors import AccessRefused, BaseMismatch, ConfigurationError
 from giftcards.flows.tick import TickEnd
 from giftcards.wiring import now
 from ops.command_line import main, park_decide, park_list, pause, resume, show_status
@@ -195,6 +195,19 @@ def test_resume_says_what_the_calls_come_to_on_the_plan_team(
     said = capsys.readouterr().out
     assert "the plan Team has 100,000 calls a month" in said
     assert "used up" not in said
+
+
+def test_resume_refuses_what_no_tick_would_look_for_and_all_else_can_still_be_done(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.config = replace(world.config, reversal_offsets_seconds=(20,))
+    app = world.new_worker()
+    with pytest.raises(ConfigurationError, match=r"ReversalOffsetsSeconds \(20\) has 20"):
+        resume(app, YES)
+    assert not app.control.switch().is_running
+    assert pause(app, YES) == 0
+    show_status(app)
+    assert "Paused" in capsys.readouterr().out
 
 
 def test_resume_names_orders_among_what_is_off(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -161,6 +162,21 @@ def test_the_defaults_and_a_retailers_answers_are_a_configuration(template: dict
     assert config.issues_unassessed is False
     assert (config.reconcile_hour, config.keep_days, config.airtable_records) == (3, 400, 50_000)
     assert config.second_look_seconds == 900
+
+
+def test_each_default_look_has_its_tick(template: dict[str, Any]) -> None:
+    config = Config.from_environment(_settings(template, ANSWERS))
+    config.refuse_looks_of_no_tick()
+
+    with pytest.raises(ConfigurationError) as refused:
+        replace(config, tick_offsets_seconds=()).refuse_looks_of_no_tick()
+    named = set(re.findall(r"\w+OffsetsSeconds", str(refused.value)))
+    assert named == {"SaleOffsetsSeconds", "ReversalOffsetsSeconds", "TickOffsetsSeconds"}
+    assert named <= set(template["Parameters"])
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert shared["TICK_OFFSETS_SECONDS"] == {"Ref": "TickOffsetsSeconds"}
+    own = template["Resources"]["StoreTransactions"]["Properties"]["Environment"]["Variables"]
+    assert "TICK_OFFSETS_SECONDS" not in own
 
 
 def test_a_retailer_may_let_orders_pass_that_nobody_assessed(template: dict[str, Any]) -> None:

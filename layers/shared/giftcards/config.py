@@ -6,7 +6,7 @@ should have to deploy five times to learn five things.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -184,6 +184,31 @@ class Config:
                 " ring the alarm"
             )
         return config
+
+    def refuse_looks_of_no_tick(self) -> None:
+        """Raise `ConfigurationError` where something is looked for at offsets that no tick has.
+
+        It would never be looked for, and nothing would say so. The stores' prong alone may ask:
+        the web shop's prongs have ticks of their own, at which they look for everything.
+        """
+        ticks = {0, *self.tick_offsets_seconds}
+        named = {
+            "SaleOffsetsSeconds": self.sale_offsets_seconds,
+            "CheckOffsetsSeconds": self.check_offsets_seconds,
+            "ReversalOffsetsSeconds": self.reversal_offsets_seconds,
+        }
+        missing = [
+            f"{name} ({_listed(offsets)}) has {_listed(sorted(idle))}"
+            for name, offsets in named.items()
+            if (idle := set(offsets) - ticks)
+        ]
+        if missing:
+            raise ConfigurationError(
+                f"{'; '.join(missing)}: no tick comes then, so nothing would be looked for. The"
+                " ticks come at the full minute, which is 0, and at TickOffsetsSeconds"
+                f" ({_listed(self.tick_offsets_seconds)}). Take the offsets without a tick out, or"
+                " add them to TickOffsetsSeconds, and deploy again"
+            )
 
 
 def read_airtable_names(text: str) -> Mapping[str, Mapping[str, str]]:
@@ -371,6 +396,11 @@ def _offsets(text: str) -> tuple[int, ...]:
     if list(offsets) != sorted(set(offsets)) or offsets[-1] > LATEST_TICK_OFFSET_SECONDS:
         raise ValueError
     return offsets
+
+
+def _listed(offsets: Iterable[int]) -> str:
+    """Offsets as they are set."""
+    return ",".join(map(str, offsets))
 
 
 def _names(text: str) -> Mapping[str, Mapping[str, str]]:

@@ -501,7 +501,11 @@ class Application:
         return Dismiss(journal=self.journal, follow_up=self.follow_up, clock=self.clock)
 
     def serve_counter(self) -> ServeCounter:
-        """One run of the stores' prong: redemptions, then sales, then balance checks."""
+        """One run of the stores' prong: redemptions, then sales, then balance checks.
+
+        Raises `ConfigurationError` where it would never look for some of them.
+        """
+        self.config.refuse_looks_of_no_tick()
         airtable = self.airtable(self.prong_pace)
         return ServeCounter(
             redemptions=self.serve_stores(airtable),
