@@ -9,6 +9,7 @@ EXPLAINING = "layers/shared/giftcards/domain/explaining.py"
 LEDGER = "layers/shared/giftcards/store/ledger.py"
 LOOKS = "layers/shared/giftcards/flows/look_at_cards.py"
 NOTE_PAYMENTS = "layers/shared/giftcards/flows/note_payments.py"
+ORDERS_SEEN = "layers/shared/giftcards/store/orders.py"
 OWE = "layers/shared/giftcards/flows/owe.py"
 PROGRESS = "layers/shared/giftcards/store/progress.py"
 PURCHASE = "layers/shared/giftcards/flows/purchase.py"
@@ -18,6 +19,7 @@ REPAY = "layers/shared/giftcards/flows/repay.py"
 SERVE_PURCHASES = "layers/shared/giftcards/flows/serve_purchases.py"
 SERVE_SPENDS = "layers/shared/giftcards/flows/serve_spends.py"
 TAG = "layers/shared/giftcards/flows/tag.py"
+THROUGH_ORDERS = "layers/shared/giftcards/flows/order_pass.py"
 
 ORDERS = (
     Mutant(
@@ -169,6 +171,51 @@ ORDERS = (
         tests=named(
             "flows/test_purchases.py",
             "test_a_change_that_shows_up_behind_a_newer_one_is_found_within_the_overlap",
+        ),
+    ),
+    Mutant(
+        name="order-pass-counts-beyond-its-beginning",
+        guard=Guard.ORDERS,
+        breaks="A pass counts as having read what changed, hidden by the search, while it went on.",
+        file=THROUGH_ORDERS,
+        old="return min(seen, began_at)",
+        new="return seen",
+        tests=(
+            *named(
+                "flows/test_purchases.py",
+                "test_what_changes_during_a_pass_and_shows_up_after_it_is_found_by_the_next",
+            ),
+            *named(
+                "flows/test_spends.py",
+                "test_what_changes_during_a_pass_and_shows_up_after_it_is_found_by_the_next",
+            ),
+        ),
+    ),
+    Mutant(
+        name="order-pass-begins-with-each-run",
+        guard=Guard.ORDERS,
+        breaks="A pass that goes over several runs counts as begun with the last of them.",
+        file=SERVE_PURCHASES,
+        old="began_at = mark.began_at or self.clock()",
+        new="began_at = self.clock()",
+        tests=named(
+            "flows/test_purchases.py",
+            "test_what_changes_during_a_pass_and_shows_up_after_it_is_found_by_the_next",
+        ),
+    ),
+    Mutant(
+        name="order-pass-of-an-earlier-version",
+        guard=Guard.ORDERS,
+        breaks="A pass of which an earlier version kept no beginning counts as begun just now.",
+        file=ORDERS_SEEN,
+        old='began_at=_moment(item, "began_at") or _moment(item, "since"),',
+        new='began_at=_moment(item, "began_at"),',
+        tests=(
+            *named(
+                "flows/test_purchases.py",
+                "test_what_changes_during_a_pass_and_shows_up_after_it_is_found_by_the_next",
+            ),
+            *named("store/test_progress.py", "test_a_watermark_of_an_earlier_version_is_read"),
         ),
     ),
     Mutant(

@@ -1,6 +1,6 @@
 """The web shop's prong: paid orders become cards, once; the others wait, are held, or make none."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -32,6 +32,12 @@ TAG = "gift-cards-processed"
 
 # As `read_order.graphql` and `order_lines.graphql` ask for.
 LINES_A_PAGE = 50
+
+# As `find_orders.graphql` asks for.
+ORDERS_A_PAGE = 50
+
+# The shortest that the template takes: a pass that goes over several runs is longer.
+OVERLAP_SECONDS = 60
 
 
 def gift(**more: str) -> dict[str, str]:
@@ -694,6 +700,42 @@ def test_a_pass_that_a_run_does_not_finish_is_gone_on_with(world: World) -> None
     assert any(cursors)
     assert cursors[-1] is None
     assert len(operations(world, "held-order#")) == len(orders)
+
+
+def began_by_an_earlier_version(world: World) -> None:
+    """What is kept of the pass under way is as it was kept before its beginning was."""
+    (item,) = [item for item in world.items() if item["key"] == f"watermark#{CHANGED}"]
+    del item["began_at"]
+    Table(world.dynamodb, name=TABLE_NAME).put(item)
+
+
+@pytest.mark.parametrize("meanwhile", [lambda _: None, began_by_an_earlier_version])
+def test_what_changes_during_a_pass_and_shows_up_after_it_is_found_by_the_next(
+    meanwhile: Callable[[World], None],
+) -> None:
+    with running_world(order_overlap_seconds=OVERLAP_SECONDS) as world:
+        order = buy(world)
+        minutes(world, 2)
+        for _ in range(ORDERS_A_PAGE + 1):
+            buy(world, is_paid=False, minutes_ago=0)
+        world.buy_tick()
+        world.effects.watch = lambda name: world.advance(9 if "FindOrders" in name else 0)
+        world.buy_tick()
+        world.effects.watch = None
+        assert watermarks(world).watermark(CHANGED).cursor is not None
+
+        world.shop.orders.refund(order.id)
+        order.index, hidden = [], order.index
+        world.advance(OVERLAP_SECONDS + 1)
+        buy(world, is_paid=False, minutes_ago=0)
+        meanwhile(world)
+        world.buy_tick()
+        assert watermarks(world).watermark(CHANGED).cursor is None
+        assert not operations(world, "return#")
+
+        order.index = hidden
+        world.buy_tick()
+        assert operations(world, f"return#{order.lines[0].number}#1")
 
 
 def test_an_order_that_kills_its_worker_is_parked_and_the_others_go_on(world: World) -> None:

@@ -32,6 +32,9 @@ from tests.web_spending import (
 )
 from tests.world import START, WORKER_SECONDS, World, running_world
 
+# As `find_orders.graphql` asks for.
+ORDERS_A_PAGE = 50
+
 # Parking takes six failures, which the sweep spaces out.
 MINUTES_TO_PARK = 25
 
@@ -268,6 +271,35 @@ def test_more_orders_at_once_than_a_run_can_list_hide_nothing(world_of_slow_call
         world.spend_tick()
         world.advance(30)
     assert len(operations(world, "order-spend")) == 241
+
+
+def test_what_changes_during_a_pass_and_shows_up_after_it_is_found_by_the_next(
+    world_of_slow_calls: World,
+) -> None:
+    world = world_of_slow_calls
+    load(world, 400)
+    load(world, code=OTHER)
+    placed = order(world, (OTHER, 20))
+    look(world, 2)
+    for _ in range(ORDERS_A_PAGE + 1):
+        order(world, (CODE, 1))
+    world.spend_tick()
+    progress = Progress(world.app.table)
+    assert progress.orders_place() is not None
+
+    (paid,) = steps(placed, TransactionKind.SALE)
+    world.shop.orders.refund(placed.id, units={}, amount=Decimal(2), shares={paid.id: Decimal(2)})
+    placed.index, hidden = [], placed.index
+    world.advance(world.config.order_overlap_seconds + 1)
+    order(world, (CODE, 1))
+    world.spend_tick()
+    assert progress.orders_place() is None
+    assert not operations(world, "order-refund")
+
+    placed.index = hidden
+    world.spend_tick()
+    world.spend_tick()
+    assert operations(world, "order-refund")
 
 
 def test_a_pass_that_shopify_does_not_go_on_with_begins_anew(world_of_slow_calls: World) -> None:

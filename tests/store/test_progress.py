@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from giftcards.store.orders import Orders, Watermark
 from giftcards.store.progress import CardsPlace, OrdersPlace, Progress, ReadOrder
-from giftcards.store.table import Table
+from giftcards.store.table import Table, pack_moment
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=1)
@@ -39,6 +40,26 @@ def test_the_place_among_the_orders_is_kept_until_the_pass_is_over(table: Table)
     assert progress.orders_place() == place
     progress.note_orders_place(None)
     assert progress.orders_place() is None
+
+
+def test_how_far_orders_that_sell_cards_were_read_is_kept_as_it_is(table: Table) -> None:
+    orders = Orders(table)
+    assert orders.watermark("changed") == Watermark()
+    under_way = Watermark(newest=NOON, since=NOON, began_at=LATER, cursor="abc", seen=LATER)
+    for mark in (under_way, Watermark(newest=LATER)):
+        orders.keep_watermark("changed", mark)
+        assert orders.watermark("changed") == mark
+        assert orders.watermark("unprocessed") == Watermark()
+
+
+def test_a_watermark_of_an_earlier_version_is_read(table: Table) -> None:
+    """It kept no beginning of a pass: that counts as begun where it reads from, and no later."""
+    moments = {"newest": pack_moment(LATER), "since": pack_moment(NOON), "seen": pack_moment(LATER)}
+    table.put({"key": "watermark#changed", "cursor": "abc"} | moments)
+    mark = Orders(table).watermark("changed")
+    assert mark == Watermark(newest=LATER, since=NOON, began_at=NOON, cursor="abc", seen=LATER)
+    table.put({"key": "watermark#changed", "newest": pack_moment(NOON)})
+    assert Orders(table).watermark("changed") == Watermark(newest=NOON)
 
 
 def test_the_place_among_the_cards_is_kept_as_it_is(table: Table) -> None:

@@ -2,8 +2,8 @@
 
     orders that wait     for an assessment, for the office          from our own list
     unprocessed orders   paid, with our SKUs, without our tag       search, from the go-live on
-    changed orders       with our SKUs, in any state, with any tag  search, from the newest change
-                                                                    seen minus an overlap
+    changed orders       with our SKUs, in any state, with any tag  search, from where the last pass
+                                                                    had read all, minus an overlap
 
 Both searches go from the order that has not changed for longest to the newest, page by page. A pass
 that a run does not finish is gone on with by the next one, from where it got. What a search shows
@@ -20,7 +20,7 @@ from aws_lambda_powertools import Logger
 from giftcards.clients.airtable import Airtable
 from giftcards.clients.shopify import Shopify
 from giftcards.clients.shopify.searching import changed_sales, unprocessed_orders
-from giftcards.domain.orders import OrderPage, OrderSight, number_of
+from giftcards.domain.orders import OrderSight, number_of
 from giftcards.errors import (
     AccessRefused,
     BaseMismatch,
@@ -28,17 +28,14 @@ from giftcards.errors import (
     GiftCardError,
     NeedsAPerson,
     TryAgain,
-    VendorSurprise,
 )
+from giftcards.flows.order_pass import MOST_PAGES, StaleCursor, next_page, read_until
 from giftcards.flows.park import FAILURES_TO_BE_PARKED, Park
 from giftcards.flows.purchase import Purchase, unseen
 from giftcards.flows.tally import Tally
 from giftcards.store.attempts import NEVER_BEGUN, Attempts
 from giftcards.store.orders import Orders, Seen, Watermark
 from giftcards.store.table import is_away
-
-# A pass has this many pages at most in one run, 10,000 orders: far more than a run has time for.
-MOST_PAGES = 200
 
 # So many of the orders that wait are looked through in one run. Those due first come first, and
 # whoever was looked at goes to the end, so that all have their turn.
@@ -75,10 +72,6 @@ class _VendorIsAway(Exception):
     """Too many orders in a row could not be looked at."""
 
 
-class _StaleCursor(Exception):
-    """Shopify does not go on from where a pass got."""
-
-
 @dataclass(slots=True)
 class _Run:
     """What one run has come to so far."""
@@ -89,7 +82,7 @@ class _Run:
     released: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Pass:
     """A pass through what one search finds; `until` is when this run leaves it to the next."""
 
@@ -201,23 +194,24 @@ class ServePurchases:
         mark = self.orders.watermark(UNPROCESSED)
         since = mark.since or self.live_from
         search = unprocessed_orders(self.skus, tag=self.tag, since=since)
-        self._go_on(run, _Pass(UNPROCESSED, search, since, until), mark)
+        self._go_on(run, _Pass(name=UNPROCESSED, search=search, since=since, until=until), mark)
 
     def _look_for_changed(self, run: _Run, until: datetime) -> None:
-        """From the newest change that was seen, minus an overlap for what shows up late."""
+        """From where the last pass had read all, minus an overlap for what shows up late."""
         mark = self.orders.watermark(CHANGED)
         newest = mark.newest
         begin = self.live_from if newest is None else max(newest - self.overlap, self.live_from)
         since = mark.since or begin
         search = changed_sales(self.skus, since=since)
-        self._go_on(run, _Pass(CHANGED, search, since, until), mark)
+        self._go_on(run, _Pass(name=CHANGED, search=search, since=since, until=until), mark)
 
     def _go_on(self, run: _Run, one: _Pass, mark: Watermark) -> None:
         """Go on with a pass, page by page, and keep how far it got."""
         loaded = mark
+        began_at = mark.began_at or self.clock()
         try:
             for _ in range(MOST_PAGES):
-                page = self._page(one, mark)
+                page = next_page(self.shopify, one.search, cursor=mark.cursor, logger=self.logger)
                 known = self.orders.seen(number_of(sight.id) for sight in page.orders)
                 for sight in page.orders:
                     seen = known.get(number_of(sight.id))
@@ -225,25 +219,24 @@ class ServePurchases:
                         return
                 seen_now = _latest(mark.seen, *(sight.updated_at for sight in page.orders))
                 if page.end_cursor is None:
+                    if seen_now is not None:
+                        seen_now = read_until(seen=seen_now, began_at=began_at)
                     mark = Watermark(newest=_latest(mark.newest, seen_now))
                     return
-                mark = replace(mark, since=one.since, cursor=page.end_cursor, seen=seen_now)
+                mark = Watermark(
+                    newest=mark.newest,
+                    since=one.since,
+                    began_at=began_at,
+                    cursor=page.end_cursor,
+                    seen=seen_now,
+                )
                 if not self._has_time(one.until):
                     return
-        except _StaleCursor:
+        except StaleCursor:
             mark = Watermark(newest=mark.newest)
         finally:
             if mark != loaded:
                 self.orders.keep_watermark(one.name, mark)
-
-    def _page(self, one: _Pass, mark: Watermark) -> OrderPage:
-        try:
-            return self.shopify.order_page(one.search, after=mark.cursor)
-        except VendorSurprise as surprise:
-            if mark.cursor is None:
-                raise
-            self.logger.warning("a pass begins anew", extra={"reason": str(surprise)})
-            raise _StaleCursor from surprise
 
     def _look_if_new(self, run: _Run, one: _Pass, sight: OrderSight, seen: Seen | None) -> bool:
         """Look at an order that a search shows, unless that is old news; False for want of time."""

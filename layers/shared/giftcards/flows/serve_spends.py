@@ -13,14 +13,12 @@ from aws_lambda_powertools import Logger
 
 from giftcards.clients.shopify import Shopify, card_payments
 from giftcards.domain.orders import OrderPage, OrderSight
-from giftcards.errors import AccessRefused, ConfigurationError, TryAgain, VendorSurprise
+from giftcards.errors import AccessRefused, ConfigurationError, TryAgain
 from giftcards.flows.look_at_cards import LookAtCards
 from giftcards.flows.note_payments import NotePayments
+from giftcards.flows.order_pass import MOST_PAGES, StaleCursor, next_page, read_until
 from giftcards.flows.tally import Tally
 from giftcards.store.progress import OrdersPlace, Progress, ReadOrder
-
-# Ten thousand orders: a run's time ends long before, and the next run goes on.
-MOST_PAGES = 200
 
 # Shopify's times are whole seconds. An order that was read in the second of its change is read once
 # more after it; our workers' clocks differ by less than the rest of this.
@@ -28,10 +26,6 @@ SAME_SECOND = timedelta(seconds=5)
 
 # Of a run's time, what the orders may take when they are many: the cards get the rest.
 ORDERS_SHARE = 0.6
-
-
-class _StaleCursor(Exception):
-    """Shopify does not go on from where a pass got."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +70,8 @@ class ServeSpends:
         place = loaded or OrdersPlace(since=since, began_at=self.clock())
         try:
             for _ in range(MOST_PAGES):
-                page = self._page(place)
+                search = card_payments(since=place.since)
+                page = next_page(self.shopify, search, cursor=place.cursor, logger=self.logger)
                 if not self._read_page(tally, page.orders, deadline):
                     return
                 place = replace(place, cursor=page.end_cursor, seen=_newest(place, page, until))
@@ -85,25 +80,19 @@ class ServeSpends:
                     return
                 if not self._has_time(deadline):
                     return
-        except _StaleCursor:
+        except StaleCursor:
             place = replace(place, cursor=None)
         finally:
             after = None if place.cursor is None else place
             if after != loaded:
                 self.progress.note_orders_place(after)
 
-    def _page(self, place: OrdersPlace) -> OrderPage:
-        try:
-            return self.shopify.order_page(card_payments(since=place.since), after=place.cursor)
-        except VendorSurprise as surprise:
-            if place.cursor is None:
-                raise
-            self.logger.warning("a pass begins anew", extra={"reason": str(surprise)})
-            raise _StaleCursor from surprise
-
     def _move_on(self, until: datetime, place: OrdersPlace) -> None:
-        """Not further than when the pass began: what the search hid then shows behind it."""
-        if place.seen is not None and (read := min(place.seen, place.began_at)) > until:
+        """The pass is finished: the next one begins where it had read all, minus the overlap."""
+        if place.seen is None:
+            return
+        read = read_until(seen=place.seen, began_at=place.began_at)
+        if read > until:
             self.progress.note_payments_until(read)
 
     def _read_page(self, tally: Tally, page: Sequence[OrderSight], deadline: datetime) -> bool:

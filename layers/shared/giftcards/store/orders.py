@@ -5,7 +5,8 @@ with the same one, because its index or its tags lag, has nothing new to say. Wh
 without touching `updatedAt` (an assessment, the office's word) stands in a line of its own, by the
 time at which it has to be looked at again.
 
-How far a pass through the changed orders got is kept by Shopify's times, never by our clock.
+How far a pass through the changed orders got is kept by Shopify's times: where a clock of ours is
+kept, it can only have more read.
 """
 
 from collections.abc import Iterable
@@ -48,12 +49,14 @@ class Seen:
 class Watermark:
     """How far the orders that a search finds were read.
 
-    `newest` is the newest change that a finished pass has seen. Of the pass under way, `since` is
-    where it began, `cursor` how far it got, and `seen` the newest change it has seen.
+    `newest` is the change up to which finished passes have read all. Of the pass under way, `since`
+    is the change from which it reads, `began_at` when it began, `cursor` how far it got, and `seen`
+    the newest change it has seen.
     """
 
     newest: datetime | None = None
     since: datetime | None = None
+    began_at: datetime | None = None
     cursor: str | None = None
     seen: datetime | None = None
 
@@ -100,6 +103,8 @@ class Orders:
         return Watermark(
             newest=_moment(item, "newest"),
             since=_moment(item, "since"),
+            # Earlier versions kept none. A pass did begin after the change from which it reads.
+            began_at=_moment(item, "began_at") or _moment(item, "since"),
             cursor=item.get("cursor"),
             seen=_moment(item, "seen"),
         )
@@ -110,6 +115,7 @@ class Orders:
         for name, moment in (
             ("newest", watermark.newest),
             ("since", watermark.since),
+            ("began_at", watermark.began_at),
             ("seen", watermark.seen),
         ):
             if moment is not None:
