@@ -45,6 +45,7 @@ from sandbox.shopify import Shop
 from sandbox.shopify import create_app as shopify_app
 from sandbox.wsgi import WsgiAdapter
 from tests.accounts import AccountInMemory, AccountKind, AwsAccount, SentMail, moto_account
+from tests.aws_in_memory.dynamodb import DynamoDB
 from tests.effects import Effects, When, WorkerKilled
 from tests.snapshots import Snapshot
 from tests.template_resources import (
@@ -221,6 +222,10 @@ class World:
         self.effects.forget()
         self.alarms.clear()
         self.new_worker()
+
+    def keep_journal(self) -> Snapshot:
+        """What the journal holds now; its `restore()` brings that back, and nothing else."""
+        return Snapshot.of([one for one in self._account.parts() if isinstance(one, DynamoDB)])
 
     def new_worker(self) -> Application:
         """A cold start: nothing is left of the last worker but what it wrote."""

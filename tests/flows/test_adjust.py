@@ -21,6 +21,7 @@ from tests.flows.adjust_stories import (
     Told,
     begun,
     check,
+    check_card,
     decide_parked,
     operation_of,
     redeem,
@@ -30,6 +31,7 @@ from tests.flows.adjust_stories import (
     wish,
 )
 from tests.flows.test_crash_and_faults import can_suffer, order_at
+from tests.snapshots import Snapshot
 from tests.world import WORKER_SECONDS, World, running_world
 
 # Longer than the settling time and all that follows it.
@@ -239,6 +241,135 @@ def test_a_reference_on_another_amount_is_left_to_a_person(world: World) -> None
     assert parked.state is State.PARKED
     assert "compare it with the receipt" in str(parked.parked_because)
     assert world.queued_in("AdjustBalanceQueue") == []  # nobody else waits for it
+
+
+# --------------------------------------------------------- a journal that was put back to a moment
+
+
+def given_back(world: World, name: str) -> tuple[Told, Snapshot]:
+    """A story told to its end, and the journal of before that money was given back."""
+    story = STORIES[name]
+    told = story.begin(world)
+    if not story.steps:
+        world.tick()
+        assert operation_of(world, told.key).state is State.CLAIMED
+    kept = world.keep_journal()
+    assert tell(world, story) == 0
+    check(world, story, told)
+    world.effects.seen.clear()
+    return told, kept
+
+
+@pytest.mark.parametrize("name", ["undone", "undone in two steps", "debited twice, credited back"])
+def test_what_a_restored_journal_forgot_to_have_sent_is_found(world: World, name: str) -> None:
+    """Shopify shows it with our reference, and it ends as what is found after a lost reply does."""
+    told, kept = given_back(world, name)
+    kept.restore()
+    assert tell(world, STORIES[name]) == 0
+    assert sent(world) == 0
+    operation = operation_of(world, told.key)
+    assert operation.result is not None
+    assert operation.result.transaction_id is not None
+    assert (operation.state, operation.result.outcome) == (State.SETTLED, STORIES[name].outcome)
+    check_card(world, STORIES[name], told)
+
+
+def test_an_undo_that_a_restored_journal_forgot_altogether_is_begun_anew_and_found(
+    world: World,
+) -> None:
+    """A base without `Reversed` lists each of them for ever."""
+    told = undo(world)
+    kept = world.keep_journal()
+    assert rest(world) == 0
+    kept.restore()
+    world.base.table("Redemptions").update(str(told.row_id), {"Reversed": None})
+    assert rest(world) == 0
+    assert credits_of(world) == [TAKEN]
+    assert outcome(world, told) == REVERSED
+    check_card(world, STORIES["undone"], told)
+    assert world.row(str(told.row_id))["Reversed"] == TAKEN
+    assert operation_of(world, f"redemption#{told.row_id}").given_back == 100 * TAKEN
+
+
+def test_it_is_found_also_on_a_card_that_takes_no_money_any_more(world: World) -> None:
+    told, kept = given_back(world, "undone")
+    kept.restore()
+    world.shop.deactivate(str(told.card_id))
+    assert rest(world) == 0
+    assert outcome(world, told) == REVERSED
+
+
+def test_a_total_that_was_raised_since_is_left_to_the_office(world: World) -> None:
+    """Ten were given back, and the journal has forgotten it: the whole total would be too much."""
+    row_id = redeem(world)
+    kept = world.keep_journal()
+    first = wish(world, row_id, 10)
+    assert rest(world) == 0
+    kept.restore()
+    told = wish(world, row_id, TAKEN)
+    assert rest(world) == 0
+    assert credits_of(world) == [10]
+    assert world.journal.load(first.key) is None
+    assert outcome(world, told) == NOT_REVERSED
+    assert world.row(row_id)["Message"] == (
+        "30.00 USD was not given back (Shopify shows 10.00 USD given back before that the journal"
+        " does not know of). Give back only what is missing, another way."
+    )
+    assert operation_of(world, f"redemption#{row_id}").given_back == 0
+    raised = wish(world, row_id, TAKEN - 1)
+    assert rest(world) == 0
+    assert outcome(world, raised) == NOT_REVERSED
+    assert credits_of(world) == [10]
+
+
+def test_the_reference_on_another_amount_is_not_sent_beside_it(world: World) -> None:
+    """It was the step from 10 to 20, and has become the one from nothing to 20."""
+    row_id = redeem(world)
+    kept = world.keep_journal()
+    wish(world, row_id, 10)
+    assert rest(world) == 0
+    told = wish(world, row_id, 20)
+    assert rest(world) == 0
+    kept.restore()
+    world.base.table("Redemptions").update(row_id, {"Reversed": None})
+    assert rest(world) == 0
+    assert credits_of(world) == [10, 10]
+    assert outcome(world, told) == NOT_REVERSED
+    assert "20.00 USD given back before" in world.row(row_id)["Message"]
+
+
+def test_a_part_that_another_row_or_nobody_gave_back_is_none_of_it(world: World) -> None:
+    told = claim(world)
+    card_id = str(told.card_id)
+    for note in ("goodwill", None, f"reverse#{told.row_id}0#1000", "reverse#"):
+        world.shop.credit(card_id, amount=Decimal(1), note=note)
+    world.drain()
+    assert outcome(world, told) == REVERSED
+    assert sent(world) == 1
+
+
+def test_what_the_journal_knows_to_have_come_too_late_is_no_part_of_it(world: World) -> None:
+    """A person has been told of it, and sees to it: the next total is given back as it is."""
+    row_id = redeem(world)
+    first = wish(world, row_id, 10)
+    world.tick()
+    world.shop.faults.add(Fault.APPLY_LATE, operation="giftCardCredit", seconds=1200)
+    some_minutes(world)
+    assert decide_parked(world, "not-credited") == 1
+    world.advance(1200)
+    told = wish(world, row_id, TAKEN)
+    assert outcome(world, first) == NOT_REVERSED
+    some_minutes(world)
+    assert outcome(world, told) == REVERSED
+    assert credits_of(world) == [10, TAKEN]
+
+
+def test_it_is_looked_for_once_before_it_is_sent(world: World) -> None:
+    claim(world)
+    world.drain()
+    calls = [name.split()[-1] for name in world.effects.seen if "POST" in name]
+    before = calls[: calls.index("CreditCard")]
+    assert before == ["ShopFacts", "ReadCard", "CardMovements"]
 
 
 # ------------------------------------------------------------------------- lock, fence and clock

@@ -640,6 +640,7 @@ class Application:
         moves = self.money_moves(shopify)
         credit_cards = CreditCards(
             shopify=shopify,
+            journal=self.journal,
             locks=self.leases,
             moves=moves,
             park=self.park(),

@@ -1,15 +1,18 @@
 """Credit a card, once: what an undo and a credit-back have in common.
 
-    lock the card ─► read it ─► make room at Shopify ─► mark SENT ─► credit ─► commit
-                      │ takes no money
-                      └─► commit that it was not credited
+    lock the card ─► read it ─► look for it ─► make room at Shopify ─► mark SENT ─► credit ─► commit
+                      │             │ it was given back before
+                      │             └─► commit that it was; of another amount: that it was not
+                      └─ takes no money: commit that it was not credited
 
-The protocol is a debit's (`money_moves`), with one difference. Where nobody knows whether the
+The protocol is a debit's (`money_moves`), with two differences. Where nobody knows whether the
 credit was applied, and it has not turned up after the settling time, the answer is not "never":
-nobody stands at a till, and a second credit would be a gift. It is parked, and a person looks.
+nobody stands at a till, and a second credit would be a gift. It is parked, and a person looks. And
+as nobody waits, the card's movements are looked through before anything is sent: a journal that was
+restored to an earlier moment does not know what was sent since.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import assert_never
@@ -23,11 +26,14 @@ from giftcards.errors import GiftCardError, NeedsAPerson, NotSent
 from giftcards.flows.money_moves import MoneyMoves, Unfound
 from giftcards.flows.park import Park
 from giftcards.store.cards import lock_key
-from giftcards.store.journal import Operation, State
+from giftcards.store.journal import Journal, Operation, State
 from giftcards.store.leases import Lease, Leases
 
 # What the office reads about money that a card does not take any more.
 OTHERWISE = "Give it back another way, for example as a new card"
+
+# What it reads where some of it is on the card, and the journal does not know by what.
+ONLY_THE_REST = "Give back only what is missing, another way"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +42,7 @@ class Ended:
 
     `card` is the card as it was last read, if it could be; `balance` and `transaction_id` are known
     of a credit that was applied, as far as Shopify told. `reason` says why it was not, or who has
-    decided.
+    decided; `otherwise` what the office can do instead.
     """
 
     is_done: bool
@@ -44,14 +50,21 @@ class Ended:
     balance: Money | None = None
     transaction_id: str | None = None
     reason: str | None = None
+    otherwise: str = OTHERWISE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credit:
-    """`amount` for a card, and what makes its end final, with all that follows from it."""
+    """`amount` for a card, and what makes its end final, with all that follows from it.
+
+    It may be one step of several that give back one thing: `before` is what the journal knows to
+    have been given back by earlier ones, and `is_step` tells the references of them all.
+    """
 
     card_id: str
     amount: Money
+    before: Money
+    is_step: Callable[[str], bool]
     commit: Callable[[Operation, Ended], Operation]
 
 
@@ -60,6 +73,7 @@ class CreditCards:
     """Credits cards; every method may be called again at any moment. References are the keys."""
 
     shopify: Shopify
+    journal: Journal
     locks: Leases
     moves: MoneyMoves
     park: Park
@@ -109,6 +123,9 @@ class CreditCards:
         self, operation: Operation, credit: Credit, *, lock: Lease, deadline: datetime
     ) -> Operation:
         card = self.shopify.read_card(credit.card_id)
+        ended = None if card is None else self._end_if_given(operation, credit, card)
+        if ended is not None:
+            return ended
         reason = self._why_not(card, credit)
         if reason is not None:
             return credit.commit(operation, Ended(is_done=False, card=card, reason=reason))
@@ -129,6 +146,39 @@ class CreditCards:
         if sent.state is State.CLAIMED:
             raise NotSent(f"{operation.key} waits: this worker's time is nearly over")
         return sent  # nobody knows: the next look finds out
+
+    def _end_if_given(self, operation: Operation, credit: Credit, card: Card) -> Operation | None:
+        """Commit what came of it before, where the card shows more than the journal knows of.
+
+        What was sent with its own reference and amount is done. Otherwise some of it is on the
+        card, in other steps than the journal would make: a person gives back what is missing.
+        """
+        steps = [
+            one
+            for one in self.shopify.movements(card.id, since=card.created_at)
+            if one.note is not None
+            and credit.is_step(one.note)
+            and one.amount.currency == credit.amount.currency
+            and one.amount.minor > 0
+        ]
+        own = [one for one in steps if one.note == operation.key]
+        sent = next((one for one in own if one.amount == credit.amount), None)
+        if sent is not None:
+            return self._commit_found(operation, credit, sent)
+        if not own and _sum(steps, credit) <= credit.before:
+            return None
+        known = self.journal.load_many(one.note for one in steps if one.note is not None)
+        forgotten = [one for one in steps if one in own or one.note not in known]
+        if not forgotten:
+            return None  # it came too late, which a person was told of
+        ended = Ended(
+            is_done=False,
+            card=card,
+            reason=f"Shopify shows {_sum(forgotten, credit)} given back before that the journal"
+            " does not know of",
+            otherwise=ONLY_THE_REST,
+        )
+        return credit.commit(operation, ended)
 
     def _ended(self, card: Card | None, credit: Credit, reply: CreditReply) -> Ended:
         match reply:
@@ -155,14 +205,7 @@ class CreditCards:
         )
         match found:
             case Movement():
-                card = self._read_if_possible(credit.card_id)
-                ended = Ended(
-                    is_done=True,
-                    card=card,
-                    balance=None if card is None else card.balance,
-                    transaction_id=found.id,
-                )
-                return credit.commit(operation, ended)
+                return self._commit_found(operation, credit, found)
             case Unfound.NOT_YET:
                 return operation
             case Unfound.NOT_THERE:
@@ -175,6 +218,16 @@ class CreditCards:
                 )
             case _:
                 assert_never(found)
+
+    def _commit_found(self, operation: Operation, credit: Credit, found: Movement) -> Operation:
+        card = self._read_if_possible(credit.card_id)
+        ended = Ended(
+            is_done=True,
+            card=card,
+            balance=None if card is None else card.balance,
+            transaction_id=found.id,
+        )
+        return credit.commit(operation, ended)
 
     def _why_not(self, card: Card | None, credit: Credit) -> str | None:
         """Why the card takes no money, in words for the office; `None` where it does."""
@@ -197,3 +250,7 @@ class CreditCards:
 
     def _today(self) -> date:
         return self.clock().astimezone(ZoneInfo(self.facts.time_zone)).date()
+
+
+def _sum(movements: Iterable[Movement], credit: Credit) -> Money:
+    return sum((one.amount for one in movements), Money.zero(credit.amount.currency))

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from giftcards.domain.codes import mask
 from giftcards.domain.money import Money
-from giftcards.flows.credit import OTHERWISE, Credit, CreditCards, Ended
+from giftcards.flows.credit import Credit, CreditCards, Ended
 from giftcards.flows.owe import owed_amount
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.journal import Journal, Operation, Result
@@ -61,7 +61,13 @@ class Repay:
 
     def _credit(self, operation: Operation) -> Credit:
         repayment = Repayment.of(operation)
-        return Credit(card_id=repayment.card_id, amount=repayment.amount, commit=self._commit)
+        return Credit(
+            card_id=repayment.card_id,
+            amount=repayment.amount,
+            before=Money.zero(repayment.amount.currency),
+            is_step=operation.key.__eq__,
+            commit=self._commit,
+        )
 
     def _commit(self, operation: Operation, ended: Ended) -> Operation:
         """Make the outcome final, and tell the office of it."""
@@ -73,7 +79,7 @@ class Repay:
         verb = "was given back" if is_done else "was not given back"
         message = f"{repayment.amount} for {repayment.operation} {verb} to the card{because}."
         if not is_done:
-            message += f" {OTHERWISE}."
+            message += f" {ended.otherwise}."
         receipt = Receipt(
             id=f"{operation.key}#1",
             at=now,

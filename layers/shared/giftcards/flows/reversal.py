@@ -7,6 +7,7 @@ from typing import Any
 
 from giftcards.domain.money import Money
 from giftcards.domain.outcomes import Store
+from giftcards.flows.kinds import REVERSAL
 from giftcards.flows.redeem import operation_key
 from giftcards.store.journal import Operation
 from giftcards.store.table import pack_moment, pack_money, unpack_moment, unpack_money
@@ -47,6 +48,10 @@ class Reversal:
     def before(self) -> Money:
         """What had been given back before."""
         return self.total - self.amount
+
+    def is_step(self, reference: str) -> bool:
+        """Whether a credit with this reference gives back something for the same redemption."""
+        return reference.startswith(f"{REVERSAL}#{self.row_id}#")
 
     def pack(self) -> dict[str, Any]:
         """The snapshot as the journal keeps it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from giftcards.domain.codes import mask
-from giftcards.flows.credit import OTHERWISE, Credit, CreditCards, Ended
+from giftcards.flows.credit import Credit, CreditCards, Ended
 from giftcards.flows.reversal import NOT_REVERSED, OFFICE, REVERSED, Reversal
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.journal import Journal, Operation, Result, RowWrite
@@ -37,7 +37,13 @@ class Reverse:
 
     def _credit(self, operation: Operation) -> Credit:
         reversal = Reversal.of(operation)
-        return Credit(card_id=reversal.card_id, amount=reversal.amount, commit=self._commit)
+        return Credit(
+            card_id=reversal.card_id,
+            amount=reversal.amount,
+            before=reversal.before,
+            is_step=reversal.is_step,
+            commit=self._commit,
+        )
 
     def _commit(self, operation: Operation, ended: Ended) -> Operation:
         """Make the outcome final; what was given back for the redemption grows with it."""
@@ -45,7 +51,7 @@ class Reverse:
         now = self.clock()
         is_done, balance = ended.is_done, ended.balance
         outcome = REVERSED if is_done else NOT_REVERSED
-        message = _message(reversal, ended.reason, is_done=is_done)
+        message = _message(reversal, ended)
         receipt = Receipt(
             id=f"{operation.key}#1",
             at=now,
@@ -89,11 +95,11 @@ class Reverse:
         )
 
 
-def _message(reversal: Reversal, reason: str | None, *, is_done: bool) -> str:
+def _message(reversal: Reversal, ended: Ended) -> str:
     """What the row says."""
-    because = "" if reason is None else f" ({reason})"
-    if not is_done:
-        return f"{reversal.amount} was not given back{because}. {OTHERWISE}."
+    because = "" if ended.reason is None else f" ({ended.reason})"
+    if not ended.is_done:
+        return f"{reversal.amount} was not given back{because}. {ended.otherwise}."
     says = f"{reversal.amount} was given back to the card{because}."
     if reversal.before.minor:
         says += f" With what was given back before that is {reversal.total}."
