@@ -191,6 +191,52 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="giving-back-without-looking-first",
+        guard=Guard.GIVING_BACK,
+        breaks="What a restored journal has forgotten to have given back is given back again.",
+        file=CREDIT,
+        old="ended = None if card is None else self._end_if_given(operation, credit, card)",
+        new="ended = None",
+        tests=named(
+            "flows/test_adjust.py", "test_what_a_restored_journal_forgot_to_have_sent_is_found"
+        ),
+    ),
+    Mutant(
+        name="giving-back-beside-a-forgotten-part",
+        guard=Guard.GIVING_BACK,
+        breaks="A part that the journal has forgotten is given back once more with the whole.",
+        file=CREDIT,
+        old="if not own and _sum(steps, credit) <= credit.before:",
+        new="if not own:",
+        tests=named(
+            "flows/test_adjust.py", "test_a_total_that_was_raised_since_is_left_to_the_office"
+        ),
+    ),
+    Mutant(
+        name="giving-back-beside-its-own-reference",
+        guard=Guard.GIVING_BACK,
+        breaks="What is on the card with the credit's own reference counts by its sum alone.",
+        file=CREDIT,
+        old="if not own and _sum(steps, credit) <= credit.before:",
+        new="if _sum(steps, credit) <= credit.before:",
+        tests=named(
+            "flows/test_adjust.py",
+            "test_the_reference_on_less_is_not_sent_again_whatever_was_before",
+        ),
+    ),
+    Mutant(
+        name="giving-back-hindered-by-what-is-known",
+        guard=Guard.GIVING_BACK,
+        breaks="What a person was told of as too late keeps later steps from being given back.",
+        file=CREDIT,
+        old="[one for one in steps if one in own or one.note not in known]",
+        new="list(steps)",
+        tests=named(
+            "flows/test_adjust.py",
+            "test_what_the_journal_knows_to_have_come_too_late_is_no_part_of_it",
+        ),
+    ),
+    Mutant(
         name="giving-back-sent-again-unasked",
         guard=Guard.GIVING_BACK,
         breaks="What was looked for in vain is sent again without a person's word.",

@@ -338,6 +338,23 @@ def test_the_reference_on_another_amount_is_not_sent_beside_it(world: World) -> 
     assert "20.00 USD given back before" in world.row(row_id)["Message"]
 
 
+def test_the_reference_on_less_is_not_sent_again_whatever_was_before(world: World) -> None:
+    """A person's word stands for ten that no movement shows, so a sum says too little."""
+    row_id = redeem(world)
+    wish(world, row_id, 10)
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardCredit")
+    some_minutes(world)
+    assert decide_parked(world, "credited") == 1
+    some_minutes(world)
+    told = wish(world, row_id, 20)
+    world.tick()
+    assert operation_of(world, told.key).state is State.CLAIMED
+    world.shop.credit(str(told.card_id), amount=Decimal(7), note=told.key)
+    assert rest(world) == 0
+    assert credits_of(world) == [7]
+    assert outcome(world, told) == NOT_REVERSED
+
+
 def test_a_part_that_another_row_or_nobody_gave_back_is_none_of_it(world: World) -> None:
     told = claim(world)
     card_id = str(told.card_id)
