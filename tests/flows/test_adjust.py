@@ -16,6 +16,7 @@ from ops.command_line import pause
 from sandbox.faults import Fault
 from tests.flows.adjust_stories import (
     CODE,
+    LOADED,
     STORIES,
     TAKEN,
     Told,
@@ -379,6 +380,22 @@ def test_what_the_journal_knows_to_have_come_too_late_is_no_part_of_it(world: Wo
     some_minutes(world)
     assert outcome(world, told) == REVERSED
     assert credits_of(world) == [10, TAKEN]
+
+
+def test_what_moved_before_the_redemption_is_not_read_to_its_beginning(world: World) -> None:
+    """A card that is used daily for years would cost more points than there are."""
+    card = world.shop.issue_card(code=CODE, amount=LOADED)
+    for _ in range(400):
+        world.shop.credit(card.id, amount=Decimal("0.01"), note=None)
+    world.advance(3600)
+    row_id = world.ask(Gift_Card_Code=CODE, Amount=TAKEN)
+    world.serve()
+    world.effects.seen.clear()
+    told = wish(world, row_id, TAKEN)
+    assert rest(world) == 0
+    assert outcome(world, told) == REVERSED
+    before = world.effects.seen[: world.effects.seen.index("POST mutation CreditCard")]
+    assert before.count("POST query CardMovements") == 2  # one page of new ones, one of old ones
 
 
 def test_it_is_looked_for_once_before_it_is_sent(world: World) -> None:

@@ -58,7 +58,8 @@ class Credit:
     """`amount` for a card, and what makes its end final, with all that follows from it.
 
     It may be one step of several that give back one thing: `before` is what the journal knows to
-    have been given back by earlier ones, and `is_step` tells the references of them all.
+    have been given back by earlier ones, and `is_step` tells the references of them all. None of
+    them is older than `since`; where that is not known, the card's whole history is looked through.
     """
 
     card_id: str
@@ -66,6 +67,7 @@ class Credit:
     before: Money
     is_step: Callable[[str], bool]
     commit: Callable[[Operation, Ended], Operation]
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +157,7 @@ class CreditCards:
         """
         steps = [
             one
-            for one in self.shopify.movements(card.id, since=card.created_at)
+            for one in self.shopify.movements(card.id, since=credit.since or card.created_at)
             if one.note is not None
             and credit.is_step(one.note)
             and one.amount.currency == credit.amount.currency

@@ -43,6 +43,7 @@ class Reverse:
             before=reversal.before,
             is_step=reversal.is_step,
             commit=self._commit,
+            since=reversal.row_created_at,
         )
 
     def _commit(self, operation: Operation, ended: Ended) -> Operation:
