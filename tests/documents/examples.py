@@ -20,9 +20,9 @@ UNKNOWN = "qqqq2345qqqq7777"
 
 # The ticks of the stories look for redemptions only, as most ticks do.
 REDEMPTIONS_ONLY: Final[dict[str, Any]] = {
-    "sale_offsets_seconds": (59,),
-    "check_offsets_seconds": (59,),
-    "reversal_offsets_seconds": (59,),
+    "sale_offsets_seconds": (30,),
+    "check_offsets_seconds": (30,),
+    "reversal_offsets_seconds": (30,),
 }
 
 # Names of the two mails that are no outcome.

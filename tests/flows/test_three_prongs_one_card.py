@@ -283,7 +283,9 @@ def test_one_card_is_used_by_everybody_at_once() -> None:
     for seed in range(SEEDS):
         try:
             with running_world(
-                tick_offsets_seconds=LOOKS[1:], reversal_offsets_seconds=LOOKS
+                tick_offsets_seconds=LOOKS[1:],
+                sale_offsets_seconds=LOOKS[:1],
+                reversal_offsets_seconds=LOOKS,
             ) as world:
                 one = live(world, seed)
                 check_rows(one)
