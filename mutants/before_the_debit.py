@@ -110,6 +110,17 @@ MUTANTS = (
         tests=named("store/test_journal.py", "test_other_contents_under_the_same_key_are_an_error"),
     ),
     Mutant(
+        name="forgotten-debit-not-looked-for",
+        guard=Guard.CLAIM,
+        breaks="What a restored journal forgot to have charged is charged again, or held.",
+        file=REDEEM,
+        old="found = self._find_forgotten(operation, charge)",
+        new="found = None",
+        tests=named(
+            "flows/test_held.py", "test_what_a_restored_journal_forgot_to_have_charged_is_found"
+        ),
+    ),
+    Mutant(
         name="called-off-after-it-was-sent",
         guard=Guard.CLAIM,
         breaks="A debit that was sent can be called off.",

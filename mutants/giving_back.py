@@ -206,19 +206,21 @@ MUTANTS = (
         guard=Guard.GIVING_BACK,
         breaks="A part that the journal has forgotten is given back once more with the whole.",
         file=CREDIT,
-        old="if not own and _sum(steps, credit) <= credit.before:",
-        new="if not own:",
+        old="if one in own or one.note not in known]",
+        new="if one in own]",
         tests=named(
-            "flows/test_adjust.py", "test_a_total_that_was_raised_since_is_left_to_the_office"
+            "flows/test_adjust.py",
+            "test_a_total_that_was_raised_since_is_left_to_the_office",
+            "test_a_part_that_is_forgotten_counts_whatever_a_person_said_of_another",
         ),
     ),
     Mutant(
         name="giving-back-beside-its-own-reference",
         guard=Guard.GIVING_BACK,
-        breaks="What is on the card with the credit's own reference counts by its sum alone.",
+        breaks="Another amount with the credit's own reference is no reason not to send it.",
         file=CREDIT,
-        old="if not own and _sum(steps, credit) <= credit.before:",
-        new="if _sum(steps, credit) <= credit.before:",
+        old="if one in own or one.note not in known]",
+        new="if one.note not in known]",
         tests=named(
             "flows/test_adjust.py",
             "test_the_reference_on_less_is_not_sent_again_whatever_was_before",

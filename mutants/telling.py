@@ -239,8 +239,8 @@ MUTANTS = (
         name="look-of-no-tick",
         guard=Guard.ALARMS,
         breaks="What is looked for at an offset that no tick has is never looked for, in silence.",
-        file=WIRING,
-        old="        self.config.refuse_looks_of_no_tick()\n",
+        file="layers/shared/giftcards/flows/serve_counter.py",
+        old="        self.refuse_settings()\n",
         new="",
         tests=named(
             "flows/test_tick.py",
@@ -346,8 +346,19 @@ MUTANTS = (
         guard=Guard.ALARMS,
         breaks="A hiccup of Klaviyo rings, and is soon no longer listened to.",
         file=DELIVER,
-        old="if operation.tries + 1 >= LATE_TRIES:",
-        new="if operation.tries + 2 >= LATE_TRIES:",
+        old="if operation.tries + 1 >= LATE_TRIES or",
+        new="if operation.tries + 2 >= LATE_TRIES or",
         tests=named("flows/test_late_mails.py", "test_a_hiccup_of_klaviyo_does_not_ring"),
+    ),
+    Mutant(
+        name="delivery-told-to-wait-in-silence",
+        guard=Guard.ALARMS,
+        breaks="Klaviyo asks for an hour before each try, and nothing rings before the fifth.",
+        file=DELIVER,
+        old=" or asked >= LATE_WAIT_SECONDS:",
+        new=":",
+        tests=named(
+            "flows/test_late_mails.py", "test_klaviyo_that_asks_for_long_waits_rings_at_once"
+        ),
     ),
 )

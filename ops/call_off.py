@@ -8,6 +8,7 @@ off here, by its operation.
 import argparse
 import getpass
 import sys
+from typing import assert_never
 
 from giftcards.domain.outcomes import Outcome
 from giftcards.flows.redeem import KIND as REDEMPTION
@@ -15,16 +16,21 @@ from giftcards.flows.redeem import Charge, operation_key
 from giftcards.store.journal import Operation, State
 from giftcards.wiring import Application
 
-# More are taken up at once only while a vendor is away for long; the next ones show after these.
-MOST_SHOWN = 100
+# Everything that is unfinished is looked through, such as deliveries in an outage of Klaviyo. More
+# of it than this would take minutes to read.
+MOST_LOOKED_THROUGH = 5_000
+
+# Workers may hold or release a claim at the very moment; each of them does so once.
+TRIES = 3
 
 
 def call_off(app: Application, options: argparse.Namespace) -> int:
     """Let redemptions that were taken up never be charged; their stores are told so.
 
     Without a key it shows what is taken up and was never sent to Shopify. The key is the
-    operation's (redemption#rec...) or the row's id in Airtable; one that is held can be called off
-    as well, and then it is over: no approval charges it. What was sent before cannot be called off.
+    operation's (redemption#rec...) or the row's id in Airtable. A claim that is held can be called
+    off as well, and then it is over: no approval charges it. (A row that was held at first sight
+    was never taken up.) What was sent before cannot be called off.
     """
     if not options.keys:
         _say_taken_up(app)
@@ -35,15 +41,20 @@ def call_off(app: Application, options: argparse.Namespace) -> int:
     return max(_call_off(app, key, because=options.because, by=by) for key in options.keys)
 
 
-def taken_up(app: Application) -> list[Operation]:
-    """Redemptions that are claimed and were never sent; those that are held are not among them."""
-    unfinished = app.journal.unfinished(limit=MOST_SHOWN)
-    return [one for one in unfinished if one.kind == REDEMPTION and one.state is State.CLAIMED]
+def taken_up(app: Application) -> tuple[list[Operation], bool]:
+    """Redemptions that are claimed and were never sent, without those that are held.
+
+    And whether these are all: too much may be unfinished to look it through.
+    """
+    unfinished = app.journal.unfinished(limit=MOST_LOOKED_THROUGH)
+    found = [one for one in unfinished if one.kind == REDEMPTION and one.state is State.CLAIMED]
+    return found, len(unfinished) < MOST_LOOKED_THROUGH
 
 
 def _say_taken_up(app: Application) -> None:
-    found = taken_up(app)
-    _say(f"Taken up, and not sent to Shopify: {len(found)}")
+    found, is_all = taken_up(app)
+    more = "" if is_all else " or more: not all was looked through"
+    _say(f"Taken up, and not sent to Shopify: {len(found)}{more}")
     for operation in found:
         charge = Charge.of(operation)
         asked = charge.asked
@@ -61,20 +72,21 @@ def _call_off(app: Application, key: str, *, because: str, by: str) -> int:
             f"Nobody has taken up a redemption {name}. While nobody has, delete its row in Airtable"
             " or write anything into its Status."
         )
-    if too_late := _too_late(operation):
-        return _fail(too_late)
-    stands = app.redeem().call_off(operation, because=because, by=by)
-    if stands.result is None or stands.result.outcome != Outcome.NOT_CHARGED:
-        return _fail(_too_late(stands))  # another worker was quicker
-    _say(f"{name} is never charged; its store is told.")
-    return 0
+    for _ in range(TRIES):
+        if too_late := _too_late(operation):
+            return _fail(too_late)
+        operation = app.redeem().call_off(operation, because=because, by=by)
+        if operation.result is not None and operation.result.outcome == Outcome.NOT_CHARGED:
+            _say(f"{name} is never charged; its store is told.")
+            return 0
+    return _fail(f"{name} was moved by others meanwhile: give the command again.")
 
 
-def _too_late(operation: Operation) -> str:
-    """Why an operation cannot be called off any more; empty where it can be."""
-    if operation.result is not None:
-        return f"{operation.key} has its answer already: {operation.result.outcome}."
+def _too_late(operation: Operation) -> str | None:
+    """Why an operation cannot be called off any more; `None` where it can be."""
     match operation.state:
+        case State.CLAIMED | State.HELD:
+            return None
         case State.SENT:
             return (
                 f"{operation.key} was sent to Shopify: it is too late to call it off. Its answer"
@@ -82,8 +94,11 @@ def _too_late(operation: Operation) -> str:
             )
         case State.PARKED:
             return f"{operation.key} is parked: `ops park decide` ends it, once you have looked."
+        case State.COMMITTED | State.SETTLED:
+            outcome = None if operation.result is None else operation.result.outcome
+            return f"{operation.key} has its answer already: {outcome}."
         case _:
-            return ""
+            assert_never(operation.state)
 
 
 def _fail(words: str) -> int:

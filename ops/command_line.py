@@ -146,10 +146,11 @@ def resume(app: Application, options: argparse.Namespace) -> int:
     rows: Sequence[RedemptionRow | CreationRow | BalanceRow]
     rows = airtable.waiting_redemptions(since=since, most_pages=PAGES_TO_COUNT)
     _say_waiting("redemption rows", rows)
-    if claimed := taken_up(app):
+    claimed, is_all = taken_up(app)
+    if claimed or not is_all:
         _say(
-            f"          {len(claimed)} are taken up, and served whatever became of their rows:"
-            " `ops call-off` shows them"
+            f"          {len(claimed)}{'' if is_all else ' or more'} are taken up, and served"
+            " whatever became of their rows: `ops call-off` shows them"
         )
     if layout.has("Creation Requests"):
         rows = airtable.waiting_creations(since=since, most_pages=PAGES_TO_COUNT)

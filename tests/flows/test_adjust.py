@@ -356,6 +356,25 @@ def test_the_reference_on_less_is_not_sent_again_whatever_was_before(world: Worl
     assert outcome(world, told) == NOT_REVERSED
 
 
+def test_a_part_that_is_forgotten_counts_whatever_a_person_said_of_another(world: World) -> None:
+    """Ten were given by hand, without our reference: the sum on the card says too little."""
+    row_id = redeem(world)
+    wish(world, row_id, 10)
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardCredit")
+    some_minutes(world)
+    assert decide_parked(world, "credited") == 1
+    some_minutes(world)
+    kept = world.keep_journal()
+    wish(world, row_id, 20)
+    assert rest(world) == 0
+    kept.restore()
+    told = wish(world, row_id, TAKEN)
+    assert rest(world) == 0
+    assert credits_of(world) == [10]
+    assert outcome(world, told) == NOT_REVERSED
+    assert "10.00 USD given back before" in world.row(row_id)["Message"]
+
+
 def test_a_part_that_another_row_or_nobody_gave_back_is_none_of_it(world: World) -> None:
     told = claim(world)
     card_id = str(told.card_id)

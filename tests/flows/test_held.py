@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from giftcards.domain.outcomes import Outcome
+from giftcards.store.journal import State
 from giftcards.wiring import now
 from sandbox.faults import Fault
 from tests.world import World
@@ -60,6 +61,32 @@ def test_please_wait_does_not_follow_the_news_that_a_row_is_held(world: World) -
     world.app.answer_store().answer(f"held#{row_id}")
     world.app.answer_store().answer(f"interim#{row_id}")
     assert subjects(world) == ["Not paid"]
+
+
+@pytest.mark.parametrize("approved", [False, True])
+def test_what_a_restored_journal_forgot_to_have_charged_is_found(
+    world: World, *, approved: bool
+) -> None:
+    """It holds the claim as it was, and the money has moved: neither held nor charged again."""
+    world.shop.issue_card(code=CODE, amount=50)
+    row_id = world.ask(Gift_Card_Code=CODE, Approved=approved)
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="ReadCard", times=1)
+    world.tick()
+    kept = world.keep_journal()
+    world.serve()
+    assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
+    kept.restore()
+    world.advance(901)
+    world.come_to_rest()
+    (card,) = world.shop.cards
+    assert card.balance == 40
+    operation = world.app.journal.load(f"redemption#{row_id}")
+    assert operation is not None
+    assert operation.result is not None
+    assert (operation.state, operation.result.outcome) == (State.SETTLED, Outcome.REDEEMED)
+    assert operation.result.transaction_id is not None
+    assert world.row(row_id)["Status"] == "Processed"
+    assert "Not paid" not in subjects(world)
 
 
 @pytest.mark.parametrize("amount", ["12_50", "1e1"])

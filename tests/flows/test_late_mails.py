@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from giftcards.errors import AccessRefused, NotSent
-from giftcards.flows.deliver import LATE_TRIES, WAITS
+from giftcards.flows.deliver import LATE_TRIES, LATE_WAIT_SECONDS, WAITS
 from giftcards.flows.messages import Late, take_each
 from giftcards.logs import build_logger
 from giftcards.metrics import Metric
@@ -118,6 +118,17 @@ def test_klaviyo_away_rings_in_time(world: World, capsys: pytest.CaptureFixture[
     moments = moments_of_rings(world, capsys, seconds=LATEST_SECONDS + LOOK_SECONDS)
     assert len(moments) == 1
     assert moments[0] >= EARLIEST_SECONDS
+
+
+def test_klaviyo_that_asks_for_long_waits_rings_at_once(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its fifth refusal would come after hours."""
+    monkeypatch.setattr("sandbox.klaviyo.web_api.RETRY_AFTER_SECONDS", LATE_WAIT_SECONDS)
+    world.klaviyo.faults.add(Fault.THROTTLE, operation="event", times=1)
+    world.sell()
+    world.tick()
+    assert moments_of_rings(world, capsys, seconds=LOOK_SECONDS) == [0]
 
 
 def test_a_hiccup_of_klaviyo_does_not_ring(

@@ -135,6 +135,48 @@ def test_without_a_key_it_shows_what_was_taken_up(
     assert "1 are taken up" in capsys.readouterr().out
 
 
+def test_what_is_taken_up_shows_behind_much_else_that_is_unfinished(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In an outage deliveries by the hundred wait before it."""
+    for number in range(150):
+        world.journal.claim(
+            f"delivery#{number}", kind="delivery", snapshot={}, now=now(), due_at=now()
+        )
+    row_id = take_up(world)
+    assert call(world) == 0
+    said = capsys.readouterr().out
+    assert f"redemption#{row_id}" in said
+    assert "not all was looked through" not in said
+
+
+def test_it_says_so_where_it_could_not_look_through_all(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_up(world)
+    monkeypatch.setattr("ops.call_off.MOST_LOOKED_THROUGH", 1)
+    assert call(world) == 0
+    assert "not all was looked through" in capsys.readouterr().out
+
+
+def test_what_a_tick_holds_at_that_moment_is_called_off_all_the_same(world: World) -> None:
+    row_id = take_up(world)
+    world.drain()
+    world.advance(901)
+    held: list[Operation] = []
+
+    def hold(name: str) -> None:
+        if "UpdateItem" in name and not held:
+            held.append(world.journal.hold(operation_of(world, row_id)))
+
+    world.effects.watch = hold
+    assert call(world, row_id) == 0
+    assert held[0].state is State.HELD
+    result = operation_of(world, row_id).result
+    assert result is not None
+    assert result.outcome == Outcome.NOT_CHARGED
+
+
 def test_what_nobody_has_taken_up_is_ended_in_airtable(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

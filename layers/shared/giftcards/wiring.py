@@ -501,11 +501,7 @@ class Application:
         return Dismiss(journal=self.journal, follow_up=self.follow_up, clock=self.clock)
 
     def serve_counter(self) -> ServeCounter:
-        """One run of the stores' prong: redemptions, then sales, then balance checks.
-
-        Raises `ConfigurationError` where it would never look for some of them.
-        """
-        self.config.refuse_looks_of_no_tick()
+        """One run of the stores' prong: redemptions, then sales, then balance checks."""
         airtable = self.airtable(self.prong_pace)
         return ServeCounter(
             redemptions=self.serve_stores(airtable),
@@ -515,6 +511,7 @@ class Application:
             sale_offsets_seconds=self.config.sale_offsets_seconds,
             check_offsets_seconds=self.config.check_offsets_seconds,
             reversal_offsets_seconds=self.config.reversal_offsets_seconds,
+            refuse_settings=self.config.refuse_looks_of_no_tick,
             logger=self.logger,
         )
 

@@ -57,14 +57,13 @@ class Ended:
 class Credit:
     """`amount` for a card, and what makes its end final, with all that follows from it.
 
-    It may be one step of several that give back one thing: `before` is what the journal knows to
-    have been given back by earlier ones, and `is_step` tells the references of them all. None of
-    them is older than `since`; where that is not known, the card's whole history is looked through.
+    It may be one step of several that give back one thing: `is_step` tells the references of them
+    all. None of them is older than `since`; where that is not known, the card's whole history is
+    looked through.
     """
 
     card_id: str
     amount: Money
-    before: Money
     is_step: Callable[[str], bool]
     commit: Callable[[Operation, Ended], Operation]
     since: datetime | None = None
@@ -167,12 +166,10 @@ class CreditCards:
         sent = next((one for one in own if one.amount == credit.amount), None)
         if sent is not None:
             return self._commit_found(operation, credit, sent)
-        if not own and _sum(steps, credit) <= credit.before:
-            return None
         known = self.journal.load_many(one.note for one in steps if one.note is not None)
         forgotten = [one for one in steps if one in own or one.note not in known]
         if not forgotten:
-            return None  # it came too late, which a person was told of
+            return None  # what came too late, too: a person was told of it
         ended = Ended(
             is_done=False,
             card=card,

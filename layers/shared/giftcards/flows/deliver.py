@@ -72,6 +72,9 @@ WAITS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800)
 # Shopify, which is asked before, refuses by then is no hiccup, and the next tries are far apart.
 LATE_TRIES = 5
 
+# A wait that Klaviyo asks for may be as long by itself: nothing is tried before it is over.
+LATE_WAIT_SECONDS = 600
+
 # Klaviyo asks for seconds; a longer wait than this would be a mistake in its header.
 LONGEST_RETRY_AFTER_SECONDS = 3600
 
@@ -151,7 +154,8 @@ class Deliver:
         try:
             result = self._send(operation, parcel)
         except TryAgain as error:
-            if operation.tries + 1 >= LATE_TRIES:
+            asked = error.retry_after_seconds or 0
+            if operation.tries + 1 >= LATE_TRIES or asked >= LATE_WAIT_SECONDS:
                 self.note_late()
                 self.logger.warning(
                     MAIL_WAITS, extra={"operation": operation.key, "reason": str(error)}

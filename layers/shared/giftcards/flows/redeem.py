@@ -285,8 +285,8 @@ class Redeem:
         """A person has decided that a claim, held or not, is never charged; return what stands.
 
         Shopify is not asked. Raises `NeedsAPerson`, and changes nothing, where the debit may have
-        been sent or the row has its answer; where another worker sends it at this very moment, the
-        operation that is returned is his, and has no outcome yet.
+        been sent or the row has its answer; where another worker moves it at this very moment, the
+        operation that is returned is his: sent, held or released, and without an outcome yet.
         """
         if operation.state not in {State.CLAIMED, State.HELD}:
             raise NeedsAPerson(
@@ -305,10 +305,12 @@ class Redeem:
 
     def _charge(self, operation: Operation, *, deadline: datetime) -> Operation:
         charge = Charge.of(operation)
-        if self._is_too_old(charge.asked) and not (
-            charge.asked.is_approved or operation.is_released
-        ):
-            return self._hold_claim(operation, charge)
+        if self._is_too_old(charge.asked):
+            found = self._find_forgotten(operation, charge)
+            if found is not None:
+                return self._commit_found(operation, charge, found)
+            if not (charge.asked.is_approved or operation.is_released):
+                return self._hold_claim(operation, charge)
         lock = self.locks.acquire(lock_key(charge.card_id), now=self.clock())
         if lock is None:
             return operation  # somebody else moves money on this card; the next look goes on
@@ -408,20 +410,36 @@ class Redeem:
         found = self.moves.find_out(operation, card_id=charge.card_id, amount=charge.amount)
         match found:
             case Movement():
-                card = self._read_if_possible(charge.card_id)
-                return self._commit(
-                    operation,
-                    charge,
-                    Outcome.REDEEMED,
-                    balance=None if card is None else card.balance,
-                    transaction_id=found.id,
-                )
+                return self._commit_found(operation, charge, found)
             case Unfound.NOT_YET:
                 return operation
             case Unfound.NOT_THERE:
                 return self._commit(operation, charge, Outcome.NOT_CHARGED)
             case _:
                 assert_never(found)
+
+    def _find_forgotten(self, operation: Operation, charge: Charge) -> Movement | None:
+        """The debit of a claim that waited too long, if it was sent all the same.
+
+        A journal that was restored to an earlier moment does not know what was sent since. Only an
+        old claim is looked for: restoring takes longer, and nobody waits for it at a till.
+        """
+        return self.shopify.find_movement(
+            charge.card_id,
+            reference=operation.key,
+            amount=charge.amount,
+            since=charge.asked.row_created_at,
+        )
+
+    def _commit_found(self, operation: Operation, charge: Charge, found: Movement) -> Operation:
+        card = self._read_if_possible(charge.card_id)
+        return self._commit(
+            operation,
+            charge,
+            Outcome.REDEEMED,
+            balance=None if card is None else card.balance,
+            transaction_id=found.id,
+        )
 
     def _judge(self, card: Card | None, amount: Money) -> Outcome | None:
         since = None if self.rules.accept_historical else self.rules.live_from

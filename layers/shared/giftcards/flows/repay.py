@@ -11,6 +11,8 @@ from giftcards.domain.codes import mask
 from giftcards.domain.money import Money
 from giftcards.flows.credit import Credit, CreditCards, Ended
 from giftcards.flows.owe import owed_amount
+from giftcards.flows.redeem import KIND as REDEMPTION
+from giftcards.flows.redeem import Asked
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.journal import Journal, Operation, Result
 
@@ -64,10 +66,20 @@ class Repay:
         return Credit(
             card_id=repayment.card_id,
             amount=repayment.amount,
-            before=Money.zero(repayment.amount.currency),
-            is_step=operation.key.__eq__,
+            is_step=lambda reference: reference == operation.key,
             commit=self._commit,
+            since=self._row_filed_at(repayment),
         )
+
+    def _row_filed_at(self, repayment: Repayment) -> datetime | None:
+        """When the row was filed whose debit is given back, if it is a redemption's.
+
+        Its claim would not do: a journal that was restored may have claimed it anew.
+        """
+        about = self.journal.load(repayment.operation)
+        if about is None or about.kind != REDEMPTION:
+            return None
+        return Asked.unpack(about.snapshot).row_created_at
 
     def _commit(self, operation: Operation, ended: Ended) -> Operation:
         """Make the outcome final, and tell the office of it."""

@@ -40,7 +40,6 @@ class Reverse:
         return Credit(
             card_id=reversal.card_id,
             amount=reversal.amount,
-            before=reversal.before,
             is_step=reversal.is_step,
             commit=self._commit,
             since=reversal.row_created_at,

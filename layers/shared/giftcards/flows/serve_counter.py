@@ -23,7 +23,8 @@ from giftcards.flows.tally import Tally
 class ServeCounter:
     """One run of the stores' prong. Offsets are seconds after the minute, 0 the minute itself.
 
-    `sales` and `checks` are `None` where the base has no such table.
+    `sales` and `checks` are `None` where the base has no such table. `refuse_settings` raises
+    `ConfigurationError` where some of what is asked for would never be looked for.
     """
 
     redemptions: ServeStores
@@ -33,6 +34,7 @@ class ServeCounter:
     sale_offsets_seconds: Sequence[int]
     check_offsets_seconds: Sequence[int]
     reversal_offsets_seconds: Sequence[int]
+    refuse_settings: Callable[[], None]
     logger: Logger
 
     def run(self, deadline: datetime, *, offset_seconds: int) -> Tally:
@@ -54,4 +56,5 @@ class ServeCounter:
                 trouble = trouble or error
         if trouble is not None:
             raise trouble  # after all others, so that status and alarm tell of it
+        self.refuse_settings()
         return tally
