@@ -17,9 +17,6 @@ from tests.template.reading import FUNCTION, of_type
 
 pytestmark = [pytest.mark.deployed, pytest.mark.sockets]
 
-# The rows of the day take several runs, and Airtable makes whoever is too quick wait for 30 s.
-DAY_SECONDS = 180
-
 # EventBridge rings a minute after it was told to, and the run takes a moment.
 FIRST_MINUTE_SECONDS = 90
 
@@ -32,21 +29,6 @@ LONGEST_GAP_SECONDS = 30
 
 def _rows(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     return {row["id"]: row["fields"] for row in sandbox.base.table("Redemptions").records()}
-
-
-@pytest.fixture(scope="module")
-def day_is_over(sandbox: Sandbox) -> None:
-    """Every row that gets an outcome has it, and the cards that moved are mirrored."""
-    answered = [row.id for row in sandbox.day.rows if row.expected.is_outcome]
-    redeemed = [row for row in sandbox.day.rows if row.expected is Expected.REDEEMED]
-
-    def is_over() -> bool:
-        rows = _rows(sandbox)
-        return all("Outcome" in rows[row_id] for row_id in answered) and all(
-            "Gift Card" in rows[row.id] for row in redeemed
-        )
-
-    wait_until(is_over, seconds=DAY_SECONDS, what="all rows of the day are processed")
 
 
 @pytest.mark.usefixtures("day_is_over")

@@ -30,7 +30,11 @@ from sandbox.shopify import GiftCard, Refusal
 from sandbox.shopify.shop import Call, Stage
 from tests.deployed.stack import Stack, wait_until
 
-pytestmark = [pytest.mark.deployed, pytest.mark.sockets]
+pytestmark = [
+    pytest.mark.deployed,
+    pytest.mark.sockets,
+    pytest.mark.usefixtures("day_is_over"),
+]
 
 CARDS = 100
 ON_EACH_CARD = Decimal("40.00")
