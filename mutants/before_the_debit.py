@@ -112,13 +112,11 @@ MUTANTS = (
     Mutant(
         name="forgotten-debit-not-looked-for",
         guard=Guard.CLAIM,
-        breaks="What a restored journal forgot to have charged is charged again, or held.",
+        breaks="What a restored journal forgot to have charged is charged again.",
         file=REDEEM,
-        old="found = self._find_forgotten(operation, charge)",
-        new="found = None",
-        tests=named(
-            "flows/test_held.py", "test_what_a_restored_journal_forgot_to_have_charged_is_found"
-        ),
+        old="if one.note == operation.key and one.amount.minor < 0]",
+        new="if one.note == operation.key and one.amount.minor > 0]",
+        tests=named("ops/test_find_charged.py", "test_what_was_charged_since_ends_as_charged"),
     ),
     Mutant(
         name="called-off-after-it-was-sent",

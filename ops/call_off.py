@@ -1,8 +1,9 @@
-"""`ops call-off`: a redemption that was taken up, and that nobody may charge any more.
+"""`ops call-off` and `ops find-charged`: redemptions that were taken up, and not sent yet.
 
 Such a one is charged as its row was first read, whatever becomes of the row: the store may have it
 deleted, and nobody looks. So what a customer has paid otherwise, during an outage say, is called
-off here, by its operation.
+off here, by its operation. And a journal that was restored to an earlier moment may hold some that
+were charged since.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import sys
 from typing import assert_never
 
 from giftcards.domain.outcomes import Outcome
+from giftcards.errors import GiftCardError
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.redeem import Charge, operation_key
 from giftcards.store.journal import Operation, State
@@ -39,6 +41,29 @@ def call_off(app: Application, options: argparse.Namespace) -> int:
         return _fail("Say why, for the store's mail and the receipt: --because TEXT.")
     by = f"{getpass.getuser()}, by ops"
     return max(_call_off(app, key, because=options.because, by=by) for key in options.keys)
+
+
+def find_charged(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
+    """After the journal was restored: find what was taken up then, and has been charged since.
+
+    Each redemption that is taken up, and was not sent by this journal, is looked for on its card.
+    One that is there ends as charged; the others are served as usual. Give it before the prongs
+    and the sweep run again: they would charge or hold what was charged already.
+    """
+    found, is_all = taken_up(app)
+    _say(f"Taken up, and not sent by this journal: {len(found)}")
+    code = 0
+    for operation in found:
+        try:
+            stands = app.redeem().find_forgotten(operation)
+        except GiftCardError as error:  # the others are looked for all the same
+            code = _fail(f"  {operation.key}: {error}")
+            continue
+        was_charged = stands.result is not None
+        _say(f"  {operation.key}  {'was charged since' if was_charged else 'was not charged'}")
+    if not is_all:
+        return _fail("Not all was looked through: give the command again when less is unfinished.")
+    return code
 
 
 def taken_up(app: Application) -> tuple[list[Operation], bool]:
@@ -79,7 +104,7 @@ def _call_off(app: Application, key: str, *, because: str, by: str) -> int:
         if operation.result is not None and operation.result.outcome == Outcome.NOT_CHARGED:
             _say(f"{name} is never charged; its store is told.")
             return 0
-    return _fail(f"{name} was moved by others meanwhile: give the command again.")
+    return _fail(_too_late(operation) or f"{name} was moved by others: give the command again.")
 
 
 def _too_late(operation: Operation) -> str | None:

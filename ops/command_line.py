@@ -7,6 +7,7 @@
     ops park decide KEY… retry|charged|not-charged|credited|not-credited|credit-back|dismiss
     ops call-off --stack universal-gift-cards      redemptions that were taken up, and not sent yet
     ops call-off KEY… --because TEXT               they are never charged; their stores are told
+    ops find-charged --stack universal-gift-cards  which of them were charged, after a restore
     ops redrive --stack universal-gift-cards       what gave up, and whether it can go on
     ops redrive QUEUE|--all                        shows it, asks, and sends it again
     ops redrive QUEUE --drop ID|done               drops what leads to nothing any more
@@ -55,7 +56,7 @@ from giftcards.wiring import (
 )
 from ops.airtable_calls import calls_a_month, comparing_calls_a_month, describe_plan
 from ops.books import ask, describe_books, wait_for
-from ops.call_off import call_off, taken_up
+from ops.call_off import call_off, find_charged, taken_up
 from ops.deployment import count_dead_letters, open_deployment, stack_outputs
 from ops.redrive import DONE, dead_letter_queues
 from ops.redrive_command import redrive as redrive_queues
@@ -587,6 +588,7 @@ def _parser() -> argparse.ArgumentParser:
         (commands, "resume", resume),
         (commands, "pause", pause),
         (commands, "call-off", call_off),
+        (commands, "find-charged", find_charged),
         (commands, "freeze", freeze),
         (commands, "unfreeze", unfreeze),
         (commands, "reconcile", reconcile),

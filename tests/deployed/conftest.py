@@ -11,8 +11,9 @@ from tests.deployed.stack import Stack, wait_until
 
 HERE = Path(__file__).parent
 
-# The rows of the day take several runs, and Airtable makes whoever is too quick wait for 30 s.
-DAY_SECONDS = 180
+# The rows of the day take several runs, and Airtable makes whoever is too quick wait for 30 s; what
+# follows from them is written at five requests a second.
+DAY_SECONDS = 240
 
 
 @pytest.hookimpl(trylast=True)

@@ -375,6 +375,25 @@ def test_a_part_that_is_forgotten_counts_whatever_a_person_said_of_another(world
     assert "10.00 USD given back before" in world.row(row_id)["Message"]
 
 
+def test_what_this_journal_refused_to_send_is_still_forgotten(world: World) -> None:
+    """Its operation exists by then, and says nothing about the credit that is on the card."""
+    row_id = redeem(world)
+    kept = world.keep_journal()
+    wish(world, row_id, 10)
+    assert rest(world) == 0
+    wish(world, row_id, 20)
+    assert rest(world) == 0
+    kept.restore()
+    world.base.table("Redemptions").update(row_id, {"Reversed": None})
+    assert rest(world) == 0
+    assert "20.00 USD given back before" in world.row(row_id)["Message"]
+    told = wish(world, row_id, 25)
+    assert rest(world) == 0
+    assert credits_of(world) == [10, 10]
+    assert outcome(world, told) == NOT_REVERSED
+    assert "20.00 USD given back before" in world.row(row_id)["Message"]
+
+
 def test_a_part_that_another_row_or_nobody_gave_back_is_none_of_it(world: World) -> None:
     told = claim(world)
     card_id = str(told.card_id)

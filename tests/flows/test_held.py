@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from giftcards.domain.outcomes import Outcome
-from giftcards.store.journal import State
+from giftcards.store.journal import Operation, State
 from giftcards.wiring import now
 from sandbox.faults import Fault
 from tests.world import World
@@ -15,6 +15,12 @@ CODE = "wxyz2345abcd6789"
 
 def subjects(world: World) -> list[str]:
     return [mail.subject.split(":")[0].split(" (")[0] for mail in world.mails()]
+
+
+def operation_of(world: World, row_id: str) -> Operation:
+    operation = world.journal.load(f"redemption#{row_id}")
+    assert operation is not None
+    return operation
 
 
 def claim(world: World) -> str:
@@ -63,30 +69,20 @@ def test_please_wait_does_not_follow_the_news_that_a_row_is_held(world: World) -
     assert subjects(world) == ["Not paid"]
 
 
-@pytest.mark.parametrize("approved", [False, True])
-def test_what_a_restored_journal_forgot_to_have_charged_is_found(
-    world: World, *, approved: bool
-) -> None:
-    """It holds the claim as it was, and the money has moved: neither held nor charged again."""
+def test_a_known_card_is_held_in_time_while_shopify_is_away(world: World) -> None:
+    """The store reads that nothing was taken while its customer may still be there."""
     world.shop.issue_card(code=CODE, amount=50)
-    row_id = world.ask(Gift_Card_Code=CODE, Approved=approved)
-    world.shop.faults.add(Fault.FAIL_BEFORE, operation="ReadCard", times=1)
-    world.tick()
-    kept = world.keep_journal()
+    before = world.ask(Gift_Card_Code=CODE, Amount=1)
     world.serve()
-    assert world.row(row_id)["Outcome"] == Outcome.REDEEMED
-    kept.restore()
+    assert world.row(before)["Outcome"] == Outcome.REDEEMED
+    world.shop.faults.add(Fault.REFUSE_CONNECTION, times=None)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.serve()
+    assert operation_of(world, row_id).state is State.CLAIMED
     world.advance(901)
-    world.come_to_rest()
-    (card,) = world.shop.cards
-    assert card.balance == 40
-    operation = world.app.journal.load(f"redemption#{row_id}")
-    assert operation is not None
-    assert operation.result is not None
-    assert (operation.state, operation.result.outcome) == (State.SETTLED, Outcome.REDEEMED)
-    assert operation.result.transaction_id is not None
-    assert world.row(row_id)["Status"] == "Processed"
-    assert "Not paid" not in subjects(world)
+    world.serve()
+    assert world.row(row_id)["Status"] == "Held"
+    assert subjects(world)[-1] == "Not paid"
 
 
 @pytest.mark.parametrize("amount", ["12_50", "1e1"])

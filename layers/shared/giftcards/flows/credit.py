@@ -162,12 +162,11 @@ class CreditCards:
             and one.amount.currency == credit.amount.currency
             and one.amount.minor > 0
         ]
-        own = [one for one in steps if one.note == operation.key]
-        sent = next((one for one in own if one.amount == credit.amount), None)
-        if sent is not None:
-            return self._commit_found(operation, credit, sent)
-        known = self.journal.load_many(one.note for one in steps if one.note is not None)
-        forgotten = [one for one in steps if one in own or one.note not in known]
+        for one in steps:
+            if one.note == operation.key and one.amount == credit.amount:
+                return self._commit_found(operation, credit, one)
+        known = self._sent(one.note for one in steps if one.note is not None)
+        forgotten = [one for one in steps if one.note not in known]
         if not forgotten:
             return None  # what came too late, too: a person was told of it
         ended = Ended(
@@ -178,6 +177,15 @@ class CreditCards:
             otherwise=ONLY_THE_REST,
         )
         return credit.commit(operation, ended)
+
+    def _sent(self, keys: Iterable[str]) -> set[str]:
+        """Those of the credits that this journal has sent, or has found to be sent."""
+        return {
+            key
+            for key, one in self.journal.load_many(keys).items()
+            if one.sent_at is not None
+            or (one.result is not None and one.result.transaction_id is not None)
+        }
 
     def _ended(self, card: Card | None, credit: Credit, reply: CreditReply) -> Ended:
         match reply:

@@ -72,8 +72,9 @@ WAITS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800)
 # Shopify, which is asked before, refuses by then is no hiccup, and the next tries are far apart.
 LATE_TRIES = 5
 
-# A wait that Klaviyo asks for may be as long by itself: nothing is tried before it is over.
-LATE_WAIT_SECONDS = 600
+# Where Klaviyo asks for longer waits than ours before that, the fifth try comes too late: with
+# waits as long as this it would be after seventeen minutes.
+LATE_WAIT_SECONDS = 150
 
 # Klaviyo asks for seconds; a longer wait than this would be a mistake in its header.
 LONGEST_RETRY_AFTER_SECONDS = 3600

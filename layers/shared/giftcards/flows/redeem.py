@@ -41,6 +41,7 @@ from giftcards.domain.outcomes import Outcome, RedemptionRow, Store, explain
 from giftcards.domain.typed_text import clean_line
 from giftcards.errors import GiftCardError, NeedsAPerson
 from giftcards.flows.follow_up import FollowUp
+from giftcards.flows.kinds import repay_key
 from giftcards.flows.look_up import LookUp, codes_to_try
 from giftcards.flows.money_moves import MoneyMoves, Unfound
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
@@ -303,14 +304,43 @@ class Redeem:
             self.follow_up.hand_over(called_off)
         return called_off
 
+    def find_forgotten(self, operation: Operation) -> Operation:
+        """Look for the debit of a claim that this journal never sent; return what stands.
+
+        A journal that was restored to an earlier moment does not know what was sent since. What is
+        found ends as charged, as after a lost reply. Raises `NeedsAPerson`, and changes nothing,
+        where the card shows another amount, or that it was given back.
+        """
+        if operation.state is not State.CLAIMED:
+            return operation
+        charge = Charge.of(operation)
+        since = charge.asked.row_created_at
+        movements = self.shopify.movements(charge.card_id, since=since)
+        ours = [one for one in movements if one.note == operation.key and one.amount.minor < 0]
+        if not ours:
+            return operation
+        if any(one.note == repay_key(operation.key) for one in movements):
+            raise NeedsAPerson(
+                f"{operation.key} was charged, and given back by {repay_key(operation.key)}:"
+                " call it off"
+            )
+        if [one.amount for one in ours] != [-charge.amount]:
+            shown = ", ".join(str(-one.amount) for one in ours)
+            raise NeedsAPerson(
+                f"{operation.key} asks for {charge.amount}, and its card shows {shown} charged:"
+                " compare them with the receipt, then call it off and put the card right by hand"
+            )
+        charged = self._commit_found(operation, charge, ours[0])
+        if charged.state is State.COMMITTED:
+            self.follow_up.hand_over(charged)
+        return charged
+
     def _charge(self, operation: Operation, *, deadline: datetime) -> Operation:
         charge = Charge.of(operation)
-        if self._is_too_old(charge.asked):
-            found = self._find_forgotten(operation, charge)
-            if found is not None:
-                return self._commit_found(operation, charge, found)
-            if not (charge.asked.is_approved or operation.is_released):
-                return self._hold_claim(operation, charge)
+        if self._is_too_old(charge.asked) and not (
+            charge.asked.is_approved or operation.is_released
+        ):
+            return self._hold_claim(operation, charge)
         lock = self.locks.acquire(lock_key(charge.card_id), now=self.clock())
         if lock is None:
             return operation  # somebody else moves money on this card; the next look goes on
@@ -417,19 +447,6 @@ class Redeem:
                 return self._commit(operation, charge, Outcome.NOT_CHARGED)
             case _:
                 assert_never(found)
-
-    def _find_forgotten(self, operation: Operation, charge: Charge) -> Movement | None:
-        """The debit of a claim that waited too long, if it was sent all the same.
-
-        A journal that was restored to an earlier moment does not know what was sent since. Only an
-        old claim is looked for: restoring takes longer, and nobody waits for it at a till.
-        """
-        return self.shopify.find_movement(
-            charge.card_id,
-            reference=operation.key,
-            amount=charge.amount,
-            since=charge.asked.row_created_at,
-        )
 
     def _commit_found(self, operation: Operation, charge: Charge, found: Movement) -> Operation:
         card = self._read_if_possible(charge.card_id)

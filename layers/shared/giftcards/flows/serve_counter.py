@@ -56,5 +56,6 @@ class ServeCounter:
                 trouble = trouble or error
         if trouble is not None:
             raise trouble  # after all others, so that status and alarm tell of it
+        tally.raise_if_all_failed()  # a vendor that is away is told of first
         self.refuse_settings()
         return tally
