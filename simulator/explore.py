@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from simulator.world import World
 
 # All singles are told where they are no more than this of all histories; else so many of them.
-ALL_SINGLES_UP_TO = 0.7
+ALL_SINGLES_UP_TO = 0.85
 SHARE_OF_SINGLES = 0.3
 
 # Of each story some are told, however long it is: so many with one accident in them.

@@ -109,7 +109,7 @@ class WatchedTable(DynamoDB):
     def __init__(self) -> None:
         super().__init__()
         self.results: dict[str, Any] = {}
-        self.fences: dict[str, int] = {}
+        self.fences: dict[str, tuple[int, str | None]] = {}
         self.broken: list[tuple[str, str]] = []
         self.parked: list[str] = []
         self._name = TABLE_NAME
@@ -193,11 +193,13 @@ class WatchedTable(DynamoDB):
             known = self.results.setdefault(key, item.get("result"))
             if item.get("result") != known:
                 self.broken.append(("ONE_ANSWER", f"the outcome of {key} was changed"))
-        if "lease_fence" in item or key in self.fences:
-            fence = int(item.get("lease_fence", 0))
-            if fence < self.fences.get(key, 0):
-                self.broken.append(("LEASE_FREES", f"the fence of {key} fell"))
-            self.fences[key] = fence
+        if "lease_owner" in item or key in self.fences:
+            fence, owner = int(item.get("lease_fence", 0)), item.get("lease_owner")
+            last, known = self.fences.get(key, (0, None))
+            if fence < last or (fence == last and owner != known):
+                text = f"{key} went from {known} to {owner}, and its fence from {last} to {fence}"
+                self.broken.append(("LEASE_FREES", text))
+            self.fences[key] = fence, owner
 
 
 class WatchedQueues(Sqs):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from string import ascii_letters, digits
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from giftcards.clients.mail import tag_of
 from giftcards.domain.drift import Drift
@@ -13,6 +13,7 @@ from giftcards.flows.kinds import ADJUSTED, DRIFT, HELD_ORDER
 from giftcards.flows.messages import MAIL_WAITS
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.metrics import Metric
+from giftcards.receipts import Receipt
 from giftcards.store.journal import Operation, State
 from giftcards.store.table import OPEN_QUEUE, PARKED_QUEUE, unpack_moment
 from giftcards.wiring import Application
@@ -119,10 +120,31 @@ def one_receipt(world: "World") -> Iterator[str]:
                 yield f"the receipt {receipt.id} is missing in Airtable"
             elif shown[receipt.id] > 1:
                 yield f"the receipt {receipt.id} stands in Airtable {shown[receipt.id]} times"
-            elif cells[receipt.id]["Outcome"] != str(receipt.outcome):
-                yield f"the receipt {receipt.id} reads {cells[receipt.id]['Outcome']} in Airtable"
+            else:
+                yield from _misread(receipt, cells[receipt.id])
     for name in shown.keys() - known:
         yield f"Airtable shows a receipt {name} that the journal does not know"
+
+
+def _misread(receipt: Receipt, row: Mapping[str, Any]) -> Iterator[str]:
+    """What a receipt's row says otherwise than the journal's: its money first of all."""
+    money = {"Amount": receipt.amount, "Balance After": receipt.balance_after}
+    texts = {
+        "Action": str(receipt.action),
+        "Actor": receipt.actor,
+        "Gift Card": receipt.card,
+        "Outcome": str(receipt.outcome),
+        "Operation": receipt.operation,
+    }
+    for name, amount in money.items():
+        shown = None if row.get(name) is None else Decimal(str(row[name]))
+        if shown != (None if amount is None else amount.decimal()):
+            yield f"the receipt {receipt.id} shows {shown} as {name} in Airtable, not {amount}"
+    for name, text in texts.items():
+        if row.get(name) != text:
+            yield f"the receipt {receipt.id} shows {row.get(name)} as {name} in Airtable"
+    if not str(row.get("Details")).startswith(receipt.details):
+        yield f"the receipt {receipt.id} reads {row.get('Details')} in Airtable"
 
 
 def in_step(world: "World") -> Iterator[str]:

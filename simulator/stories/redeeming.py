@@ -6,8 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from giftcards.domain.drift import Drift
 from giftcards.domain.outcomes import Outcome
 from giftcards.flows.kinds import LATE, REPAY, RETURN, REVERSAL, repay_key
 from giftcards.flows.redeem import KIND
@@ -536,10 +537,43 @@ def rows_are_answered(world: "World") -> Iterator[str]:
             yield f"the row {row_id} reads {said}, and its outcome is {operation.result.outcome}"
         elif cells.get("Status") != "Processed":
             yield f"the row {row_id} is done, and reads {cells.get('Status')}"
+        else:
+            yield from _misread(world, row_id, cells, operation)
     for operation in _redemptions(world):
         is_open = operation.result is None and operation.state is not State.HELD
         if is_open and operation.snapshot["row_id"] in world.deleted:
             yield f"{operation.key}, whose row was deleted, stays {operation.state}"
+
+
+def _misread(
+    world: "World", row_id: str, cells: Mapping[str, Any], operation: Operation
+) -> Iterator[str]:
+    """What a row says of the card otherwise than the newest receipt about it, and of which card."""
+    told = [
+        one.result
+        for one in world.operations.values()
+        if one.result is not None and one.result.row is not None
+        if one.result.row.record_id == row_id
+    ]
+    left = [
+        receipt.balance_after.decimal()
+        for result in sorted(told, key=lambda result: result.decided_at)
+        for receipt in result.receipts
+        if receipt.balance_after is not None
+    ]
+    shown = cells.get("Balance After")
+    if (None if shown is None else Decimal(str(shown))) != (left[-1] if left else None):
+        yield f"the row {row_id} shows {shown} as left on the card, and its receipts {left}"
+    card_id = operation.snapshot["card_id"]
+    linked = {
+        record["fields"].get("Shopify ID")
+        for record in world.base.table("Gift Cards").records()
+        if record["id"] in cells.get("Gift Card", ())
+    }
+    # With the row of a card that somebody deletes its links go, too; the new one has none.
+    is_cut = not linked and Drift.MISSING_ROW in world.planted
+    if not is_cut and linked != ({card_id} if card_id is not None else set()):
+        yield f"the row {row_id} links to {linked}, not to {card_id}"
 
 
 PROMISES: tuple[tuple[str, Promise], ...] = (

@@ -335,7 +335,9 @@ def payments_are_noted(world: "World") -> Iterator[str]:
     """Each step of an order that moved a card's money has one receipt, and one row."""
     if not world.is_on_web:
         return
-    rows = Counter(row["Order ID"] for row in world.rows("Processed Orders"))
+    shown = world.rows("Processed Orders")
+    rows = Counter(row["Order ID"] for row in shown)
+    amounts = {row["Order ID"]: row.get("Amount") for row in shown}
     for placed, step in _steps(world):
         key = spend_key(str(step.number), gives_back=MOVING[step.kind])
         operation = world.operations.get(key)
@@ -347,9 +349,11 @@ def payments_are_noted(world: "World") -> Iterator[str]:
             yield f"{key} is {operation.result.outcome} and has the receipts {receipts}"
         elif receipts[0].amount is None or receipts[0].amount.decimal() != step.amount:
             yield f"the receipt of {key} names {receipts[0].amount}, and {step.amount} moved"
-        count = rows[f"{placed.number}/{step.number}"]
-        if count != 1:
-            yield f"{key} has {count} rows in Airtable"
+        name = f"{placed.number}/{step.number}"
+        if rows[name] != 1:
+            yield f"{key} has {rows[name]} rows in Airtable"
+        elif Decimal(str(amounts[name])) != step.amount:
+            yield f"the row of {key} shows {amounts[name]} in Airtable, and {step.amount} moved"
 
 
 def _steps(world: "World") -> Iterator[tuple[Order, OrderTransaction]]:

@@ -17,7 +17,7 @@ from giftcards.flows.kinds import DRIFT
 from giftcards.metrics import Metric
 from giftcards.store.journal import Journal
 from sandbox.shopify import Shop
-from simulator.__main__ import a_part, main
+from simulator.__main__ import HISTORIES, a_part, main
 from simulator.explore import (
     PARTS_OF_SINGLES,
     Piece,
@@ -289,6 +289,14 @@ def test_an_hours_outage_begins_once_for_each_function_and_vendor(world: World) 
     assert met == [once] * 20
     assert {len(where) for where in several} == {1, 2}
     assert len({str(where) for where in several}) > 5
+
+
+def test_make_simulate_as_it_stands_tells_all_singles(world: World) -> None:
+    """New stories bring new singles: once they are too many, the limit has to be raised."""
+    names = [name for name, story in STORIES.items() if not story.is_day]
+    pieces = singles(world, 1, names, wanted=HISTORIES)
+    assert {piece.story for piece in pieces} == set(names)
+    assert {piece.share for piece in pieces} == {1.0}
 
 
 def test_where_not_all_singles_are_told_an_hours_outage_is_of_one_story(world: World) -> None:

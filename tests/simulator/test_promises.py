@@ -3,14 +3,21 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from giftcards.clients.mail import Mailer
 from giftcards.domain.outcomes import Outcome
 from giftcards.flows import serve_checks
+from giftcards.flows.receipt_row import receipt_cells
 from giftcards.mails import Mail
 from giftcards.metrics import Metric
+from giftcards.store.journal import Journal, Operation, Result, RowWrite
+from giftcards.store.leases import Lease, Leases
+from giftcards.store.table import Table
 from simulator.faults import MINUTE, SECOND, Kind, Planned
 from simulator.history import Spec, tell
 from simulator.mails import ANSWERS
@@ -391,3 +398,88 @@ def test_a_row_that_waits_may_hold_what_was_typed(
 
     monkeypatch.setattr(World, "look", file_first)
     assert "NO_CODE" not in tell(world, Spec("redeem")).broken
+
+
+def receipts_read(monkeypatch: pytest.MonkeyPatch, **wrong: object) -> None:
+    """From now on each receipt's row reads otherwise in these fields."""
+
+    def misread(*told: Any) -> dict[str, object]:
+        return receipt_cells(*told) | wrong
+
+    monkeypatch.setattr("giftcards.flows.write_airtable.receipt_cells", misread)
+
+
+@pytest.mark.parametrize("story", ["redeem", "sell", "undo", "spend"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Amount": Decimal(999)},
+        {"Balance After": Decimal("0.01")},
+        {"Action": "Sell"},
+        {"Actor": "nobody"},
+        {"Gift Card": "•••• 6788"},
+        {"Outcome": "Failed"},
+        {"Operation": "redemption#another"},
+        {"Details": "all is well"},
+    ],
+    ids=lambda wrong: str(*wrong),
+)
+def test_a_receipt_that_reads_otherwise_in_airtable_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch, story: str, wrong: dict[str, object]
+) -> None:
+    receipts_read(monkeypatch, **wrong)
+    assert "ONE_RECEIPT" in tell(world, Spec(story)).broken
+
+
+def rows_read(monkeypatch: pytest.MonkeyPatch, wrong: Callable[[RowWrite], RowWrite]) -> None:
+    """From now on each answered row reads otherwise than was decided."""
+    commit = Journal.commit
+
+    def committed(journal: Journal, operation: Operation, result: Result, **more: Any) -> Operation:
+        row = None if result.row is None else wrong(result.row)
+        return commit(journal, operation, replace(result, row=row), **more)
+
+    monkeypatch.setattr(Journal, "commit", committed)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda row: replace(row, cells={**row.cells, "Balance After": Decimal("0.01")}),
+        lambda row: replace(row, cards=()),
+    ],
+    ids=["what is left", "which card"],
+)
+def test_a_row_that_says_otherwise_of_its_card_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch, wrong: Callable[[RowWrite], RowWrite]
+) -> None:
+    rows_read(monkeypatch, wrong)
+    assert "ONE_ANSWER" in tell(world, Spec("redeem")).broken
+
+
+def test_a_lease_whose_fence_does_not_grow_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = Table.update
+
+    def without_growing(table: Table, key: str, change: str, **more: Any) -> Any:
+        if more.get("values", {}).get("one") == 1 and "lease_fence" in change:
+            change = change.replace("ADD #lease_fence :one", "")
+            change = change.replace("SET ", "SET #lease_fence = :one, ")
+        return update(table, key, change, **more)
+
+    monkeypatch.setattr(Table, "update", without_growing)
+    assert "LEASE_FREES" in tell(world, Spec("redeem-two-stores")).broken
+
+
+def test_a_lease_that_lasts_too_long_breaks_a_promise(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Leases, "release", lambda *_: None)
+    acquire = Leases.acquire
+
+    def for_hours(leases: Leases, key: str, *, now: datetime) -> Lease | None:
+        return acquire(leases, key, now=now + timedelta(hours=12))
+
+    monkeypatch.setattr(Leases, "acquire", for_hours)
+    assert "LEASE_FREES" in tell(world, Spec("redeem")).broken
