@@ -46,6 +46,10 @@ JUST_CHARGED = 4_226_000
 SPENT_ON_WEB = Decimal(45)
 
 
+# So many looks of the prong for a debit that nobody heard of do not see it. They come 15 seconds
+# after each other, so all of them within the minute that a look can miss.
+UNSEEN_LOOKS = 2
+
 # The amount that somebody puts in the place of the first row's.
 WRITTEN_OVER = 11
 
@@ -287,6 +291,13 @@ WINDOW = tuple(
     for role in ("prong", "sweep")
 )
 
+# Nobody hears whether the debit was made, and the first looks for it do not see it.
+UNHEARD = Planned("prong: shopify debit_card", 0, Kind.REPLY_LOST)
+UNSEEN = tuple(
+    Planned("prong: shopify card_movements", nth, Kind.MOVEMENT_HIDDEN)
+    for nth in range(UNSEEN_LOOKS)
+)
+
 STORIES: Mapping[str, Story] = {
     "redeem": Story(
         words="A store redeems 10 of a card of 50.",
@@ -304,7 +315,16 @@ STORIES: Mapping[str, Story] = {
         words="A store redeems 10 of a card of 50, and Shopify's answer to the debit is lost.",
         begin=one_row,
         accidents=ACCIDENTS,
-        given=(Planned("prong: shopify debit_card", 0, Kind.REPLY_LOST),),
+        given=(UNHEARD,),
+    ),
+    "redeem-unseen": Story(
+        words=(
+            "A store redeems 10 of a card of 50, Shopify's answer to the debit is lost, and two"
+            " looks at what moved on the card do not see it yet."
+        ),
+        begin=one_row,
+        accidents=ACCIDENTS,
+        given=(UNHEARD, *UNSEEN),
     ),
     "redeem-too-much": Story(
         words="A store asks for 60 of a card of 50.", begin=too_much, accidents=ACCIDENTS

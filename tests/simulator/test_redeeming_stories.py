@@ -8,9 +8,11 @@ import pytest
 from giftcards.domain.outcomes import Outcome
 from giftcards.flows.redeem import KIND
 from simulator.effects import LATENCIES
-from simulator.faults import Kind, Planned
+from simulator.explore import singles
+from simulator.faults import HIDDEN_SECONDS, SECOND, Kind, Planned
 from simulator.history import Spec, tell
-from simulator.stories.redeeming import JUST_CHARGED
+from simulator.stories import STORIES
+from simulator.stories.redeeming import JUST_CHARGED, UNSEEN_LOOKS
 from simulator.web import spent_in_orders
 from simulator.world import START, World
 
@@ -38,6 +40,34 @@ def test_two_stores_charge_one_card_side_by_side(
     assert invocations[steps[CLAIM, 0]] == invocations[steps[CLAIM, 1]]
     outcomes = [one.result.outcome for one in world.operations.values() if one.result is not None]
     assert sorted(outcomes) == [Outcome.INSUFFICIENT_BALANCE, Outcome.REDEEMED]
+
+
+def test_a_debit_that_no_look_sees_at_first_is_waited_for_and_never_sent_again(
+    world: World,
+) -> None:
+    told = tell(world, Spec("redeem-unseen"))
+    assert told.violations == ()
+    unheard, *unseen = told.met
+    assert unheard.kind is Kind.REPLY_LOST
+    assert [one.kind for one in unseen] == [Kind.MOVEMENT_HIDDEN] * UNSEEN_LOOKS
+    (debit,) = world.shop.cards[0].transactions
+    made_at = (debit.processed_at - START) / timedelta(microseconds=1)
+    assert all(made_at < at < made_at + HIDDEN_SECONDS * SECOND for at in told.met_at[1:])
+    labels = [effect.label for effect, _, _, _ in told.trace]
+    assert labels.count("prong: shopify card_movements") == UNSEEN_LOOKS + 1
+    assert labels.count("prong: shopify debit_card") == 1
+    (redemption,) = [one for one in world.operations.values() if one.kind == KIND]
+    assert redemption.result is not None
+    assert redemption.result.outcome == Outcome.REDEEMED
+
+
+def test_in_dozens_of_the_histories_that_are_told_by_make_test_a_movement_is_hidden(
+    world: World,
+) -> None:
+    pieces = singles(world, 1, list(STORIES), wanted=30_000)
+    its = [piece for piece in pieces if piece.story == "redeem-unseen"]
+    hidden = sum(piece.tell(world).accidents[Kind.MOVEMENT_HIDDEN] for piece in its)
+    assert hidden / UNSEEN_LOOKS > 2 * 12
 
 
 def test_the_checkout_takes_what_a_debit_has_left_before_anybody_has_written_it_down(
