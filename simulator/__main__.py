@@ -14,7 +14,7 @@ from simulator import explore
 from simulator.explore import SHARES, Piece, Strikes, Tally
 from simulator.history import Spec, tell
 from simulator.last_line import last_line
-from simulator.shrink import in_words, shrink
+from simulator.shrink import PYTHON, in_words, shrink
 from simulator.stories import STORIES
 from simulator.world import World
 
@@ -32,7 +32,7 @@ _worlds: list[World] = []
 
 def main() -> int:
     """Run it; 0 where no promise was broken, and every effect and every kind of accident struck."""
-    parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"{PYTHON} -m simulator", description=__doc__)
     parser.add_argument("--histories", type=int, default=HISTORIES)
     parser.add_argument("--days", type=int, default=DAYS, help="long days, counted apart")
     parser.add_argument("--seed", type=int, default=1)

@@ -12,6 +12,9 @@ from simulator.world import START
 if TYPE_CHECKING:
     from simulator.world import World
 
+# The interpreter of `make`, as seen from the project's folder.
+PYTHON = ".venv/bin/python"
+
 ROLES = {
     "prong": "the stores' prong",
     "orders": "the prong of the web shop's orders",
@@ -58,5 +61,10 @@ def in_words(told: Told) -> str:
         at = START + timedelta(microseconds=us)
         lines.append(f"  {at:%H:%M:%S}  {ROLES.get(role, role)}, at “{what}”, {WORDS[one.kind]}")
     lines += [f"  {name} is broken: {text}" for name, text in told.violations]
-    lines.append(f"  to see it again:  python -m simulator --replay '{told.spec}'")
+    lines.append(f"  to see it again, with {_seed_of(told.spec)}:")
+    lines.append(f"  {PYTHON} -m simulator --replay '{told.spec}'")
     return "\n".join(lines)
+
+
+def _seed_of(spec: Spec) -> str:
+    return f"seed {spec.seed}" if spec.seed else "seed 0, by which nothing is left to chance"

@@ -234,7 +234,9 @@ def test_a_vendor_that_debits_twice_is_seen_and_the_history_shrinks(
     assert smallest.spec.seed == 0
     words = in_words(smallest)
     assert "ONE_DEBIT is broken" in words
-    assert f"--replay '{smallest.spec}'" in words
+    again = f".venv/bin/python -m simulator --replay '{smallest.spec}'"
+    assert words.endswith(f"with seed 0, by which nothing is left to chance:\n  {again}")
+    assert "to see it again, with seed 5:\n" in in_words(told)
 
 
 @pytest.mark.parametrize("name", [name for name, story in STORIES.items() if story.own_from])
@@ -660,7 +662,7 @@ def test_the_last_line_counts_the_histories_that_broke_a_promise(
     assert facts["violations"]["ONE_DEBIT"] > 0
     assert "A store redeems 10 of a card of 50." in told
     assert "ONE_DEBIT is broken" in told
-    assert "python -m simulator --replay 'redeem;0;in-time;0" in told
+    assert ".venv/bin/python -m simulator --replay 'redeem;0;in-time;0" in told
 
 
 def test_a_kind_of_accident_is_tried_elsewhere_where_it_changes_nothing(world: World) -> None:
