@@ -38,7 +38,7 @@ else printf '   FAILED: %s\n' "$(1)" >&2; exit 1; fi
 endef
 
 # What `make simulate` tells, and the seed of what it leaves to chance; with ALL=singles (doubles, triples, pairs)
-# all of those of STORIES and nothing else, or a PART of them.
+# all of those of STORIES and nothing else, or a PART of them. COVERAGE=1 shows which accident met what how often.
 HISTORIES := 100000
 SEED := 1
 STORIES := redeem
@@ -72,8 +72,8 @@ test: setup _needs-chromium _static _template _locks _histories _tests _stack-te
 mutants: setup ## Break each guard once and see a test go red (ONLY=names: code-*,cap-*)
 	@$(BIN)/python -m mutants --only "$(ONLY)"
 
-simulate: setup ## Tell histories with accidents, look at every promise (HISTORIES=n SEED=s ALL=doubles)
-	@$(BIN)/python -m simulator --seed "$(SEED)" \
+simulate: setup ## Tell histories with accidents, look at every promise (HISTORIES=n SEED=s ALL=doubles COVERAGE=1)
+	@$(BIN)/python -m simulator --seed "$(SEED)"$(if $(COVERAGE), --coverage) \
 		$(if $(ALL),$(ALL_OF_THEM),--histories "$(HISTORIES)")
 
 proof: setup ## Run simulate and mutants, and write docs/proof.md of what they came to (hours)

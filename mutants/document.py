@@ -32,7 +32,7 @@ line:
 
 COVERAGE: Final = """\
 How often each kind of accident met each kind of call ([the kinds](../simulator/faults.py)); which
-call of which function it was, `python -m simulator --coverage` tells.
+call of which function it was, `make simulate COVERAGE=1` tells.
 """
 
 WHOLE: Final = """\

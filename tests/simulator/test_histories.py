@@ -1,6 +1,8 @@
 """The simulator itself: the same history twice is the same, and it sees what it is there to see."""
 
 import json
+import shutil
+import subprocess
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -649,6 +651,27 @@ def test_the_last_line_says_what_was_told(
     assert facts["faults"].keys() == set(Kind)
     assert sum(count > 0 for count in facts["faults"].values()) >= 16
     assert facts["seconds"] > 0 < facts["processor_seconds"]
+
+
+def test_what_met_what_is_shown_above_the_last_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = shutil.which("make")
+    assert make is not None, "the project's commands are make's"
+    asked = subprocess.run(  # noqa: S603 - our own Makefile, and -n runs nothing of it
+        [make, "-n", "simulate", "SEED=1", "COVERAGE=1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert '-m simulator --seed "1" --coverage' in asked.stdout
+    arguments = "--stories redeem --histories 40 --days 0 --coverage"
+    run(monkeypatch, *arguments.split())
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert json.loads(last)["histories"] >= 40
+    met = {effect for line in lines if (effect := line.partition(" (")[0]).startswith("prong: ")}
+    assert {DEBIT, "prong: journal.commit"} <= met
 
 
 def test_the_last_line_counts_the_histories_that_broke_a_promise(
