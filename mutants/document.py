@@ -56,7 +56,8 @@ PROMISES: Final = """\
 The last column is what the simulator alone says of the broken code, without knowing what is broken:
 the promises it found broken first. “—” means that no single accident at any effect of the stories
 that the guard is for broke one: two accidents might, a second guard behind the first may keep the
-promise, or it lies in what the simulator leaves out. Where the cell is empty nobody asked it.
+promise, or it lies in what the simulator leaves out. Where the cell is empty it was not asked: it
+has no story for that guard, or was not shown that mutant yet.
 """
 
 NOT_RUN: Final = "Not run yet: `make proof`."
@@ -124,12 +125,15 @@ def _counts(broken: Mapping[str, int]) -> str:
 
 def summary_of(mutants: Sequence[Mutant], promises: Mapping[str, str | None]) -> str:
     """Of how many the simulator alone finds out."""
-    asked = [promises[mutant.name] for mutant in mutants if mutant.name in promises]
+    with_story = [mutant.name for mutant in mutants if mutant.guard in STORIES]
+    asked = [promises[name] for name in with_story if name in promises]
     found = sum(told is not None for told in asked)
-    with_stories = sum(mutant.guard in STORIES for mutant in mutants)
+    left = len(with_story) - len(asked)
+    rest = f" The other {left} it was not shown yet: `make proof` does so." if left else ""
     return (
-        f"Of the {len(mutants)} mutants, {with_stories} are of guards that its stories are for;"
-        f" it was asked about {len(asked)}, and found {found}.\n"
+        f"The list has {len(mutants)} mutants, and the simulator has stories for the guards of"
+        f" {len(with_story)}.\nOf these it was shown {len(asked)}, and found a broken promise in"
+        f" {found}.{rest}\n"
     )
 
 

@@ -14,11 +14,13 @@ from mutants.document import (
     coverage_table,
     document,
     last_line_of,
+    summary_of,
     table_in,
     table_of,
     table_of_whole,
 )
 from mutants.mutant import PROJECT
+from mutants.promises import STORIES
 from mutants.proof import (
     TOLD_WITH,
     accidents_in,
@@ -245,3 +247,13 @@ def test_the_table_shows_the_promise_a_dash_or_nothing() -> None:
     assert lines[two.name].endswith("| — |")
     assert lines[three.name].endswith("|  |")
     assert table_in(document([one, two, three], Recorded())).count("\n") == table.count("\n")
+
+
+def test_the_summary_tells_who_was_not_asked_from_what_was_not_found() -> None:
+    known = [one for one in MUTANTS if one.guard in STORIES][:3]
+    foreign = next(one for one in MUTANTS if one.guard not in STORIES)
+    asked: dict[str, str | None] = {known[0].name: "ONE_DEBIT", known[1].name: None}
+    told = summary_of([*known, foreign], asked)
+    assert "has 4 mutants, and the simulator has stories for the guards of 3.\n" in told
+    assert "was shown 2, and found a broken promise in 1. The other 1 it was not shown yet" in told
+    assert "not shown yet" not in summary_of(known[:2], asked)
