@@ -5,6 +5,7 @@ from mutants.mutant import Guard, Mutant, named
 DEAD_LETTERS = "ops/dead_letters.py"
 REDRIVE = "ops/redrive.py"
 COMMAND = "ops/redrive_command.py"
+COMMAND_LINE = "ops/command_line.py"
 DROP_MESSAGE = "layers/shared/giftcards/flows/drop_message.py"
 TESTS = "ops/test_redrive.py"
 
@@ -250,5 +251,23 @@ MUTANTS = (
         old="receipts=(receipt,)",
         new="receipts=(receipt,)[:0]",
         tests=named(TESTS, "test_a_message_is_dropped_by_its_id_with_a_receipt"),
+    ),
+    Mutant(
+        name="parked-tried-again-unasked",
+        guard=Guard.DEAD_LETTERS,
+        breaks="Whoever says nothing to the question has it tried again.",
+        file=COMMAND_LINE,
+        old='again? Type yes: ").strip().lower() != "yes":\n',
+        new='again? Type yes: ").strip().lower() == "no":\n',
+        tests=named(TESTS, "test_also_a_single_one_is_asked_back_for"),
+    ),
+    Mutant(
+        name="parked-tried-again-instead-of-decided",
+        guard=Guard.DEAD_LETTERS,
+        breaks="What waits for a person's decision is tried again, and waits no more.",
+        file=COMMAND_LINE,
+        old="    if operation.kind in NEVER_RETRIED:\n",
+        new="    if operation.kind in NEVER_RETRIED and not operation.kind:\n",
+        tests=named(TESTS, "test_what_waits_for_a_decision_is_not_tried_again"),
     ),
 )

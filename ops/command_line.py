@@ -12,6 +12,7 @@
     ops redrive QUEUE|--all                        shows it, asks, and sends it again
     ops redrive QUEUE --drop ID|done               drops what leads to nothing any more
     ops redrive --parked                           how each thing that is parked is decided
+    ops redrive --parked KEY…                      shows these, asks, and has them tried again
     ops freeze CARD --because TEXT --stack universal-gift-cards    refused in stores until released
     ops unfreeze CARD --because TEXT --stack universal-gift-cards
     ops reconcile [--all] [--wait] --stack universal-gift-cards     the books are compared now
@@ -84,6 +85,9 @@ DECISIONS = {
 FATES = tuple(dict.fromkeys(word for words in DECISIONS.values() for word in words))
 
 WORDS = ["retry", *FATES, "credit-back", "credit-back-too", "dismiss"]
+
+# What waits for a person's word and for nothing else: no try of ours could end it.
+NEVER_RETRIED = {OWED, DRIFT}
 
 # What a customer is mailed through Klaviyo.
 CUSTOMERS_MAIL = {DELIVERY, CONFIRMATION, RESEND}
@@ -356,10 +360,14 @@ def park_decide_all(app: Application, options: argparse.Namespace) -> int:
         if not options.yes and input(question).strip().lower() != "yes":
             _say("Nothing was decided.")
             return 1
+    return _decide_each(app, keys, str(options.decision))
+
+
+def _decide_each(app: Application, keys: Sequence[str], decision: str) -> int:
     code = 0
     for key in keys:
         try:
-            code |= park_decide(app, argparse.Namespace(key=key, decision=options.decision))
+            code |= park_decide(app, argparse.Namespace(key=key, decision=decision))
         except GiftCardError as error:  # the others are decided all the same
             _say(f"Cannot decide {key}: {error}", to_error=True)
             code = 1
@@ -372,8 +380,19 @@ def redrive(app: Application, options: argparse.Namespace) -> int:
     Without a queue it shows what lies in each dead-letter queue, and what is parked. With one, or
     with --all, it shows that, asks, and sends again what can go on. What is done, or can never be
     completed, stays; --drop drops it, by its id or, with the word done, all that is done.
+    With --parked it shows what is parked; with keys behind that, it shows these, asks, and has them
+    tried again, as `ops park decide KEY… retry` does.
     """
-    if options.parked:
+    if options.parked is not None:
+        if options.queue is not None or options.all or options.drop:
+            _say(
+                "What is parked lies in no queue: name what is to be tried again behind --parked,"
+                " and queues in a command of their own.",
+                to_error=True,
+            )
+            return 1
+        if options.parked:
+            return _try_again(app, options.parked, yes=options.yes)
         return _say_how_parked(app, options.stack)
     queues = dead_letter_queues(stack_outputs(options.stack, app.aws))
     code = redrive_queues(app, queues, options)
@@ -381,6 +400,19 @@ def redrive(app: Application, options: argparse.Namespace) -> int:
         _say("")
         _say_how_parked(app, options.stack)
     return code
+
+
+def _try_again(app: Application, named: Sequence[str], *, yes: bool) -> int:
+    """Show what is named and why it is parked, ask, and have it tried again."""
+    keys = list(dict.fromkeys(named))
+    known = app.journal.load_many(keys)
+    parked = {key: one for key, one in known.items() if one.state is State.PARKED}
+    for key in keys:
+        _say(f"  {key}  {parked[key].parked_because}" if key in parked else f"  {key}")
+    if not yes and input(f"Try {len(keys)} again? Type yes: ").strip().lower() != "yes":
+        _say("Nothing was changed.")
+        return 1
+    return _decide_each(app, keys, "retry")
 
 
 def _say_how_parked(app: Application, stack: str) -> int:
@@ -398,12 +430,14 @@ def _say_how_parked(app: Application, stack: str) -> int:
     for kind in dict.fromkeys(one.kind for one in operations):
         if "retry" in _words_for(kind):
             _say(f"All of them: ops park decide --all-of-kind {kind} retry {ours}")
+    if rows or any("retry" in _words_for(one.kind) for one in operations):
+        _say(f"Some of them: ops redrive --parked KEY… {ours}")
     return 0
 
 
 def _words_for(kind: str) -> list[str]:
     """By which words what is parked of this kind can be decided."""
-    words = [] if kind == OWED else ["retry"]
+    words = [] if kind in NEVER_RETRIED else ["retry"]
     words += DECISIONS.get(kind, ())
     words += ["credit-back", "credit-back-too"] if kind == OWED else []
     words += ["dismiss"] if kind in DISMISSED_KINDS else []
@@ -469,12 +503,9 @@ def _me() -> str:
 
 
 def _retry(app: Application, operation: Operation) -> int:
-    if operation.kind == OWED:
-        words = f"{operation.key} waits for a decision, not for a try: credit-back or dismiss."
-        _say(words, to_error=True)
-        return 1
-    if operation.kind == DRIFT:
-        _say(f"{operation.key} waits for a decision, not for a try: dismiss.", to_error=True)
+    if operation.kind in NEVER_RETRIED:
+        words = " or ".join(_words_for(operation.kind))
+        _say(f"{operation.key} waits for a decision, not for a try: {words}.", to_error=True)
         return 1
     app.journal.unpark(operation, due_at=app.clock())
     _say("The next sweep tries it again.")
@@ -619,7 +650,12 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="ID",
                 help=f"drop this message for good, or all that are {DONE}",
             )
-            sub.add_argument("--parked", action="store_true", help="only what is parked")
+            sub.add_argument(
+                "--parked",
+                nargs="*",
+                metavar="KEY",
+                help="only what is parked; with keys, these are tried again",
+            )
             sub.add_argument("--yes", action="store_true", help="do not ask")
         if command is call_off:
             sub.add_argument("keys", nargs="*", metavar="key", help="redemption#rec… or rec…")

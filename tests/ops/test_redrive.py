@@ -4,12 +4,13 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from giftcards.flows.kinds import tag_key
+from giftcards.flows.kinds import DRIFT, OWED, tag_key
 from giftcards.flows.park import FAILURES_TO_BE_PARKED
 from giftcards.receipts import Action
 from giftcards.store.journal import Operation, State
@@ -22,6 +23,9 @@ from sandbox.faults import Fault
 from sandbox.shopify import CartLine, Pay
 from tests.cloudformation import load_template
 from tests.effects import WorkerKilled
+from tests.flows.reconcile_stories import compare
+from tests.web_spending import CODE as OWN_CODE
+from tests.web_spending import known_card
 from tests.world import World, running_world
 
 CODE = "wxyz2345abcd6789"
@@ -503,11 +507,89 @@ def test_parked_ones_are_shown_with_the_words_that_decide_them(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = parked_tag(world)
-    options = argparse.Namespace(parked=True, stack="a-stack")
-    assert command(world.app, options) == 0
+    assert give_parked(world) == 0
     said = capsys.readouterr().out
     assert f"ops park decide {key} retry --stack a-stack\n" in said
     assert "All of them: ops park decide --all-of-kind tag retry --stack a-stack\n" in said
+    assert "Some of them: ops redrive --parked KEY… --stack a-stack\n" in said
+    assert operation_of(world, key).state is State.PARKED
+
+
+def give_parked(world: World, *keys: str, queue: str | None = None, yes: bool = True) -> int:
+    """`ops redrive --parked KEY…`; the person has said yes before unless told otherwise."""
+    options = argparse.Namespace(
+        parked=list(keys), queue=queue, all=False, drop=[], yes=yes, stack="a-stack"
+    )
+    return command(world.app, options)
+
+
+def test_parked_ones_that_are_named_are_tried_again_and_come_to_their_end(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, other, left = parked_tag(world), parked_tag(world), parked_tag(world)
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.app.attempts.park(row_id, now=now())
+    assert give_parked(world, key, other, key, f"row#{row_id}") == 0
+    because = operation_of(world, left).parked_because
+    assert capsys.readouterr().out.count(f"\n  {key}  {because}\n") == 1
+    assert operation_of(world, left).state is State.PARKED
+    assert give_parked(world, left) == 0
+    world.come_to_rest()
+    assert {operation_of(world, one).state for one in (key, other, left)} == {State.SETTLED}
+    assert operation_of(world, f"redemption#{row_id}").state is State.SETTLED
+
+
+@pytest.mark.parametrize(("answer", "state"), [("", State.PARKED), ("yes", State.CLAIMED)])
+def test_also_a_single_one_is_asked_back_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: str, state: State
+) -> None:
+    key = parked_tag(world)
+    asked: list[str] = []
+
+    def reply(question: str) -> str:
+        asked.append(question)
+        return answer
+
+    monkeypatch.setattr("builtins.input", reply)
+    assert give_parked(world, key, yes=False) == (state is State.PARKED)
+    assert asked == ["Try 1 again? Type yes: "]
+    assert operation_of(world, key).state is state
+
+
+def test_what_waits_for_a_decision_is_not_tried_again(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A debit that came twice, and money that went there and back: what would a try do?"""
+    card = known_card(world)
+    row_id = world.ask(Gift_Card_Code=OWN_CODE)
+    world.serve()
+    world.shop.debit(card.id, amount=Decimal(10), note=f"redemption#{row_id}")
+    world.shop.debit(card.id, amount=Decimal(5))
+    world.shop.credit(card.id, amount=Decimal(5))
+    compare(world, reads_all=True)
+    waiting = {one.kind: one.key for one in world.journal.parked(now=now(), limit=10)}
+    assert set(waiting) == {OWED, DRIFT}
+    key = parked_tag(world)
+    capsys.readouterr()
+    assert give_parked(world) == 0
+    shown = capsys.readouterr().out
+    assert f"ops park decide {waiting[DRIFT]} dismiss --stack" in shown
+    assert "--all-of-kind drift" not in shown
+    assert give_parked(world, *waiting.values(), key) == 1
+    said = capsys.readouterr().err
+    assert f"{waiting[DRIFT]} waits for a decision, not for a try: dismiss.\n" in said
+    assert f"{waiting[OWED]} waits for a decision, not for a try: credit-back or " in said
+    assert {operation_of(world, one).state for one in waiting.values()} == {State.PARKED}
+    assert operation_of(world, key).state is State.CLAIMED
+
+
+def test_a_queue_and_what_is_parked_are_two_commands(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = parked_tag(world)
+    assert give_parked(world, key, queue="tag-order") == 1
+    assert "What is parked lies in no queue" in capsys.readouterr().err
+    assert operation_of(world, key).state is State.PARKED
 
 
 @pytest.mark.parametrize("by_kind", [True, False])
@@ -578,3 +660,4 @@ def test_the_command_is_known(capsys: pytest.CaptureFixture[str]) -> None:
         main(["redrive", "--help"])
     said = " ".join(capsys.readouterr().out.split())
     assert "Send again what gave up" in said
+    assert "--parked [KEY ...] only what is parked; with keys, these are tried again" in said
