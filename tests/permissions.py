@@ -18,11 +18,8 @@ SENDING_MAIL: frozenset[Right] = frozenset(
     ("ses:SendEmail", f"{_ARN}:{kind}/*") for kind in ("identity", "configuration-set")
 )
 
-# The parameters below the stage's name, as the template writes them.
-SECRETS = (
-    "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}"
-    ":parameter/universal-gift-cards/${Stage}"
-)
+# A parameter of SSM, which begins with a slash, as the template writes it.
+PARAMETER = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
 
 # A key that codes of earlier cards came from, as the template writes it.
 OLDER_KEY = "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/${OlderKey}"
@@ -102,8 +99,8 @@ def _mail_rights(operation: str, _: Mapping[str, Any]) -> Iterator[Right]:
     yield from SENDING_MAIL
 
 
-def _secret_rights(operation: str, _: Mapping[str, Any]) -> Iterator[Right]:
-    yield f"ssm:{operation}", SECRETS
+def _secret_rights(operation: str, parameters: Mapping[str, Any]) -> Iterator[Right]:
+    yield f"ssm:{operation}", f"{PARAMETER}{parameters['Path']}"
 
 
 def allowed_by(role: Mapping[str, Any]) -> set[Right]:

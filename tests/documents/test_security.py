@@ -2,7 +2,9 @@
 
 import ast
 import re
+from math import log2
 
+from giftcards.domain.derived_codes import ALPHABET, CODE_LENGTH, CODES
 from tests.cloudformation import TEMPLATE
 
 ROOT = TEMPLATE.parent
@@ -27,3 +29,10 @@ def test_every_threat_names_a_test() -> None:
 
     assert len(rows) >= 10
     assert all(NAMED.search(row) for row in rows)
+
+
+def test_the_codes_are_as_told() -> None:
+    text = " ".join((ROOT / "docs" / "security.md").read_text().split())
+    characters = f"{CODE_LENGTH} of the {len(ALPHABET)} characters `{ALPHABET}`"
+
+    assert f"A code has {characters}: 17²⁰ ≈ 4·10²⁴, {log2(CODES):.1f} bits" in text

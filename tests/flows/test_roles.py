@@ -4,22 +4,38 @@ The embedded AWS enforces actions, but not of which queue, and only of what its 
 so a missing permission would show in the cloud only.
 """
 
+import ast
+import pkgutil
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
+from importlib import import_module
+from inspect import getsource
+from types import ModuleType
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
+from giftcards import flows
+from giftcards.clients.shopify.payments import STEPS_ASKED_FOR
+from giftcards.flows import kinds
+from giftcards.flows.kinds import DROPPED_MESSAGE
+from giftcards.store.journal import OPERATION_PREFIX
+from giftcards.wiring import read_secrets
 from sandbox.shopify import CartLine, OrderPlan, Pay
 from tests.cloudformation import load_template
 from tests.flows import adjust_stories, purchase_stories, sale_stories, spend_stories, test_tag
 from tests.flows.reconcile_stories import a_card, a_history, compare, late_debit
 from tests.flows.stories import CODE, STORIES, begun
-from tests.permissions import OLDER_KEY, SECRETS, Names, Right, allowed_by
+from tests.permissions import OLDER_KEY, Names, Right, allowed_by
 from tests.template.reading import ROLE, attribute_of, events, of_type, reference_to
 from tests.template_resources import BUCKET_NAME, TABLE_NAME
-from tests.web_spending import rest
+from tests.web_spending import CODE as OWN_CODE
+from tests.web_spending import known_card, load, order, rest
 from tests.world import WORKERS, World, running_world
 
 # A card that a redemption is given up of, beside those that the shop's history is about.
@@ -27,7 +43,28 @@ UNTOUCHED_CODE = "bcdf2345ghjk6789"
 
 DAY_SECONDS = 24 * 3600
 
+# The stage whose secrets are read here; the template leaves it open.
+STAGE = "recorded"
+
 type Called = dict[str, set[Right]]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What each function called in all stories, and the kinds of operations they made."""
+
+    called: Called = field(default_factory=lambda: defaultdict(set))
+    kinds: set[str] = field(default_factory=set)
+
+    def note_kinds(self, world: World) -> None:
+        items = (one for one in world.items() if one["key"].startswith(OPERATION_PREFIX))
+        self.kinds.update(item["kind"] for item in items)
+
+
+# Kinds that no function makes, so that no role could lack anything for them; each with its reason.
+MADE_BY_NO_FUNCTION = {
+    DROPPED_MESSAGE: "`ops redrive --drop` makes it, by the rights of whoever gives the command",
+}
 
 # What Lambda itself does by a function's role: reading its queue, and writing its log.
 OF_A_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
@@ -50,8 +87,13 @@ TICKS = "StoreTicksQueue"
 
 
 @pytest.fixture(scope="module")
-def called() -> Called:
-    return calls_of_all_stories()
+def seen() -> Seen:
+    return all_stories()
+
+
+@pytest.fixture(scope="module")
+def called(seen: Seen) -> Called:
+    return seen.called
 
 
 def test_every_role_allows_what_its_function_calls(called: Called) -> None:
@@ -63,6 +105,37 @@ def test_every_role_allows_what_its_function_calls(called: Called) -> None:
 def test_no_role_allows_what_its_function_never_calls(called: Called) -> None:
     unused = {name: allows(name) - needs(called, name) for name in called}
     assert not {name: sorted(rights) for name, rights in unused.items() if rights}
+
+
+def test_the_stories_make_operations_of_every_kind(seen: Seen) -> None:
+    """The list of stories is kept by hand: a new flow without one would be seen by nobody."""
+    known = set(kinds_of_all_flows())
+    assert {"redemption", "sale", "archive", "digest"} <= known
+    assert seen.kinds <= known, "a kind that is read in another way"
+    assert sorted(known - seen.kinds) == sorted(MADE_BY_NO_FUNCTION)
+
+
+def kinds_of_all_flows() -> Iterator[str]:
+    """The kinds in `kinds.py`, and whatever a flow gives or knows an operation's kind by."""
+    yield from (text for name, text in vars(kinds).items() if name.isupper())
+    for found in pkgutil.walk_packages(flows.__path__, f"{flows.__name__}."):
+        module = import_module(found.name)
+        for name in names_of_kinds(module):
+            text = getattr(module, name, None)  # of a function's own name, nothing
+            if isinstance(text, str):
+                yield text
+
+
+def names_of_kinds(module: ModuleType) -> Iterator[str]:
+    """X of `kind=X` and of `operation.kind == X`."""
+    for node in ast.walk(ast.parse(getsource(module))):
+        match node:
+            case ast.keyword(arg="kind", value=ast.Name(id=name)):
+                yield name
+            case ast.Compare(left=ast.Attribute(attr="kind"), comparators=[ast.Name(id=name)]):
+                yield name
+            case _:
+                pass
 
 
 def allows(function: str) -> set[Right]:
@@ -78,9 +151,36 @@ def needs(called: Called, function: str) -> set[Right]:
         called[function]
         | {(action, log) for action in OF_A_LOG}
         | {(action, queue) for queue in queues for action in OF_A_QUEUE}
-        # Every cold start reads them: tests/config/test_config.py, giftcards.wiring.application.
-        | {("ssm:GetParametersByPath", SECRETS)}
+        | secrets_read()
     )
+
+
+@cache
+def secrets_read() -> frozenset[Right]:
+    """What reading the secrets takes, which each function does at its cold start.
+
+    It needs no right to the key: they are encrypted by the account's own for SSM (`aws/ssm`), which
+    lets in whoever may read the parameter (AWS KMS, policies of AWS managed keys).
+    """
+    variables = load_template()["Globals"]["Function"]["Environment"]["Variables"]
+    prefix = variables["SECRETS_PREFIX"]["Fn::Sub"].replace("${Stage}", STAGE)
+    asked: set[Right] = set()
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        rights = Names(queues={}, tables={}, keys={}, buckets={}).rights_for(
+            f"ssm {model.name}", params
+        )
+        asked.update((action, where.replace(STAGE, "${Stage}")) for action, where in rights)
+
+    with mock_aws():
+        aws = boto3.session.Session(region_name="us-east-1")
+        for name in ("shopify-token", "airtable-token", "klaviyo-key", "code-pepper"):
+            aws.client("ssm").put_parameter(
+                Name=f"{prefix}/{name}", Value="p" * 32, Type="SecureString"
+            )
+        aws.events.register("provide-client-params.ssm", note)
+        assert read_secrets(aws, prefix=prefix).shopify_token == "p" * 32
+    return frozenset(asked)
 
 
 def ticks_of(function: str) -> str:
@@ -91,39 +191,43 @@ def ticks_of(function: str) -> str:
     return reference_to((shared | own)["TICK_QUEUE_URL"])
 
 
-def calls_of_all_stories() -> Called:
-    """What each function called in all stories."""
-    called: Called = defaultdict(set)
+def all_stories() -> Seen:
+    """Every story, with what each function called in it."""
+    seen = Seen()
     for story in STORIES.values():
         with begun(story) as (world, _, start):
-            watch(world, called)
+            watch(world, seen.called)
             world.go_back(start)
             story.tell(world)
             world.come_to_rest()
+            seen.note_kinds(world)
     for told in OTHER_STORIES:
         with running_world(**(getattr(told, "settings", None) or {})) as world:
-            watch(world, called)
+            watch(world, seen.called)
             told.begin(world)
             for step in told.steps:
                 step(world)
             live(world)  # some of them never come to rest: a person's word is what they wait for
+            seen.note_kinds(world)
     for trouble in TROUBLES:
         with running_world() as world:
-            watch(world, called)
+            watch(world, seen.called)
             trouble(world)
+            seen.note_kinds(world)
     for begin, stride in ((file_all_kinds, 1), (shop_on_the_web, STRIDE), (give_back, STRIDE)):
         with running_world() as world:
             begin(world)
             start = world.keep()
-            watch(world, called)
+            watch(world, seen.called)
             world.go_back(start)
             live(world)
             effects = len(world.effects.seen)
             world.come_to_rest()
+            seen.note_kinds(world)
             for place in range(0, effects, stride):
                 world.go_back(start)
                 die_and_be_swept(world, place)
-    return called
+    return seen
 
 
 def first_purchase_tick(world: World) -> None:
@@ -182,7 +286,57 @@ def compare_the_books(world: World) -> None:
     compare(world)
 
 
-TROUBLES = (first_purchase_tick, refuse_everything, rotate_the_key, lose_a_tag, compare_the_books)
+def name_no_store(world: World) -> None:
+    """A row that nobody can be answered for: the office is told."""
+    world.ask(Gift_Card_Code=CODE, Store=None)
+    world.serve()
+
+
+def wish_for_too_much_back(world: World) -> None:
+    """More than was taken; and more than the cap, of a row whose tick was for something else."""
+    rows = world.base.table("Redemptions")
+    world.shop.issue_card(code=CODE, amount=500)
+    row_id = world.ask(Gift_Card_Code=CODE, Amount=10)
+    held = world.ask(Gift_Card_Code=CODE, Amount=300)
+    world.advance(world.config.patience_seconds + 60)
+    world.serve()
+    for told in ({"Approved": True}, {"Reverse Amount": 300}, {"Approved": False}):
+        rows.update(held, told)
+        rows.update(row_id, {"Approved": True, "Reverse Amount": 11})
+        world.come_to_rest()
+
+
+def move_money_by_hand(world: World) -> None:
+    """Staff do so at Shopify, and the office reads of it the next morning."""
+    card = known_card(world)
+    world.shop.debit(card.id, amount=Decimal(40))
+    rest(world)
+    world.advance(DAY_SECONDS)
+    world.sweep()
+    world.drain()
+
+
+def pay_in_more_steps_than_are_shown(world: World) -> None:
+    """Shopify shows no more than some of an order's steps, so nobody can read the order whole."""
+    load(world, 500)
+    placed = order(world, (OWN_CODE, 260), is_captured=False)
+    for _ in range(STEPS_ASKED_FOR[-1]):
+        world.shop.orders.capture(placed.id, Decimal(1))
+    for _ in range(2):
+        live(world)
+
+
+TROUBLES = (
+    first_purchase_tick,
+    refuse_everything,
+    rotate_the_key,
+    lose_a_tag,
+    compare_the_books,
+    name_no_store,
+    wish_for_too_much_back,
+    move_money_by_hand,
+    pay_in_more_steps_than_are_shown,
+)
 
 
 def live(world: World) -> None:

@@ -46,6 +46,10 @@ ACCOUNT = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root
 
 EVENT_SOURCES = {"SQS", "Schedule"}
 
+# The statements of resources' own policies that speak of everything, by the action: the account's
+# administrators look after the key, as above; and everybody is kept out who comes without TLS.
+STARS = {("CodeKey", "kms:*", "Allow"), ("BooksPolicy", "s3:*", "Deny")}
+
 
 def policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement of a resource's own policy: who may reach it from outside."""
@@ -89,6 +93,17 @@ def test_nobody_from_outside_is_let_in_without_a_condition(template: dict[str, A
             assert "aws:SourceArn" in conditions or "aws:SourceAccount" in conditions, name
             assert not any("*" in action for action in as_list(statement["Action"])), name
     assert seen
+
+
+def test_only_two_policies_speak_of_everything(template: dict[str, Any]) -> None:
+    found = {
+        (name, action, statement["Effect"])
+        for name, statement in policies(template)
+        for action in as_list(statement["Action"])
+        if "*" in action or statement["Resource"] == "*" or "*" in str(statement["Principal"])
+    }
+
+    assert found == STARS, "docs/security.md says why these may"
 
 
 def test_roles_are_for_lambda_alone(template: dict[str, Any]) -> None:
