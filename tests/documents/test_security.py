@@ -1,25 +1,28 @@
-"""docs/security.md names tests that are there."""
+"""docs/security.md and docs/simulator.md name tests that are there."""
 
 import ast
 import re
 from math import log2
 
+import pytest
+
 from giftcards.domain.derived_codes import ALPHABET, CODE_LENGTH, CODES
 from tests.cloudformation import TEMPLATE
 
 ROOT = TEMPLATE.parent
-NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
+NAMED = re.compile(r"`(?:tests/)?([\w/]+\.py)::(\w+)`")
 
 
 def names_in(path: str) -> set[str]:
     tree = ast.parse((ROOT / "tests" / path).read_text())
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    return {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
 
 
-def test_each_named_test_exists() -> None:
-    named = NAMED.findall((ROOT / "docs" / "security.md").read_text())
+@pytest.mark.parametrize(("document", "at_least"), [("security.md", 20), ("simulator.md", 9)])
+def test_each_named_test_exists(document: str, at_least: int) -> None:
+    named = NAMED.findall((ROOT / "docs" / document).read_text())
 
-    assert len(named) > 20, "the document names its tests in another way"
+    assert len(named) > at_least, "the document names its tests in another way"
     assert not [(path, name) for path, name in named if name not in names_in(path)]
 
 
