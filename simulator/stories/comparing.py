@@ -1,4 +1,8 @@
-"""The books are compared while accidents go on: what people and Shopify did wrong is put right."""
+"""The books are compared while accidents go on: what people and Shopify did wrong is put right.
+
+Stores do not wait for that. A card with which nothing is wrong is redeemed beside each of the two
+looks; one that is to be put right, as an accident, beside any call.
+"""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -13,7 +17,8 @@ from giftcards.flows.write_again import WRITE_AGAIN_SECONDS
 from giftcards.store.table import LOOK_QUEUE
 from sandbox.airtable import RecordJson
 from simulator import books
-from simulator.faults import MINUTE, SECOND
+from simulator.books import TIMER
+from simulator.faults import MINUTE, SECOND, Kind
 from simulator.stories import redeeming
 from simulator.stories.story import Promise, Settle, Story
 
@@ -21,11 +26,17 @@ if TYPE_CHECKING:
     from simulator.world import World
 
 OTHER = "wxyz2345abcd7777"
+BESIDE = "wxyz2345abcd5555"
 
 # When both redemptions are written on a good day, somebody does wrong. A receipt may be on its way
 # for some time, before a comparison takes it for missing.
 WRONG_AT = 2 * MINUTE
 ASKED_AT = WRONG_AT + WRITE_AGAIN_SECONDS * SECOND
+
+# On a good day the first look begins with the timer's first round, and the second one with its
+# fifth, when fifteen minutes have passed. The prong's next tick comes a second after each of these.
+BESIDE_THE_FIRST_LOOK = ASKED_AT + TIMER + SECOND
+BESIDE_THE_SECOND_LOOK = ASKED_AT + 5 * TIMER + SECOND
 
 # What staff put on the first card at Shopify, and what somebody takes off the other one with a
 # reference that looks like ours.
@@ -35,14 +46,21 @@ NOBODYS_REFERENCE = "return#1#1"
 
 
 def all_wrong(world: "World", chance: Random) -> None:
-    """Two redemptions; then staff move money, and somebody deletes and copies rows."""
+    """Two redemptions; then staff move money, and somebody deletes and copies rows.
+
+    A third card is redeemed twice while the books are compared: the first two would be put right by
+    what a redemption has written, before anybody compares them.
+    """
     del chance
     redeeming.issue(world)
     redeeming.issue(world, OTHER)
+    redeeming.issue(world, BESIDE)
     redeeming.file(world)
     redeeming.file(world, code=OTHER, store=1, employee="Ben")
     world.arrange(WRONG_AT, partial(do_wrong, world))
     world.arrange(ASKED_AT, partial(books.begin_to_compare, world))
+    for at, amount in ((BESIDE_THE_FIRST_LOOK, 6), (BESIDE_THE_SECOND_LOOK, 7)):
+        world.arrange(at, partial(redeeming.file, world, code=BESIDE, amount=amount))
 
 
 def do_wrong(world: "World") -> None:
@@ -51,7 +69,7 @@ def do_wrong(world: "World") -> None:
     A row is deleted, and another one copied, as far as they were written by then; a receipt only of
     what is done, since what was done lately is left to the next comparison.
     """
-    raised, robbed = world.shop.cards
+    raised, robbed, _ = world.shop.cards
     world.shop.credit(raised.id, amount=PUT_ON, note="goodwill")
     world.note_web(raised.id, -PUT_ON)
     world.shop.debit(robbed.id, amount=TAKEN_OFF, note=NOBODYS_REFERENCE)
@@ -82,8 +100,12 @@ def _is_done(world: "World", row: RecordJson) -> bool:
 
 STORIES: Mapping[str, Story] = {
     "compare": Story(
-        words="Staff move money of two cards, delete rows and copy one; the books are compared.",
+        words=(
+            "Staff move money of two cards, delete rows and copy one; the books are compared while"
+            " a third card is redeemed."
+        ),
         begin=all_wrong,
+        accidents={Kind.OTHER_STORE: redeeming.charge_elsewhere},
         own_from=ASKED_AT,
         is_approved=True,
     ),
