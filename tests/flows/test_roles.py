@@ -55,10 +55,18 @@ class Seen:
 
     called: Called = field(default_factory=lambda: defaultdict(set))
     kinds: set[str] = field(default_factory=set)
+    made_before: set[str] = field(default_factory=set)
 
     def note_kinds(self, world: World) -> None:
-        items = (one for one in world.items() if one["key"].startswith(OPERATION_PREFIX))
-        self.kinds.update(item["kind"] for item in items)
+        """Of what was made while the calls were noted; how a story begins is not looked at."""
+        made = operations_of(world)
+        self.kinds.update(kind for key, kind in made.items() if key not in self.made_before)
+
+
+def operations_of(world: World) -> dict[str, str]:
+    """The kind of each operation, by its key in the table."""
+    items = (one for one in world.items() if one["key"].startswith(OPERATION_PREFIX))
+    return {item["key"]: item["kind"] for item in items}
 
 
 # Kinds that no function makes, so that no role could lack anything for them; each with its reason.
@@ -196,14 +204,14 @@ def all_stories() -> Seen:
     seen = Seen()
     for story in STORIES.values():
         with begun(story) as (world, _, start):
-            watch(world, seen.called)
+            watch(world, seen)
             world.go_back(start)
             story.tell(world)
             world.come_to_rest()
             seen.note_kinds(world)
     for told in OTHER_STORIES:
         with running_world(**(getattr(told, "settings", None) or {})) as world:
-            watch(world, seen.called)
+            watch(world, seen)
             told.begin(world)
             for step in told.steps:
                 step(world)
@@ -211,14 +219,14 @@ def all_stories() -> Seen:
             seen.note_kinds(world)
     for trouble in TROUBLES:
         with running_world() as world:
-            watch(world, seen.called)
+            watch(world, seen)
             trouble(world)
             seen.note_kinds(world)
     for begin, stride in ((file_all_kinds, 1), (shop_on_the_web, STRIDE), (give_back, STRIDE)):
         with running_world() as world:
             begin(world)
             start = world.keep()
-            watch(world, seen.called)
+            watch(world, seen)
             world.go_back(start)
             live(world)
             effects = len(world.effects.seen)
@@ -412,8 +420,10 @@ class Keys(dict[str, str]):
         return {newest: "CodeKey", **dict.fromkeys(older, OLDER_KEY)}[key_id]
 
 
-def watch(world: World, called: Called) -> None:
+def watch(world: World, seen: Seen) -> None:
     """Note whose work each call belongs to, and what its role has to allow for it."""
+    seen.made_before.clear()
+    seen.made_before.update(operations_of(world))
     names = Names(
         queues={url: name for name, url in world.queue_urls.items()},
         tables={TABLE_NAME: "Journal"},
@@ -426,7 +436,9 @@ def watch(world: World, called: Called) -> None:
             return
         function = at_work[-1]
         for action, resource in names.rights_for(call, parameters):
-            called[function].add((action, ticks_of(function) if resource == TICKS else resource))
+            seen.called[function].add(
+                (action, ticks_of(function) if resource == TICKS else resource)
+            )
 
     world.effects.watch_asked = asked
     for method, function in WORKERS.items():
