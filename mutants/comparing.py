@@ -2,6 +2,7 @@
 
 from mutants.mutant import Guard, Mutant, named
 
+WIRING = "layers/shared/giftcards/wiring.py"
 FOLDER = "layers/shared/giftcards/flows/reconcile"
 CARDS = f"{FOLDER}/cards.py"
 JUDGE_CARD = f"{FOLDER}/judge_card.py"
@@ -133,5 +134,17 @@ MUTANTS = (
         ),
         new="        if self.clock() < since:\n",
         tests=named(TESTS, "test_an_alarm_rings_where_no_run_was_complete_for_a_day"),
+    ),
+    Mutant(
+        name="compare-at-any-pace",
+        guard=Guard.BOOKS,
+        breaks="Rows are read as fast as Airtable answers, so that stores wait for its penalty.",
+        file=WIRING,
+        old="        return self._pace(RECONCILE_REQUESTS_A_SECOND)\n",
+        new="        return self._pace(100 * RECONCILE_REQUESTS_A_SECOND)\n",
+        tests=named(
+            "flows/test_first_come.py",
+            "test_a_customer_hardly_waits_longer_while_the_books_are_compared",
+        ),
     ),
 )

@@ -15,6 +15,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from giftcards.flows.reconcile.reconcile import RunEnd
 from giftcards.flows.redeem import KIND as REDEMPTION
 from giftcards.flows.tick import TickEnd
 from giftcards.wiring import Application, now
@@ -28,6 +29,7 @@ LATENCIES = (
     ("dynamodb ", (0.005, 0.010)),
     ("sqs ", (0.005, 0.010)),
     ("kms ", (0.005, 0.010)),
+    ("s3 ", (0.020, 0.050)),
     ("sesv2 ", (0.050, 0.150)),
     (" query ", (0.2, 0.5)),
     (" mutation ", (0.2, 0.5)),
@@ -150,6 +152,11 @@ class BusyShop:
         row_id = self.world.ask(Gift_Card_Code=code, Amount=amount)
         self.redemptions[row_id] = Redemption(row_id, now())
         return row_id
+
+    def compare(self) -> RunEnd:
+        """Somebody asks for a comparison of the books, and its function takes a turn at it."""
+        self._invoke("office", lambda app: app.runs.wish(reads_all=False))
+        return self._invoke("reconcile", self.world.take_reconcile)
 
     def _is_quiet(self) -> bool:
         queues = [queue for queue, _ in self.world.one_offs()]

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from io import StringIO
+from itertools import batched
 from typing import Any
 
 from giftcards.clients.shopify.moving import MOST_MOVEMENT_PAGES, MOVEMENTS_PER_PAGE
+from giftcards.domain.money import Money
 from giftcards.store.bucket import Bucket
 from giftcards.store.runs import LastRun, Runs
-from giftcards.store.table import Table
+from giftcards.store.table import Table, pack_money
 from giftcards.wiring import now
 from ops.command_line import park_decide
 from sandbox.shopify.order_desk import CartLine
@@ -92,6 +94,21 @@ def read_report(world: World, last: LastRun) -> Compared:
     assert table is not None
     lines = list(csv.DictReader(StringIO(table.decode("utf-8-sig"), newline="")))
     return Compared(last=last, lines=lines, page=page.decode())
+
+
+def stock(world: World, cards: int) -> None:
+    """So many cards, each shown in Airtable as it is."""
+    world.base.records_limit = 2 * cards
+    rows = []
+    for number in range(cards):
+        card = world.shop.issue_card(code=f"wxyz2345{number:08}", amount=10)
+        rows.append({"Shopify ID": card.id, "Balance": 10, "Card": "•••• 0000"})
+        shown = pack_money(Money(1000, "USD"))
+        item: Any = {"key": f"card#{card.id}", "wanted": 1, "synced": 1, "shown": shown}
+        world.dynamodb.put_item(TableName=TABLE_NAME, Item=item)
+    table = world.base.table("Gift Cards")
+    for some in batched(rows, 10, strict=False):
+        table.create_many(some)
 
 
 # ------------------------------------------------------------------------------ a healthy history

@@ -2,18 +2,14 @@
 
 import tracemalloc
 from decimal import Decimal
-from itertools import batched
-from typing import Any
 
 import pytest
 
 from giftcards.domain.drift import Drift
-from giftcards.domain.money import Money
-from giftcards.store.table import pack_money
 from giftcards.wiring import BULK_RESERVE_POINTS
-from tests.flows.reconcile_stories import compare
+from tests.flows.reconcile_stories import compare, stock
 from tests.template_resources import TABLE_NAME
-from tests.world import World, running_world
+from tests.world import running_world
 
 CARDS = 100_000
 
@@ -28,21 +24,6 @@ MOST_BYTES = 400
 
 # How often the memory is measured: it takes a while.
 PAGES_BETWEEN_LOOKS = 10
-
-
-def stock(world: World, cards: int) -> None:
-    """So many cards, each shown in Airtable as it is."""
-    world.base.records_limit = 2 * cards
-    rows = []
-    for number in range(cards):
-        card = world.shop.issue_card(code=f"wxyz2345{number:08}", amount=10)
-        rows.append({"Shopify ID": card.id, "Balance": 10, "Card": "•••• 0000"})
-        shown = pack_money(Money(1000, "USD"))
-        item: Any = {"key": f"card#{card.id}", "wanted": 1, "synced": 1, "shown": shown}
-        world.dynamodb.put_item(TableName=TABLE_NAME, Item=item)
-    table = world.base.table("Gift Cards")
-    for some in batched(rows, 10, strict=False):
-        table.create_many(some)
 
 
 @pytest.mark.slow
