@@ -2,7 +2,6 @@
 
 from mutants.mutant import Guard, Mutant, named
 
-WIRING = "layers/shared/giftcards/wiring.py"
 FOLDER = "layers/shared/giftcards/flows/reconcile"
 CARDS = f"{FOLDER}/cards.py"
 JUDGE_CARD = f"{FOLDER}/judge_card.py"
@@ -136,12 +135,12 @@ MUTANTS = (
         tests=named(TESTS, "test_an_alarm_rings_where_no_run_was_complete_for_a_day"),
     ),
     Mutant(
-        name="compare-at-any-pace",
+        name="shares-not-spaced-out",
         guard=Guard.BOOKS,
-        breaks="Rows are read as fast as Airtable answers, so that stores wait for its penalty.",
-        file=WIRING,
-        old="        return self._pace(RECONCILE_REQUESTS_A_SECOND)\n",
-        new="        return self._pace(100 * RECONCILE_REQUESTS_A_SECOND)\n",
+        breaks="Each part keeps its share to the millisecond, and six requests meet in a second.",
+        file="layers/shared/giftcards/clients/airtable/connection.py",
+        old="SPACED_OUT = 1.1",
+        new="SPACED_OUT = 1.0",
         tests=named(
             "flows/test_first_come.py",
             "test_a_customer_hardly_waits_longer_while_the_books_are_compared",
