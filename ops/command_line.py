@@ -61,6 +61,7 @@ from ops.call_off import call_off, find_charged, taken_up
 from ops.deployment import count_dead_letters, open_deployment, stack_outputs
 from ops.redrive import DONE, dead_letter_queues
 from ops.redrive_command import redrive as redrive_queues
+from ops.saying import say
 from ops.setup_klaviyo import (
     CHECKLIST,
     branches,
@@ -111,9 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         aws = boto3.session.Session(profile_name=options.profile, region_name=options.region)
         return command(open_deployment(options.stack, aws), options)
     except GiftCardError as error:
-        _say(f"Cannot go on: {error}", to_error=True)
+        say(f"Cannot go on: {error}", to_error=True)
     except (ClientError, BotoCoreError) as error:
-        _say(f"AWS refused: {error}", to_error=True)
+        say(f"AWS refused: {error}", to_error=True)
     return 1
 
 
@@ -122,9 +123,9 @@ def resume(app: Application, options: argparse.Namespace) -> int:
     app.config.refuse_looks_of_no_tick()
     facts = app.shopify.shop_facts()
     app.control.keep_facts(facts)
-    _say(f"Shopify   {facts.name}: {facts.currency}, days of {facts.time_zone}")
+    say(f"Shopify   {facts.name}: {facts.currency}, days of {facts.time_zone}")
     for line in describe_access(app):
-        _say(f"          {line}")
+        say(f"          {line}")
     schema = read_schema(
         app.secrets.airtable_token,
         base_id=app.config.airtable_base_id,
@@ -137,23 +138,23 @@ def resume(app: Application, options: argparse.Namespace) -> int:
     airtable = app.airtable(app.prong_pace)
     stores = airtable.stores()
     silent = [store.name for store in stores if not can_be_mailed(store)]
-    _say(f"Airtable  base {app.config.airtable_base_id}: {len(stores)} stores")
+    say(f"Airtable  base {app.config.airtable_base_id}: {len(stores)} stores")
     if silent:
-        _say(f"          without one mail address, so their rows will wait: {', '.join(silent)}")
+        say(f"          without one mail address, so their rows will wait: {', '.join(silent)}")
     for part, tables in layout.parts_off().items():
-        _say(f"          off: {part}, because the base has no table {' and '.join(tables)}")
+        say(f"          off: {part}, because the base has no table {' and '.join(tables)}")
     _say_calls(app.config, layout)
     for line in describe_workers(app.aws):
-        _say(line)
+        say(line)
     _say_sender(app)
     since = app.config.live_from
-    _say(f"Live from {since.isoformat()}: older rows are never processed")
+    say(f"Live from {since.isoformat()}: older rows are never processed")
     rows: Sequence[RedemptionRow | CreationRow | BalanceRow]
     rows = airtable.waiting_redemptions(since=since, most_pages=PAGES_TO_COUNT)
     _say_waiting("redemption rows", rows)
     claimed, is_all = taken_up(app)
     if claimed or not is_all:
-        _say(
+        say(
             f"          {len(claimed)}{'' if is_all else ' or more'} are taken up, and served"
             " whatever became of their rows: `ops call-off` shows them"
         )
@@ -165,10 +166,10 @@ def resume(app: Application, options: argparse.Namespace) -> int:
         _say_waiting("balance checks", rows)
     _say_orders(app)
     if not options.yes and input("Resume? Type yes: ").strip().lower() != "yes":
-        _say("Still paused.")
+        say("Still paused.")
         return 1
     app.control.throw_switch(run=True, by=getpass.getuser(), now=app.clock())
-    _say("Running: the next tick processes them.")
+    say("Running: the next tick processes them.")
     return 0
 
 
@@ -176,37 +177,37 @@ def _say_calls(config: Config, layout: Layout) -> None:
     """What looking for rows costs of the calls that the shop's plan of Airtable has in a month."""
     calls = calls_a_month(config, layout)
     parts = ", ".join(f"{name} {count:,}" for name, count in calls.items())
-    _say(f"          looking for rows takes {sum(calls.values()):,} calls a month: {parts}")
+    say(f"          looking for rows takes {sum(calls.values()):,} calls a month: {parts}")
     most = comparing_calls_a_month(config)
-    _say(f"          comparing the books takes up to {most:,}, in a base that is full")
-    _say(f"          {describe_plan(sum(calls.values()) + most)}")
+    say(f"          comparing the books takes up to {most:,}, in a base that is full")
+    say(f"          {describe_plan(sum(calls.values()) + most)}")
 
 
 def _say_waiting(name: str, rows: Sequence[RedemptionRow | CreationRow | BalanceRow]) -> None:
     is_all = len(rows) < PAGES_TO_COUNT * ROWS_A_PAGE
-    _say(f"Would process {len(rows)}{'' if is_all else ' or more'} waiting {name}")
+    say(f"Would process {len(rows)}{'' if is_all else ' or more'} waiting {name}")
     if rows:
         oldest, newest = rows[0].created_at.isoformat(), rows[-1].created_at.isoformat()
-        _say(f"          the oldest filed {oldest}, the newest {newest}")
+        say(f"          the oldest filed {oldest}, the newest {newest}")
 
 
 def _say_orders(app: Application) -> None:
     """The web shop's paid orders of our cards that nobody has processed, by their tag."""
     skus = app.config.gift_card_skus
     if not skus:
-        _say("          off: our cards in the web shop, because GiftCardSkus is none")
+        say("          off: our cards in the web shop, because GiftCardSkus is none")
         return
     search = unprocessed_orders(skus, tag=app.config.processed_tag, since=app.config.live_from)
     pages = app.shopify.find_orders(search, most_pages=PAGES_OF_ORDERS_TO_COUNT)
     found = [len(page) for page in pages]
     is_all = len(found) < PAGES_OF_ORDERS_TO_COUNT
-    _say(f"Would process {sum(found)}{'' if is_all else ' or more'} paid orders of gift cards")
+    say(f"Would process {sum(found)}{'' if is_all else ' or more'} paid orders of gift cards")
 
 
 def pause(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
     """Stop new work from the next tick on; what was sent before is still found out and answered."""
     app.control.throw_switch(run=False, by=getpass.getuser(), now=app.clock())
-    _say("Paused: rows wait. What was sent to Shopify before is still answered.")
+    say("Paused: rows wait. What was sent to Shopify before is still answered.")
     return 0
 
 
@@ -214,18 +215,18 @@ def status(app: Application, options: argparse.Namespace) -> int:
     """Show the switch, each prong, what is unfinished, parked or given up, and the books."""
     show_status(app)
     given_up = count_dead_letters(stack_outputs(options.stack, app.aws), app.aws)
-    _say(f"Dead letters: {sum(given_up.values())}")
+    say(f"Dead letters: {sum(given_up.values())}")
     for name, count in given_up.items():
         if count:
-            _say(f"  {name}  {count}")
+            say(f"  {name}  {count}")
     return 0
 
 
 def show_status(app: Application) -> None:
     """All of `status` that the journal tells."""
-    _say(_describe_switch(app.control.switch()))
+    say(_describe_switch(app.control.switch()))
     for prong in PRONGS:
-        _say(_describe_prong(prong, app.control.prong(prong)))
+        say(_describe_prong(prong, app.control.prong(prong)))
     unfinished = app.journal.unfinished(limit=OPERATIONS_TO_COUNT)
     parked = app.journal.parked(now=app.clock(), limit=OPERATIONS_TO_COUNT)
     _say_sales([one for one in unfinished if one.kind == SALE and one.result is None])
@@ -235,14 +236,14 @@ def show_status(app: Application) -> None:
         app=app,
     )
     due = app.journal.due(now=app.clock(), limit=OPERATIONS_TO_COUNT)
-    _say(f"Unfinished operations whose time has come: {_count(due)}")
+    say(f"Unfinished operations whose time has come: {_count(due)}")
     for operation in due:
-        _say(f"  {operation.key}  {operation.state}  since {operation.claimed_at.isoformat()}")
-    _say(f"Parked: {_count(parked)} operations, {_count(_parked_rows(app))} rows")
+        say(f"  {operation.key}  {operation.state}  since {operation.claimed_at.isoformat()}")
+    say(f"Parked: {_count(parked)} operations, {_count(_parked_rows(app))} rows")
     if parked:
-        _say("  `ops park list` says why")
+        say("  `ops park list` says why")
     for line in describe_books(app):
-        _say(line)
+        say(line)
 
 
 def reconcile(app: Application, options: argparse.Namespace) -> int:
@@ -252,35 +253,35 @@ def reconcile(app: Application, options: argparse.Namespace) -> int:
     every movement of every card read. With --wait the exit code is 1 where something is wrong.
     """
     if not app.control.switch().is_running:
-        _say("Paused: nothing is compared before `ops resume`.", to_error=True)
+        say("Paused: nothing is compared before `ops resume`.", to_error=True)
         return 1
     wish = ask(app, reads_all=bool(options.all))
-    _say("Asked for: it begins within minutes. `ops status` shows how far it has got.")
+    say("Asked for: it begins within minutes. `ops status` shows how far it has got.")
     if not options.wait:
         return 0
-    last = wait_for(app, wish, say=_say)
+    last = wait_for(app, wish, say=say)
     if last is None:
-        _say("It is not over yet; `ops status` shows when it is.", to_error=True)
+        say("It is not over yet; `ops status` shows when it is.", to_error=True)
         return 1
     for line in describe_books(app):
-        _say(line)
+        say(line)
     return 1 if last.is_failed else 0
 
 
 def _say_sales(sales: Sequence[Operation]) -> None:
     """How far each sale is whose cards are being made."""
-    _say(f"Sales in progress: {_count(sales)}")
+    say(f"Sales in progress: {_count(sales)}")
     for operation in sales:
         quantity = Sale.of(operation).quantity
         since = operation.claimed_at.isoformat()
-        _say(f"  {operation.key}  {operation.progress} of {quantity} cards made, since {since}")
+        say(f"  {operation.key}  {operation.progress} of {quantity} cards made, since {since}")
 
 
 def _say_mail(
     waiting: Sequence[Operation], *, parked: Sequence[Operation], app: Application
 ) -> None:
     """Which mail customers have not got yet, and what it waits for."""
-    _say(f"Customers' mail not sent yet: {_count([*waiting, *parked])}")
+    say(f"Customers' mail not sent yet: {_count([*waiting, *parked])}")
     sales = app.journal.load_many(one.snapshot["sale"] for one in waiting)
     for operation in waiting:
         send_at = Sale.of(sales[operation.snapshot["sale"]]).send_at
@@ -290,9 +291,9 @@ def _say_mail(
             why = f"is to be sent at {send_at.isoformat()}"
         else:
             why = "is on its way"
-        _say(f"  {operation.key}  {why}")
+        say(f"  {operation.key}  {why}")
     for operation in parked:
-        _say(f"  {operation.key}  was given up: `ops park list` says why")
+        say(f"  {operation.key}  was given up: `ops park list` says why")
 
 
 def _count(some: Sequence[object]) -> str:
@@ -303,11 +304,11 @@ def park_list(app: Application, options: argparse.Namespace) -> int:  # noqa: AR
     """Show what is parked: operations and rows that only a person can finish."""
     operations = app.journal.parked(now=app.clock(), limit=OPERATIONS_TO_COUNT)
     rows = _parked_rows(app)
-    _say(f"Parked: {_count(operations)} operations, {_count(rows)} rows")
+    say(f"Parked: {_count(operations)} operations, {_count(rows)} rows")
     for operation in operations:
-        _say(f"  {operation.key}  was {operation.parked_in}: {operation.parked_because}")
+        say(f"  {operation.key}  was {operation.parked_in}: {operation.parked_because}")
     for row_id in rows:
-        _say(
+        say(
             f"  {ROW_PREFIX}{row_id}  killed its worker, or could not be understood, again and"
             " again: see the log, mend it"
         )
@@ -328,11 +329,11 @@ def park_decide(app: Application, options: argparse.Namespace) -> int:
     key, decision = str(options.key), str(options.decision)
     if key.startswith(ROW_PREFIX):
         if decision != "retry":
-            _say("A row was never charged: it can only be tried again.", to_error=True)
+            say("A row was never charged: it can only be tried again.", to_error=True)
             return 1
         if not app.attempts.unpark(key.removeprefix(ROW_PREFIX)):
             return _not_parked(key)
-        _say("The next tick tries it again.")
+        say("The next tick tries it again.")
         return 0
     operation = app.journal.load(key)
     if operation is None or operation.state is not State.PARKED:
@@ -351,14 +352,14 @@ def park_decide_all(app: Application, options: argparse.Namespace) -> int:
         parked = app.journal.parked(now=app.clock(), limit=OPERATIONS_TO_COUNT)
         keys += [one.key for one in parked if one.kind == options.all_of_kind]
     if not keys:
-        _say("Nothing is named, and nothing of the kind is parked.", to_error=True)
+        say("Nothing is named, and nothing of the kind is parked.", to_error=True)
         return 1
     if len(keys) > 1 or options.all_of_kind is not None:
         for key in keys:
-            _say(f"  {key}")
+            say(f"  {key}")
         question = f"Decide all {len(keys)} as {options.decision}? Type yes: "
         if not options.yes and input(question).strip().lower() != "yes":
-            _say("Nothing was decided.")
+            say("Nothing was decided.")
             return 1
     return _decide_each(app, keys, str(options.decision))
 
@@ -369,7 +370,7 @@ def _decide_each(app: Application, keys: Sequence[str], decision: str) -> int:
         try:
             code |= park_decide(app, argparse.Namespace(key=key, decision=decision))
         except GiftCardError as error:  # the others are decided all the same
-            _say(f"Cannot decide {key}: {error}", to_error=True)
+            say(f"Cannot decide {key}: {error}", to_error=True)
             code = 1
     return code
 
@@ -385,7 +386,7 @@ def redrive(app: Application, options: argparse.Namespace) -> int:
     """
     if options.parked is not None:
         if options.queue is not None or options.all or options.drop:
-            _say(
+            say(
                 "What is parked lies in no queue: name what is to be tried again behind --parked,"
                 " and queues in a command of their own.",
                 to_error=True,
@@ -397,7 +398,7 @@ def redrive(app: Application, options: argparse.Namespace) -> int:
     queues = dead_letter_queues(stack_outputs(options.stack, app.aws))
     code = redrive_queues(app, queues, options)
     if options.queue is None and not options.all:
-        _say("")
+        say("")
         _say_how_parked(app, options.stack)
     return code
 
@@ -408,9 +409,9 @@ def _try_again(app: Application, named: Sequence[str], *, yes: bool) -> int:
     known = app.journal.load_many(keys)
     parked = {key: one for key, one in known.items() if one.state is State.PARKED}
     for key in keys:
-        _say(f"  {key}  {parked[key].parked_because}" if key in parked else f"  {key}")
+        say(f"  {key}  {parked[key].parked_because}" if key in parked else f"  {key}")
     if not yes and input(f"Try {len(keys)} again? Type yes: ").strip().lower() != "yes":
-        _say("Nothing was changed.")
+        say("Nothing was changed.")
         return 1
     return _decide_each(app, keys, "retry")
 
@@ -420,18 +421,18 @@ def _say_how_parked(app: Application, stack: str) -> int:
     ours = f"--stack {stack}"
     operations = app.journal.parked(now=app.clock(), limit=OPERATIONS_TO_COUNT)
     rows = _parked_rows(app)
-    _say(f"Parked: {_count(operations)} operations, {_count(rows)} rows")
+    say(f"Parked: {_count(operations)} operations, {_count(rows)} rows")
     for operation in operations:
-        _say(f"  {operation.key}  was {operation.parked_in}: {operation.parked_because}")
-        _say(f"      ops park decide {operation.key} {'|'.join(_words_for(operation.kind))} {ours}")
+        say(f"  {operation.key}  was {operation.parked_in}: {operation.parked_because}")
+        say(f"      ops park decide {operation.key} {'|'.join(_words_for(operation.kind))} {ours}")
     for row_id in rows:
-        _say(f"  {ROW_PREFIX}{row_id}  killed its worker again and again: see the log, mend it")
-        _say(f"      ops park decide {ROW_PREFIX}{row_id} retry {ours}")
+        say(f"  {ROW_PREFIX}{row_id}  killed its worker again and again: see the log, mend it")
+        say(f"      ops park decide {ROW_PREFIX}{row_id} retry {ours}")
     for kind in dict.fromkeys(one.kind for one in operations):
         if "retry" in _words_for(kind):
-            _say(f"All of them: ops park decide --all-of-kind {kind} retry {ours}")
+            say(f"All of them: ops park decide --all-of-kind {kind} retry {ours}")
     if rows or any("retry" in _words_for(one.kind) for one in operations):
-        _say(f"Some of them: ops redrive --parked KEY… {ours}")
+        say(f"Some of them: ops redrive --parked KEY… {ours}")
     return 0
 
 
@@ -454,7 +455,7 @@ def _decide(app: Application, operation: Operation, decision: str) -> int:
         return _dismiss(app, operation)
     words = DECISIONS.get(operation.kind)
     if words is None:
-        _say(
+        say(
             f"{key} charges no card, so it cannot be decided whether it was charged: mend"
             " what `ops park list` names, then `retry`. Each card is made once and each mail sent"
             " once, however often it is tried.",
@@ -462,7 +463,7 @@ def _decide(app: Application, operation: Operation, decision: str) -> int:
         )
         return 1
     if decision not in words:
-        _say(f"{key} is decided as {words[0]}, {words[1]} or retry.", to_error=True)
+        say(f"{key} is decided as {words[0]}, {words[1]} or retry.", to_error=True)
         return 1
     has_moved, by = decision == words[0], getpass.getuser()
     if operation.kind == REDEMPTION:
@@ -470,7 +471,7 @@ def _decide(app: Application, operation: Operation, decision: str) -> int:
     else:
         decided = app.adjust_balance().decide(operation, moved=has_moved, by=by)
     outcome = "nothing yet" if decided.result is None else decided.result.outcome
-    _say(f"{key} is {outcome} now; whoever has to know is told.")
+    say(f"{key} is {outcome} now; whoever has to know is told.")
     return 0
 
 
@@ -482,7 +483,7 @@ def freeze(app: Application, options: argparse.Namespace) -> int:
     """
     card_id = global_id(str(options.card))
     stands = app.freeze().freeze(card_id, by=_me(), because=str(options.because))
-    _say(f"{card_id} is frozen since {stands.at.isoformat()}, by {stands.by}: {stands.because}")
+    say(f"{card_id} is frozen since {stands.at.isoformat()}, by {stands.by}: {stands.because}")
     return 0
 
 
@@ -491,9 +492,9 @@ def unfreeze(app: Application, options: argparse.Namespace) -> int:
     card_id = global_id(str(options.card))
     stands = app.freeze().release(card_id, by=_me(), because=str(options.because))
     if stands is None:
-        _say(f"{card_id} was never frozen.", to_error=True)
+        say(f"{card_id} was never frozen.", to_error=True)
         return 1
-    _say(f"{card_id} is free since {stands.at.isoformat()}, by {stands.by}: {stands.because}")
+    say(f"{card_id} is free since {stands.at.isoformat()}, by {stands.by}: {stands.because}")
     return 0
 
 
@@ -505,35 +506,35 @@ def _me() -> str:
 def _retry(app: Application, operation: Operation) -> int:
     if operation.kind in NEVER_RETRIED:
         words = " or ".join(_words_for(operation.kind))
-        _say(f"{operation.key} waits for a decision, not for a try: {words}.", to_error=True)
+        say(f"{operation.key} waits for a decision, not for a try: {words}.", to_error=True)
         return 1
     app.journal.unpark(operation, due_at=app.clock())
-    _say("The next sweep tries it again.")
+    say("The next sweep tries it again.")
     return 0
 
 
 def _credit_back(app: Application, owed: Operation, *, too: bool) -> int:
     if owed.kind != OWED:
-        _say(f"{owed.key} is no debit that is owed: nothing is credited back.", to_error=True)
+        say(f"{owed.key} is no debit that is owed: nothing is credited back.", to_error=True)
         return 1
     stands = app.credit_back().begin(owed, by=_me(), too=too)
     outcome = "nothing yet" if stands.result is None else stands.result.outcome
     if outcome != CREDIT_BACK:
-        _say(f"{owed.key} was decided by somebody else: {outcome}.", to_error=True)
+        say(f"{owed.key} was decided by somebody else: {outcome}.", to_error=True)
         return 1
-    _say(f"{owed.key} is given back once by {REPAY}#{owed.snapshot['operation']}.")
+    say(f"{owed.key} is given back once by {REPAY}#{owed.snapshot['operation']}.")
     return 0
 
 
 def _dismiss(app: Application, operation: Operation) -> int:
     if operation.kind not in DISMISSED_KINDS:
-        _say(
+        say(
             f"{operation.key} owes somebody an answer, a card or a mail: it cannot be dismissed.",
             to_error=True,
         )
         return 1
     app.dismiss().dismiss(operation, by=_me())
-    _say(f"{operation.key} is closed; a receipt says by whom.")
+    say(f"{operation.key} is closed; a receipt says by whom.")
     return 0
 
 
@@ -552,7 +553,7 @@ def _parked_rows(app: Application) -> list[str]:
 
 
 def _not_parked(key: str) -> int:
-    _say(f"{key} is not parked. `ops park list` shows what is.", to_error=True)
+    say(f"{key} is not parked. `ops park list` shows what is.", to_error=True)
     return 1
 
 
@@ -560,22 +561,22 @@ def setup_mail(app: Application, options: argparse.Namespace) -> int:  # noqa: A
     """Say whether SES may send the stores' answers, and which records the domain's DNS lacks."""
     report = report_mail(app.aws, app.config.mail_from)
     for line in report.lines:
-        _say(line)
+        say(line)
     return 0 if report.is_ready else 1
 
 
 def setup_klaviyo(app: Application, options: argparse.Namespace) -> int:  # noqa: ARG001 - all commands alike
     """Bring the customers' mails to Klaviyo, and say what only a person can do there."""
     for metric in introduce_metrics(app):
-        _say(f"Metric    {metric}: Klaviyo knows it, by a test event of {app.config.office_email}")
+        say(f"Metric    {metric}: Klaviyo knows it, by a test event of {app.config.office_email}")
     updated = []
     for name, change in upload_templates(app):
-        _say(f"Template  {name}: {describe_change(change)}")
+        say(f"Template  {name}: {describe_change(change)}")
         if change is TemplateChange.UPDATED:
             updated.append(name)
-    _say(CHECKLIST)
+    say(CHECKLIST)
     for line in [*branches(), *renewals(updated)]:
-        _say(line)
+        say(line)
     return 0
 
 
@@ -586,7 +587,7 @@ def _say_sender(app: Application) -> None:
     except (ClientError, BotoCoreError) as error:
         lines = (f"nobody can say whether SES sends ({error})",)
     for number, line in enumerate(lines):
-        _say(f"{'' if number else 'Mail':<10}{line}")
+        say(f"{'' if number else 'Mail':<10}{line}")
 
 
 def _describe_switch(switch: Switch) -> str:
@@ -669,11 +670,6 @@ def _parser() -> argparse.ArgumentParser:
         if command is resume:
             sub.add_argument("--yes", action="store_true", help="do not ask, resume")
     return parser
-
-
-def _say(line: str, *, to_error: bool = False) -> None:
-    sys.stdout.flush()
-    print(line, file=sys.stderr if to_error else sys.stdout)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 import argparse
 import getpass
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from giftcards.wiring import Application
 from ops.dead_letters import Prospect
 from ops.redrive import DONE, MOST_MESSAGES, DeadLetters, Found, Redrive
+from ops.saying import fail, say
 
 # A screen of one queue; a queue with more is mostly of one kind.
 MOST_SHOWN = 30
@@ -26,9 +26,9 @@ def redrive(
 ) -> int:
     """Show what lies in the dead-letter queues, and deal with it as the options say."""
     if options.queue is not None and options.queue not in queues:
-        return _fail(f"There is no queue {options.queue}; there are: {', '.join(queues)}.")
+        return fail(f"There is no queue {options.queue}; there are: {', '.join(queues)}.")
     if options.drop and options.queue is None:
-        return _fail("Say from which queue: `ops redrive QUEUE --drop ID`.")
+        return fail("Say from which queue: `ops redrive QUEUE --drop ID`.")
     work = Redrive(
         sqs=app.aws.client("sqs"),
         journal=app.journal,
@@ -48,21 +48,21 @@ def redrive(
 
 def _say_count(work: Redrive, queue: DeadLetters) -> int:
     count = work.count(queue)
-    _say(f"{queue.name}: {count or 'no'} messages gave up")
+    say(f"{queue.name}: {count or 'no'} messages gave up")
     return count
 
 
 def _say_found(name: str, found: Found, *, now: datetime) -> None:
-    _say(f"\n{name}")
+    say(f"\n{name}")
     for letter, judged in found.left[:MOST_SHOWN]:
         age = _age(now - letter.sent_at)
-        _say(f"  {letter.id}  {age:>9}  {WORDS[judged.prospect]}: {judged.about}")
+        say(f"  {letter.id}  {age:>9}  {WORDS[judged.prospect]}: {judged.about}")
     if len(found.left) > MOST_SHOWN:
-        _say(f"  and {len(found.left) - MOST_SHOWN} more")
+        say(f"  and {len(found.left) - MOST_SHOWN} more")
     if not found.is_all:
-        _say("  and what stands behind them")
+        say("  and what stands behind them")
     elif not found.left:
-        _say("  somebody else has them just now")
+        say("  somebody else has them just now")
 
 
 def _move(
@@ -73,16 +73,16 @@ def _move(
 ) -> int:
     going = sum(_count(looked[queue.name], Prospect.GOES_ON) for queue in queues)
     if not going and all(looked[queue.name].is_all for queue in queues):
-        _say("\nNothing to be sent again. What is done or stuck is dropped with --drop.")
+        say("\nNothing to be sent again. What is done or stuck is dropped with --drop.")
         return 0
     if not _may(options, f"\nSend again what goes on ({going} of those shown)? Type yes: "):
         return 1
     code = 0
     for queue in queues:
         found = work.move(queue)
-        _say(f"{queue.name}: {len(found.moved)} sent again, {len(found.left)} left")
+        say(f"{queue.name}: {len(found.moved)} sent again, {len(found.left)} left")
         if not found.is_all:
-            code = _fail(
+            code = fail(
                 f"{queue.name}: some were not reached. In front of them stand ten that lead to"
                 f" nothing: drop those, then give the command again. More than {MOST_MESSAGES}"
                 " at a time are never moved."
@@ -101,19 +101,19 @@ def _drop(
     there = {letter.id for letter, _ in left}
     unknown = which - there - {DONE}
     if unknown:
-        return _fail(f"Not seen in {queue.name}: {', '.join(sorted(unknown))}.")
+        return fail(f"Not seen in {queue.name}: {', '.join(sorted(unknown))}.")
     meant = [
         one
         for one, judged in left
         if one.id in which or (DONE in which and judged.prospect is Prospect.IS_DONE)
     ]
     if not meant:
-        _say("\nNothing of the kind is there.")
+        say("\nNothing of the kind is there.")
         return 0
     if not _may(options, f"\nDrop {len(meant)} messages for good? Type yes: "):
         return 1
     found = work.drop(queue, which, by=f"{getpass.getuser()}, by ops")
-    _say(f"{queue.name}: {len(found.dropped)} dropped, each with a receipt.")
+    say(f"{queue.name}: {len(found.dropped)} dropped, each with a receipt.")
     return 0
 
 
@@ -121,7 +121,7 @@ def _may(options: argparse.Namespace, question: str) -> bool:
     """Whether the person wants it, who may have said so before."""
     if options.yes or input(question).strip().lower() == "yes":
         return True
-    _say("Nothing was changed.")
+    say("Nothing was changed.")
     return False
 
 
@@ -136,13 +136,3 @@ def _age(since: timedelta) -> str:
     if days:
         return f"{days} d {hours % 24} h"
     return f"{hours} h {minutes % 60} m" if hours else f"{minutes} min"
-
-
-def _fail(words: str) -> int:
-    _say(words, to_error=True)
-    return 1
-
-
-def _say(line: str, *, to_error: bool = False) -> None:
-    sys.stdout.flush()
-    print(line, file=sys.stderr if to_error else sys.stdout)

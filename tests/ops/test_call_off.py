@@ -151,11 +151,11 @@ def test_what_is_taken_up_shows_behind_much_else_that_is_unfinished(
 
 
 def test_it_says_so_where_it_could_not_look_through_all(
-    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     take_up(world)
-    monkeypatch.setattr("ops.call_off.MOST_LOOKED_THROUGH", 1)
-    assert call(world) == 0
+    nothing = argparse.Namespace(keys=[], because="")
+    assert call_off(world.app, nothing, most=1) == 0
     assert "not all was looked through" in capsys.readouterr().out
 
 

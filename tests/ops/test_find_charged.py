@@ -139,11 +139,10 @@ def test_a_card_that_was_used_for_long_is_not_read_to_its_beginning(world: World
 
 
 def test_it_says_so_where_it_could_not_look_through_all(
-    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     take_up(world)
-    monkeypatch.setattr("ops.call_off.MOST_LOOKED_THROUGH", 1)
-    assert find_charged(world.app, NOTHING) == 1
+    assert find_charged(world.app, NOTHING, most=1) == 1
     assert "Not all was looked through" in capsys.readouterr().err
 
 
