@@ -21,7 +21,8 @@ The switches:
     apply-late         the reply never arrives; the request is applied `seconds` later
     throttle           nothing is applied; the vendor's usual "too fast" (Shopify: THROTTLED with
                        HTTP 200; elsewhere HTTP 429)
-    throttle-429       nothing is applied; "too fast" with HTTP 429 at every vendor
+    throttle-429       nothing is applied; "too fast" with HTTP 429 at every vendor. Klaviyo asks
+                       for a wait of `seconds`, if there are any
     refuse-token       nothing is applied; HTTP 401, though the token is good
     stale-search       a search answers as the index stood `seconds` ago; reads by id do not
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, jsonify, request
 
-from sandbox.faults import Fault, faults_blueprint
+from sandbox.faults import Fault, FaultOrder, faults_blueprint
 from sandbox.klaviyo.account import Klaviyo
 from sandbox.klaviyo.errors import KlaviyoError
 from sandbox.klaviyo.events import Json
@@ -116,7 +116,7 @@ def _serve(klaviyo: Klaviyo, operation: str, limits: Windows, act: Act) -> Respo
     g.standing = standing
     order = klaviyo.faults.take([operation])
     fault = None if order is None else order.fault
-    _fail_before(fault)
+    _fail_before(order)
     if fault is Fault.REFUSE_CONNECTION:
         lose_reply(request.environ, Loss.REFUSED)
         return Response(status=503)
@@ -171,14 +171,14 @@ def _is_revision(text: str) -> bool:
         return False
 
 
-def _fail_before(fault: Fault | None) -> None:
-    match fault:
+def _fail_before(order: FaultOrder | None) -> None:
+    match None if order is None else order.fault:
         case Fault.FAIL_BEFORE:
             raise KlaviyoError(500, "error", "A server error occurred")
         case Fault.THROTTLE | Fault.THROTTLE_429:
-            raise KlaviyoError(
-                429, "throttled", "Request was throttled.", retry_after=RETRY_AFTER_SECONDS
-            )
+            asked = 0 if order is None else round(order.seconds)
+            wait = asked or RETRY_AFTER_SECONDS
+            raise KlaviyoError(429, "throttled", "Request was throttled.", retry_after=wait)
         case Fault.REFUSE_TOKEN:
             raise KlaviyoError(401, "not_authenticated", "Incorrect authentication credentials.")
         case _:

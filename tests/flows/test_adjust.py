@@ -323,8 +323,8 @@ def test_a_total_that_was_raised_since_is_left_to_the_office(world: World) -> No
     assert credits_of(world) == [10]
 
 
-def test_the_reference_on_another_amount_is_not_sent_beside_it(world: World) -> None:
-    """It was the step from 10 to 20, and has become the one from nothing to 20."""
+def forget_two_steps(world: World) -> tuple[str, Told]:
+    """Ten and then ten more were given back, and the journal forgot both; the row asks for 20."""
     row_id = redeem(world)
     kept = world.keep_journal()
     wish(world, row_id, 10)
@@ -334,6 +334,23 @@ def test_the_reference_on_another_amount_is_not_sent_beside_it(world: World) -> 
     kept.restore()
     world.base.table("Redemptions").update(row_id, {"Reversed": None})
     assert rest(world) == 0
+    return row_id, told
+
+
+def give_ten_by_hand(world: World) -> str:
+    """Our credit did not go through; a person gave the ten without our reference, and said so."""
+    row_id = redeem(world)
+    wish(world, row_id, 10)
+    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardCredit")
+    some_minutes(world)
+    assert decide_parked(world, "credited") == 1
+    some_minutes(world)
+    return row_id
+
+
+def test_the_reference_on_another_amount_is_not_sent_beside_it(world: World) -> None:
+    """It was the step from 10 to 20, and has become the one from nothing to 20."""
+    row_id, told = forget_two_steps(world)
     assert credits_of(world) == [10, 10]
     assert outcome(world, told) == NOT_REVERSED
     assert "20.00 USD given back before" in world.row(row_id)["Message"]
@@ -341,12 +358,7 @@ def test_the_reference_on_another_amount_is_not_sent_beside_it(world: World) -> 
 
 def test_the_reference_on_less_is_not_sent_again_whatever_was_before(world: World) -> None:
     """A person's word stands for ten that no movement shows, so a sum says too little."""
-    row_id = redeem(world)
-    wish(world, row_id, 10)
-    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardCredit")
-    some_minutes(world)
-    assert decide_parked(world, "credited") == 1
-    some_minutes(world)
+    row_id = give_ten_by_hand(world)
     told = wish(world, row_id, 20)
     world.tick()
     assert operation_of(world, told.key).state is State.CLAIMED
@@ -358,12 +370,7 @@ def test_the_reference_on_less_is_not_sent_again_whatever_was_before(world: Worl
 
 def test_a_part_that_is_forgotten_counts_whatever_a_person_said_of_another(world: World) -> None:
     """Ten were given by hand, without our reference: the sum on the card says too little."""
-    row_id = redeem(world)
-    wish(world, row_id, 10)
-    world.shop.faults.add(Fault.FAIL_BEFORE, operation="giftCardCredit")
-    some_minutes(world)
-    assert decide_parked(world, "credited") == 1
-    some_minutes(world)
+    row_id = give_ten_by_hand(world)
     kept = world.keep_journal()
     wish(world, row_id, 20)
     assert rest(world) == 0
@@ -377,15 +384,7 @@ def test_a_part_that_is_forgotten_counts_whatever_a_person_said_of_another(world
 
 def test_what_this_journal_refused_to_send_is_still_forgotten(world: World) -> None:
     """Its operation exists by then, and says nothing about the credit that is on the card."""
-    row_id = redeem(world)
-    kept = world.keep_journal()
-    wish(world, row_id, 10)
-    assert rest(world) == 0
-    wish(world, row_id, 20)
-    assert rest(world) == 0
-    kept.restore()
-    world.base.table("Redemptions").update(row_id, {"Reversed": None})
-    assert rest(world) == 0
+    row_id, _ = forget_two_steps(world)
     assert "20.00 USD given back before" in world.row(row_id)["Message"]
     told = wish(world, row_id, 25)
     assert rest(world) == 0

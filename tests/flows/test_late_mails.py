@@ -121,11 +121,11 @@ def test_klaviyo_away_rings_in_time(world: World, capsys: pytest.CaptureFixture[
 
 
 def test_klaviyo_that_asks_for_long_waits_rings_at_once(
-    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its fifth refusal would come after hours."""
-    monkeypatch.setattr("sandbox.klaviyo.web_api.RETRY_AFTER_SECONDS", LATE_WAIT_SECONDS)
-    world.klaviyo.faults.add(Fault.THROTTLE, operation="event", times=1)
+    wait = LATE_WAIT_SECONDS
+    world.klaviyo.faults.add(Fault.THROTTLE, operation="event", times=1, seconds=wait)
     world.sell()
     world.tick()
     assert moments_of_rings(world, capsys, seconds=LOOK_SECONDS) == [0]
