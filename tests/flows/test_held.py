@@ -5,35 +5,19 @@ from datetime import timedelta
 import pytest
 
 from giftcards.domain.outcomes import Outcome
-from giftcards.store.journal import Operation, State
+from giftcards.store.journal import State
 from giftcards.wiring import now
 from sandbox.faults import Fault
+from tests.flows.taken_up import CODE, operation_of, take_up
 from tests.world import World
-
-CODE = "wxyz2345abcd6789"
 
 
 def subjects(world: World) -> list[str]:
     return [mail.subject.split(":")[0].split(" (")[0] for mail in world.mails()]
 
 
-def operation_of(world: World, row_id: str) -> Operation:
-    operation = world.journal.load(f"redemption#{row_id}")
-    assert operation is not None
-    return operation
-
-
-def claim(world: World) -> str:
-    """A row is claimed, and then Shopify is away."""
-    world.shop.issue_card(code=CODE, amount=50)
-    row_id = world.ask(Gift_Card_Code=CODE)
-    world.shop.faults.add(Fault.FAIL_BEFORE, operation="ReadCard", times=1)
-    world.tick()
-    return row_id
-
-
 def test_a_worker_by_whose_clock_it_is_too_late_does_not_deny_anothers_debit(world: World) -> None:
-    row_id = claim(world)
+    row_id = take_up(world)
     world.advance(895)
     seen_before = world.app.journal.load(f"redemption#{row_id}")
     assert seen_before is not None
@@ -49,7 +33,7 @@ def test_a_worker_by_whose_clock_it_is_too_late_does_not_deny_anothers_debit(wor
 def test_a_worker_that_dies_between_holding_and_telling_leaves_nobody_untold(
     world: World,
 ) -> None:
-    row_id = claim(world)
+    row_id = take_up(world)
     world.drain()
     world.advance(901)
     world.base.table("Redemptions").delete(row_id)  # only the sweep sees it now
@@ -61,7 +45,7 @@ def test_a_worker_that_dies_between_holding_and_telling_leaves_nobody_untold(
 
 
 def test_please_wait_does_not_follow_the_news_that_a_row_is_held(world: World) -> None:
-    row_id = claim(world)
+    row_id = take_up(world)
     world.advance(901)
     world.tick()
     world.app.answer_store().answer(f"held#{row_id}")

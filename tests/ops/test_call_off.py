@@ -13,9 +13,9 @@ from giftcards.wiring import now
 from ops.call_off import call_off
 from ops.command_line import main, pause, resume
 from sandbox.faults import Fault
+from tests.flows.taken_up import CODE, operation_of, take_up
 from tests.world import World, running_world
 
-CODE = "wxyz2345abcd6789"
 NOTHING = argparse.Namespace()
 YES = argparse.Namespace(yes=True)
 
@@ -24,21 +24,6 @@ YES = argparse.Namespace(yes=True)
 def world() -> Iterator[World]:
     with running_world() as world:
         yield world
-
-
-def take_up(world: World) -> str:
-    """A row is claimed, and then Shopify is away."""
-    world.shop.issue_card(code=CODE, amount=50)
-    row_id = world.ask(Gift_Card_Code=CODE)
-    world.shop.faults.add(Fault.FAIL_BEFORE, operation="ReadCard", times=1)
-    world.tick()
-    return row_id
-
-
-def operation_of(world: World, row_id: str) -> Operation:
-    operation = world.journal.load(f"redemption#{row_id}")
-    assert operation is not None
-    return operation
 
 
 def call(world: World, *keys: str, because: str = "the customer has paid in cash") -> int:

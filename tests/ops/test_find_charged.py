@@ -8,14 +8,15 @@ import pytest
 
 from giftcards.domain.outcomes import Outcome
 from giftcards.flows.kinds import repay_key
-from giftcards.store.journal import Operation, State
+from giftcards.store.journal import State
 from ops.call_off import call_off, find_charged
 from ops.command_line import main
 from sandbox.faults import Fault
+from tests.flows import taken_up
+from tests.flows.taken_up import CODE, operation_of
 from tests.snapshots import Snapshot
 from tests.world import World, running_world
 
-CODE = "wxyz2345abcd6789"
 NOTHING = argparse.Namespace()
 
 # Half a year of a card that is used daily: more than a page of Shopify's.
@@ -28,19 +29,9 @@ def world() -> Iterator[World]:
         yield world
 
 
-def operation_of(world: World, row_id: str) -> Operation:
-    operation = world.journal.load(f"redemption#{row_id}")
-    assert operation is not None
-    return operation
-
-
 def take_up(world: World, **cells: object) -> tuple[str, Snapshot]:
-    """A row is claimed, Shopify is away for a moment, and that is what the journal holds."""
-    if not world.shop.cards:  # unless the test has one with a history
-        world.shop.issue_card(code=CODE, amount=50)
-    row_id = world.ask(**({"Gift_Card_Code": CODE} | cells))
-    world.shop.faults.add(Fault.FAIL_BEFORE, operation="ReadCard", times=1)
-    world.tick()
+    """A row is claimed and not sent, and that is what the journal holds."""
+    row_id = taken_up.take_up(world, **cells)
     assert operation_of(world, row_id).state is State.CLAIMED
     return row_id, world.keep_journal()
 
