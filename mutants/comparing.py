@@ -134,4 +134,16 @@ MUTANTS = (
         new="        if self.clock() < since:\n",
         tests=named(TESTS, "test_an_alarm_rings_where_no_run_was_complete_for_a_day"),
     ),
+    Mutant(
+        name="shares-not-spaced-out",
+        guard=Guard.BOOKS,
+        breaks="Each part keeps its share to the millisecond, and six requests meet in a second.",
+        file="layers/shared/giftcards/clients/airtable/connection.py",
+        old="SPACED_OUT = 1.1",
+        new="SPACED_OUT = 1.0",
+        tests=named(
+            "flows/test_first_come.py",
+            "test_a_customer_hardly_waits_longer_while_the_books_are_compared",
+        ),
+    ),
 )

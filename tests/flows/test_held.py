@@ -18,11 +18,11 @@ def subjects(world: World) -> list[str]:
 
 def test_a_worker_by_whose_clock_it_is_too_late_does_not_deny_anothers_debit(world: World) -> None:
     row_id = take_up(world)
-    world.advance(895)
+    world.advance(890)
     seen_before = world.app.journal.load(f"redemption#{row_id}")
     assert seen_before is not None
     world.tick()  # debited
-    world.advance(10)
+    world.advance(15)
     world.app.redeem().finish(seen_before, deadline=now() + timedelta(seconds=20))
     world.drain()
     assert world.row(row_id)["Outcome"] == Outcome.REDEEMED

@@ -190,7 +190,7 @@ def test_the_stores_hold_nothing_back_and_mirroring_does(redemptions_only: World
     assert world.shop.spend_points(1_900)
     begun = now()
     world.tick()
-    assert (now() - begun).total_seconds() <= 1  # Airtable's pace, not Shopify's
+    assert (now() - begun).total_seconds() < 2  # Airtable's pace, not Shopify's
     world.drain()
     assert (now() - begun).total_seconds() > 10  # until the reserve is there again
     assert world.shop.throttle_status().currently_available >= BULK_RESERVE_POINTS
