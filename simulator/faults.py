@@ -87,7 +87,8 @@ AWAY_FOR = 3 * MINUTE
 DOWN_FOR = HOUR
 STALE_SECONDS = 90.0
 TAG_LAG_SECONDS = 600.0
-HIDDEN_SECONDS = 60.0
+# Less than a minute, so that a write that is late itself and hidden as well is seen in time.
+HIDDEN_SECONDS = 45.0
 
 # In the regime in which nothing is applied after the settling time these do not happen. A frozen
 # worker that thaws sends within the settling time, so it may.

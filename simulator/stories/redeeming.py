@@ -40,7 +40,7 @@ OTHER_MOVES = frozenset({REVERSAL, RETURN, REPAY, LATE})
 
 # When the plain redemption has just made its debit, in microseconds: what happens then comes before
 # the debit, or before the card is read, where the redemption is held up there.
-JUST_CHARGED = 4_226_000
+JUST_CHARGED = 4_326_000
 
 # What the web takes in one go where a card holds it: enough to leave too little for the store.
 SPENT_ON_WEB = Decimal(45)

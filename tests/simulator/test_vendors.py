@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from giftcards.clients.airtable import Airtable, Pace
+from giftcards.clients.airtable.connection import SPACED_OUT
 from giftcards.clients.klaviyo import Klaviyo
 from giftcards.clients.shopify import Shopify, StaticToken, card_payments
 from giftcards.clients.shopify.searching import changed_sales, unprocessed_orders
@@ -130,12 +131,12 @@ def _below(world: World) -> Side:
 
 
 def _pace(world: World) -> Pace:
-    """A request a second, in the world's own time."""
+    """A request each second, on the second: an answer's time on its way changes no record's."""
 
     def sleep(seconds: float) -> None:
         world.timeline.sleep(round(seconds * 1_000_000))
 
-    return Pace(1, sleep=sleep, monotonic=world.timeline.seconds)
+    return Pace(SPACED_OUT, sleep=sleep, monotonic=world.timeline.seconds)
 
 
 def come_to(side: Side, call: Call) -> object:
