@@ -135,6 +135,18 @@ MUTANTS = (
         tests=named(TESTS, "test_an_alarm_rings_where_no_run_was_complete_for_a_day"),
     ),
     Mutant(
+        name="compare-at-another-pace",
+        guard=Guard.BOOKS,
+        breaks="Comparing the books takes the requests that stores' answers wait for.",
+        file="layers/shared/giftcards/wiring.py",
+        old="        return self._pace(RECONCILE_REQUESTS_A_SECOND)\n",
+        new="        return self._pace(OUTCOME_WRITER_REQUESTS_A_SECOND)\n",
+        tests=named(
+            "flows/test_reconcile_in_bulk.py",
+            "test_rows_are_read_at_the_share_of_requests_that_comparing_has",
+        ),
+    ),
+    Mutant(
         name="shares-not-spaced-out",
         guard=Guard.BOOKS,
         breaks="Each part keeps its share to the millisecond, and six requests meet in a second.",

@@ -21,6 +21,15 @@ LOCK = """\
 
 MUTANTS = (
     Mutant(
+        name="giving-back-never-looked-for",
+        guard=Guard.GIVING_BACK,
+        breaks="No tick is told which of the minute's it is, so nothing is given back.",
+        file="functions/store_transactions/handler.py",
+        old="offset_seconds=offset)",
+        new="offset_seconds=1)",
+        tests=named("flows/test_looks.py", "test_what_the_office_gives_back_is_explained_at_once"),
+    ),
+    Mutant(
         name="giving-back-more-than-was-taken",
         guard=Guard.GIVING_BACK,
         breaks="A total above what was taken is given back.",

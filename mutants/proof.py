@@ -58,6 +58,7 @@ ADDED: Final = ("histories", "days", "effects", "compared", "seconds", "processo
 # What a part was told with: once any of it changes, the parts do not make a whole. Of the sandbox
 # that is what the simulator enters, and not its pages or how it is served.
 TOLD_WITH: Final = (
+    "functions",
     "layers/shared/giftcards",
     "sandbox/airtable",
     "sandbox/faults.py",
@@ -65,6 +66,7 @@ TOLD_WITH: Final = (
     "sandbox/shopify",
     "sandbox/wsgi.py",
     "simulator",
+    "tests/handlers.py",
     "tests/aws_in_memory",
 )
 

@@ -315,6 +315,24 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="answers-wait-in-silence",
+        guard=Guard.ALARMS,
+        breaks="The function that answers stores rings for no mail that waits.",
+        file="functions/answer_store/handler.py",
+        old="        late=app.late_answers,\n",
+        new="",
+        tests=(
+            *named(
+                "flows/test_late_mails.py",
+                "test_a_used_up_quota_of_ses_rings_in_time_and_as_long_as_it_lasts",
+            ),
+            *named(
+                "simulator/test_promises.py",
+                "test_mail_that_waits_in_silence_breaks_a_promise",
+            ),
+        ),
+    ),
+    Mutant(
         name="mail-that-waits-rings-once",
         guard=Guard.ALARMS,
         breaks="The alarm on mail that waits ends while the mail still waits.",

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from giftcards.flows.tally import Tally
 from giftcards.flows.tick import TickEnd
 from giftcards.store.attempts import ROW_PREFIX
 from giftcards.store.orders import WATERMARK_PREFIX
 from giftcards.store.progress import LOOKS_KEY, ORDER_PREFIX, ORDERS_PLACE_KEY
 from giftcards.store.table import LOOK_QUEUE, ORDERS_QUEUE, PARKED_QUEUE
+from giftcards.wiring import PURCHASES_PRONG, REDEMPTIONS_PRONG
 from sandbox.shopify import Shop
 from sandbox.shopify.orders import TransactionKind, TransactionStatus
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 ORDERS = "orders"
 SPENDS = "spends"
 WEB_ROLES = (ORDERS, SPENDS)
+
+# As they name themselves, and what they say when a run is over.
+PRONGS = {ORDERS: PURCHASES_PRONG, SPENDS: REDEMPTIONS_PRONG}
+RUN_END = "run finished"
 
 # Where each of them notes what it has to look at again.
 QUEUES = {ORDERS: ORDERS_QUEUE, SPENDS: LOOK_QUEUE}
@@ -59,13 +63,7 @@ class Look:
     version: int
     accidents: int
     releases: int
-    has_failed: bool = False
     end: TickEnd | None = None
-
-    def note(self, tally: Tally) -> Tally:
-        """What the run has come to."""
-        self.has_failed = bool(tally.failed)
-        return tally
 
 
 class WebProngs:
@@ -85,11 +83,22 @@ class WebProngs:
         """A worker looks; how that ends says whether it was shown all that there was."""
         world = self._world
         look = Look(world.shop.version, len(world.gate.met), self.releases)
+        said = len(world.log.lines)
         yield look
         is_undisturbed = len(world.gate.met) == look.accidents
-        is_over = look.end is TickEnd.RAN and not look.has_failed
+        is_over = look.end is TickEnd.RAN and not self._has_failed(role, since=said)
         if is_over and is_undisturbed and not self._is_left(role):
             self._looked[role] = look
+
+    def _has_failed(self, role: str, *, since: int) -> bool:
+        """Whether a run that is over left something that went wrong, by what it said at its end."""
+        ends = [
+            more["extra"] for message, more in self._world.log.lines[since:] if message == RUN_END
+        ]
+        failed = [end["failed"] for end in ends if end["prong"] == PRONGS[role]]
+        if not failed:
+            raise AssertionError(f"a run of {PRONGS[role]} was over, and did not say so")
+        return any(failed)
 
     def waits(self, role: str) -> bool:
         """Whether there is something to look at now."""

@@ -170,7 +170,7 @@ class Log:
     """Stands where the functions' logger stands: keeps what was said, without writing it out."""
 
     def __init__(self) -> None:
-        self.lines: list[tuple[str, Mapping[str, object]]] = []
+        self.lines: list[tuple[str, Mapping[str, Any]]] = []
 
     def info(self, message: str, **more: object) -> None:
         """Something went well."""

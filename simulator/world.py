@@ -29,12 +29,11 @@ from giftcards.flows.kinds import (
     held_reversal_key,
     reversal_key,
 )
-from giftcards.flows.messages import keep_while_alive, take_each, take_together
-from giftcards.flows.write_airtable import FIRST_GROUP
+from giftcards.flows.tick import TickEnd
 from giftcards.store.attempts import ROW_PREFIX
 from giftcards.store.journal import OPERATION_PREFIX, Journal, Operation, State
 from giftcards.store.table import AGAIN_QUEUE, OPEN_QUEUE, PARKED_QUEUE, Table
-from giftcards.wiring import PURCHASES_PRONG, REDEMPTIONS_PRONG, STORES_PRONG, Application
+from giftcards.wiring import Application
 from sandbox.airtable import Base, build_standard_base
 from sandbox.klaviyo import Klaviyo as KlaviyoAccount
 from sandbox.shopify import Shop
@@ -51,6 +50,7 @@ from tests.aws_in_memory.kms import Kms
 from tests.aws_in_memory.s3 import S3
 from tests.aws_in_memory.ses import Ses
 from tests.aws_in_memory.sqs import Message, Queue, Sqs
+from tests.handlers import handle
 from tests.template_resources import (
     TABLE_NAME,
     batch_size,
@@ -59,7 +59,7 @@ from tests.template_resources import (
     create_queues,
     function_seconds,
 )
-from tests.world import CONFIGURATION_SET, MAIL_FROM, RECONCILE_SECONDS, _config, as_record
+from tests.world import CONFIGURATION_SET, MAIL_FROM, TIMER_EVENT, _config, as_record
 
 if TYPE_CHECKING:
     from simulator.history import Spec, Told
@@ -83,23 +83,19 @@ POLLED_AFTER = SECOND // 20
 
 type Kinds = tuple[Kind, ...]
 type Event = Mapping[str, Any]
-type Take = Callable[[Application, Event, datetime], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """A function of the template: who it is, how long it may run, what it does with an event."""
+    """A function of the template: who it is, and whose messages it takes."""
 
     role: str
     resource: str
     queue: str | None
-    take: Take
 
     @property
     def seconds(self) -> int:
         """How long it may run."""
-        if self.role == COMPARES:
-            return RECONCILE_SECONDS
         return function_seconds(self.resource)
 
 
@@ -270,7 +266,7 @@ class World:
         self._chance = Random(BASE_ID)  # noqa: S311 - ids guard nothing
         self.base = Base(clock=self.clock, base_id=BASE_ID, chance=self._chance)
         build_standard_base(self.base)
-        self.functions = {one.role: one for one in _functions(self)}
+        self.functions = {one.role: one for one in FUNCTIONS}
         self._of_queue = {
             self.urls[one.queue]: one for one in self.functions.values() if one.queue is not None
         }
@@ -376,7 +372,7 @@ class World:
 
         self.timeline.start(resume)
         self.timeline.run(until=lambda: False)
-        self.invoke(STORES, MINUTE_EVENT)
+        self.invoke(STORES, TIMER_EVENT)
         for role in WEB_ROLES:
             self._tick(role, 0)
         self.timeline.run(until=self.is_quiet)
@@ -420,7 +416,7 @@ class World:
         def minute() -> None:
             now, idle = self.timeline.us, self._idle_for()
             if self.waits():
-                self.invoke(STORES, MINUTE_EVENT)
+                self.invoke(STORES, TIMER_EVENT)
             elif idle < MINUTE:  # its own messages would come, too
                 self._tick_later(STORES)
             if self.is_on_web:
@@ -588,12 +584,10 @@ class World:
         worker = warm.pop() if warm else Worker(self, function.role)
         self._invocations += 1
         worker.is_fresh, worker.event, worker.invocation = True, event, self._invocations
-        seconds = function.seconds
-        worker.ends_at = self.timeline.us + seconds * SECOND
+        worker.ends_at = self.timeline.us + function.seconds * SECOND
         report: Mapping[str, Any] | None = None
         try:
-            deadline = worker.clock() + timedelta(seconds=seconds)
-            report = function.take(worker.app, event, deadline) or {"batchItemFailures": []}
+            report = self._take(function, worker, event)
         except WorkerKilled:
             worker.is_dead = True
         except Exception as error:  # noqa: BLE001 - Lambda's own outer loop: the alarm rings
@@ -608,10 +602,19 @@ class World:
             self._delete(url, event, report)
             self.look_at(url)
 
+    def _take(self, function: Function, worker: Worker, event: Event) -> Mapping[str, Any]:
+        invoke = partial(handle, function.resource, worker.app, event, clock=self.clock)
+        if function.role not in WEB_ROLES:
+            return invoke()
+        with self.web_prongs.looking(function.role) as look:
+            report = invoke()
+            look.end = TickEnd(report["tick"])
+        return report
+
     def _delete(self, url: str, event: Event, report: Mapping[str, Any] | None) -> None:
         if report is None:
             return  # the messages come back in their own time
-        failed = {failure["itemIdentifier"] for failure in report["batchItemFailures"]}
+        failed = {failure["itemIdentifier"] for failure in report.get("batchItemFailures", ())}
         for record in event["Records"]:
             if record["messageId"] in failed:
                 continue
@@ -802,7 +805,6 @@ PLAIN = frozenset({str, Decimal, bool, type(None)})
 
 STORES = "prong"
 
-MINUTE_EVENT: Event = {"source": "aws.events"}
 WAITING_TABLES = ("Redemptions", "Creation Requests", "Balance Checks")
 
 
@@ -848,130 +850,16 @@ def _base_table(schema: Mapping[str, Any]) -> BaseTable:
     )
 
 
-# ------------------------------------------------------------- what each function's handler does
-
-
-def _functions(world: World) -> list[Function]:
-    return [
-        Function(STORES, "StoreTransactions", "StoreTicksQueue", _tick),
-        Function(ORDERS, "ShopifyPurchases", None, partial(_look_at_orders, world)),
-        Function(SPENDS, "ShopifyRedemptions", None, partial(_look_at_spends, world)),
-        Function("answer", "AnswerStore", "AnswerStoreQueue", _answer),
-        Function("write", "WriteAirtable", "WriteAirtableQueue", _write),
-        Function("issue", "IssueCards", "IssueCardsQueue", _issue),
-        Function("deliver", "DeliverToCustomer", "DeliverToCustomerQueue", _deliver),
-        Function("adjust", "AdjustBalance", "AdjustBalanceQueue", _adjust),
-        Function("tag", "TagOrder", "TagOrderQueue", _tag),
-        Function("sweep", "Sweep", None, _sweep),
-        Function(COMPARES, "Reconcile", None, _compare),
-    ]
-
-
-def _tick(app: Application, event: Event, deadline: datetime) -> None:
-    app.tick(STORES_PRONG).take(
-        dict(event), lambda offset: app.serve_counter().run(deadline, offset_seconds=offset)
-    )
-
-
-def _look_at_orders(world: World, app: Application, event: Event, deadline: datetime) -> None:
-    with world.web_prongs.looking(ORDERS) as look:
-        tick = app.tick(PURCHASES_PRONG)
-        look.end = tick.take(
-            dict(event),
-            lambda offset: look.note(app.serve_purchases().run(deadline)),  # noqa: ARG005 - as below
-        )
-
-
-def _look_at_spends(world: World, app: Application, event: Event, deadline: datetime) -> None:
-    with world.web_prongs.looking(SPENDS) as look:
-        tick = app.tick(REDEMPTIONS_PRONG)
-        look.end = tick.take(
-            dict(event),
-            lambda offset: look.note(app.serve_spends().run(deadline)),  # noqa: ARG005 - looks are alike
-        )
-
-
-def _compare(app: Application, event: Event, deadline: datetime) -> None:
-    del event
-    app.reconcile().run(deadline)
-
-
-def _sweep(app: Application, event: Event, deadline: datetime) -> None:
-    del event
-    app.sweep().run(deadline)
-
-
-def _answer(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
-    keep_while_alive(
-        event,
-        app.queues.keep_answer,
-        milliseconds_left=round((deadline - app.clock()).total_seconds() * 1000),
-        logger=app.logger,
-    )
-    flow = app.answer_store()
-    return take_each(
-        event,
-        lambda message: flow.answer(message["operation"]),
-        retry_soon=app.queues.retry_answer_soon,
-        logger=app.logger,
-        note_failed=app.note_failed_message,
-        late=app.late_answers,
-    )
-
-
-def _write(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
-    del deadline
-    return take_together(
-        event,
-        app.write_airtable().write,
-        first_group=FIRST_GROUP,
-        free_soon=app.queues.written,
-        retry_soon=app.queues.retry_write_soon,
-        logger=app.logger,
-        note_failed=app.note_failed_message,
-    )
-
-
-def _issue(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
-    flow = app.issue_cards()
-    return take_each(
-        event,
-        lambda message: flow.take_turn(message["operation"], deadline=deadline),
-        retry_soon=app.queues.retry_issue_soon,
-        logger=app.logger,
-        note_failed=app.note_failed_message,
-    )
-
-
-def _deliver(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
-    del deadline
-    return take_each(
-        event,
-        app.serve_customers().take,
-        retry_soon=app.queues.retry_delivery_soon,
-        logger=app.logger,
-        note_failed=app.note_failed_message,
-        late=app.late_deliveries,
-    )
-
-
-def _adjust(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
-    flow = app.adjust_balance()
-    return take_each(
-        event,
-        lambda message: flow.adjust(message["operation"], deadline=deadline),
-        retry_soon=app.queues.retry_adjust_soon,
-        logger=app.logger,
-        note_failed=app.note_failed_message,
-    )
-
-
-def _tag(app: Application, event: Event, deadline: datetime) -> Mapping[str, Any]:
-    flow = app.tag_orders()
-    return take_each(
-        event,
-        lambda message: flow.tag(message["operation"], deadline=deadline),
-        retry_soon=app.queues.retry_tag_soon,
-        logger=app.logger,
-        note_failed=app.note_failed_message,
-    )
+FUNCTIONS = (
+    Function(STORES, "StoreTransactions", "StoreTicksQueue"),
+    Function(ORDERS, "ShopifyPurchases", None),
+    Function(SPENDS, "ShopifyRedemptions", None),
+    Function("answer", "AnswerStore", "AnswerStoreQueue"),
+    Function("write", "WriteAirtable", "WriteAirtableQueue"),
+    Function("issue", "IssueCards", "IssueCardsQueue"),
+    Function("deliver", "DeliverToCustomer", "DeliverToCustomerQueue"),
+    Function("adjust", "AdjustBalance", "AdjustBalanceQueue"),
+    Function("tag", "TagOrder", "TagOrderQueue"),
+    Function("sweep", "Sweep", None),
+    Function(COMPARES, "Reconcile", None),
+)

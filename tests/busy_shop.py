@@ -21,7 +21,7 @@ from giftcards.flows.tick import TickEnd
 from giftcards.wiring import Application, now
 from tests.template_resources import batch_size
 from tests.timeline import Threads, Timeline, Turn
-from tests.world import WORKER_SECONDS, Take, World, as_record
+from tests.world import Take, World, as_record
 
 # What calls take, in seconds, by a word of their names. Shopify's and Airtable's as seen on live
 # stores, the others as AWS and Klaviyo take them within a region and across one.
@@ -195,11 +195,8 @@ class BusyShop:
     def _sweeps(self) -> None:
         self.sleep(SWEEP_OFFSET_SECONDS)
         while not self._closed:
-            self._invoke("sweep", self._sweep)
+            self._invoke("sweep", self.world._sweep)  # noqa: SLF001 - as its timer does
             self.sleep(SWEEP_SECONDS)
-
-    def _sweep(self, app: Application) -> None:
-        app.sweep().run(now() + timedelta(seconds=WORKER_SECONDS))
 
     def _tick(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
         self.tick_ends.append(self.world.take_tick(app, dict(event)))

@@ -22,18 +22,13 @@ import time_machine
 from giftcards.clients.airtable import read_schema, resolve_layout
 from giftcards.config import Config, Secrets
 from giftcards.errors import NeedsAPerson
-from giftcards.flows.messages import keep_while_alive, take_each, take_together
 from giftcards.flows.reconcile.reconcile import RunEnd
 from giftcards.flows.tick import TickEnd
-from giftcards.flows.write_airtable import FIRST_GROUP
 from giftcards.logs import build_logger
 from giftcards.receipts import Action
 from giftcards.store.journal import Journal
 from giftcards.store.table import AGAIN_QUEUE, LOOK_QUEUE, OPEN_QUEUE, PARKED_QUEUE, Table
 from giftcards.wiring import (
-    PURCHASES_PRONG,
-    REDEMPTIONS_PRONG,
-    STORES_PRONG,
     Application,
     now,
 )
@@ -47,6 +42,7 @@ from sandbox.wsgi import WsgiAdapter
 from tests.accounts import AccountInMemory, AccountKind, AwsAccount, SentMail, moto_account
 from tests.aws_in_memory.dynamodb import DynamoDB
 from tests.effects import Effects, When, WorkerKilled
+from tests.handlers import handle
 from tests.snapshots import Snapshot
 from tests.template_resources import (
     BUCKET_NAME,
@@ -55,7 +51,6 @@ from tests.template_resources import (
     create_bucket,
     create_journal,
     create_queues,
-    function_seconds,
 )
 
 __all__ = ["WORKERS", "Effects", "When", "WorkerKilled", "World", "running_world"]
@@ -76,11 +71,8 @@ PEPPER = "a pepper of more than thirty-two characters"
 # A worker's time, as in the template.
 WORKER_SECONDS = 20
 
-# The same for the functions that make cards and send customers' mail.
-BULK_WORKER_SECONDS = 60
-
-# The same for the function that compares the books.
-RECONCILE_SECONDS = 880
+# What EventBridge says each minute.
+TIMER_EVENT = {"source": "aws.events"}
 
 # Which function of the template each of the world's workers is.
 WORKERS = {
@@ -141,7 +133,9 @@ def _describe(request: requests.PreparedRequest) -> str:
     return str(request.path_url).split("?")[0]
 
 
-type Take = Callable[[Application, Mapping[str, Any]], dict[str, Any]]
+type Event = Mapping[str, Any]
+type Report = dict[str, Any]
+type Take = Callable[[Application, Event], Report]
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +318,7 @@ class World:
 
     def tick(self) -> TickEnd | None:
         """EventBridge's minute reaches the stores' prong; `None` where its worker was killed."""
-        return self.work(lambda app: self.take_tick(app, {"source": "aws.events"}))
+        return self.work(lambda app: self.take_tick(app, TIMER_EVENT))
 
     def buy_tick(self) -> TickEnd | None:
         """The same for the prong of the web shop's orders."""
@@ -332,31 +326,22 @@ class World:
 
     def take_buy_tick(self, app: Application, event: dict[str, Any] | None = None) -> TickEnd:
         """What that prong's function does with a tick: a delayed one, which sends no others."""
-        deadline = now() + timedelta(seconds=function_seconds("ShopifyPurchases"))
         event = event or {
             "Records": [{"body": json.dumps({"due": now().isoformat(), "offset": 0})}]
         }
-        return app.tick(PURCHASES_PRONG).take(
-            event,
-            lambda offset: app.serve_purchases().run(deadline),  # noqa: ARG005 - looks are alike
-        )
+        return TickEnd(_invoke("ShopifyPurchases", app, event)["tick"])
 
     def take_tick(self, app: Application, event: dict[str, Any]) -> TickEnd:
         """What the prong's function does with a tick."""
-        deadline = now() + timedelta(seconds=WORKER_SECONDS)
-        return app.tick(STORES_PRONG).take(
-            event, lambda offset: app.serve_counter().run(deadline, offset_seconds=offset)
-        )
+        return TickEnd(_invoke("StoreTransactions", app, event)["tick"])
 
     def spend_tick(self) -> TickEnd | None:
         """EventBridge's minute reaches the prong of what the web shop charged; as `tick`."""
         return self.work(self.take_spend_tick)
 
     def take_spend_tick(self, app: Application) -> TickEnd:
-        deadline = now() + timedelta(seconds=WORKER_SECONDS)
-        return app.tick(REDEMPTIONS_PRONG).take(
-            {"source": "aws.events"}, lambda _: app.serve_spends().run(deadline)
-        )
+        """What that prong's function does with EventBridge's minute."""
+        return TickEnd(_invoke("ShopifyRedemptions", app, TIMER_EVENT)["tick"])
 
     def reconcile(self) -> RunEnd | None:
         """The timer of comparing the books; an error it ends with rings an alarm."""
@@ -367,7 +352,8 @@ class World:
             return None
 
     def take_reconcile(self, app: Application) -> RunEnd:
-        return app.reconcile().run(now() + timedelta(seconds=RECONCILE_SECONDS))
+        """What that function does with its timer."""
+        return RunEnd(_invoke("Reconcile", app, TIMER_EVENT)["reconcile"])
 
     def delayed_tick(self, *, late_by_seconds: int, offset_seconds: int = 0) -> TickEnd | None:
         """One of our own delayed messages arrives, later than it was meant to."""
@@ -385,7 +371,8 @@ class World:
             return None
 
     def _sweep(self, app: Application) -> int:
-        return app.sweep().run(now() + timedelta(seconds=WORKER_SECONDS))
+        finished: int = _invoke("Sweep", app, TIMER_EVENT)["finished"]
+        return finished
 
     def drain(self) -> None:
         """The one-offs take their messages, batch after batch, until none is visible."""
@@ -475,76 +462,23 @@ class World:
         queued = any(self.queued_in(queue) for queue, _ in self.one_offs())
         return not unfinished and not queued
 
-    def _answer(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
-        keep_while_alive(
-            event,
-            app.queues.keep_answer,
-            milliseconds_left=1000 * function_seconds("AnswerStore"),
-            logger=app.logger,
-        )
-        flow = app.answer_store()
-        return take_each(
-            event,
-            lambda message: flow.answer(message["operation"]),
-            retry_soon=app.queues.retry_answer_soon,
-            logger=app.logger,
-            note_failed=app.note_failed_message,
-            late=app.late_answers,
-        )
+    def _answer(self, app: Application, event: Event) -> Report:
+        return _invoke("AnswerStore", app, event)
 
-    def _write(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
-        return take_together(
-            event,
-            app.write_airtable().write,
-            first_group=FIRST_GROUP,
-            free_soon=app.queues.written,
-            retry_soon=app.queues.retry_write_soon,
-            logger=app.logger,
-            note_failed=app.note_failed_message,
-        )
+    def _write(self, app: Application, event: Event) -> Report:
+        return _invoke("WriteAirtable", app, event)
 
-    def _issue(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
-        flow = app.issue_cards()
-        deadline = now() + timedelta(seconds=BULK_WORKER_SECONDS)
-        return take_each(
-            event,
-            lambda message: flow.take_turn(message["operation"], deadline=deadline),
-            retry_soon=app.queues.retry_issue_soon,
-            logger=app.logger,
-            note_failed=app.note_failed_message,
-        )
+    def _issue(self, app: Application, event: Event) -> Report:
+        return _invoke("IssueCards", app, event)
 
-    def _deliver(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
-        return take_each(
-            event,
-            app.serve_customers().take,
-            retry_soon=app.queues.retry_delivery_soon,
-            logger=app.logger,
-            note_failed=app.note_failed_message,
-            late=app.late_deliveries,
-        )
+    def _deliver(self, app: Application, event: Event) -> Report:
+        return _invoke("DeliverToCustomer", app, event)
 
-    def _adjust(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
-        flow = app.adjust_balance()
-        deadline = now() + timedelta(seconds=function_seconds("AdjustBalance"))
-        return take_each(
-            event,
-            lambda message: flow.adjust(message["operation"], deadline=deadline),
-            retry_soon=app.queues.retry_adjust_soon,
-            logger=app.logger,
-            note_failed=app.note_failed_message,
-        )
+    def _adjust(self, app: Application, event: Event) -> Report:
+        return _invoke("AdjustBalance", app, event)
 
-    def _tag(self, app: Application, event: Mapping[str, Any]) -> dict[str, Any]:
-        flow = app.tag_orders()
-        deadline = now() + timedelta(seconds=function_seconds("TagOrder"))
-        return take_each(
-            event,
-            lambda message: flow.tag(message["operation"], deadline=deadline),
-            retry_soon=app.queues.retry_tag_soon,
-            logger=app.logger,
-            note_failed=app.note_failed_message,
-        )
+    def _tag(self, app: Application, event: Event) -> Report:
+        return _invoke("TagOrder", app, event)
 
     def work[Result](self, work: Callable[[Application], Result]) -> Result | None:
         """A worker does this; `None` where it was killed, and the next one starts cold."""
@@ -555,9 +489,7 @@ class World:
             self.new_worker()
             return None
 
-    def _consume(
-        self, queue: str, take: Callable[[Application, Mapping[str, Any]], dict[str, Any]]
-    ) -> bool:
+    def _consume(self, queue: str, take: Take) -> bool:
         """What Lambda's event source does: take a batch, invoke, delete what did not fail.
 
         False where no message was visible.
@@ -627,6 +559,11 @@ def running_world(
             world.resume()
         world.effects.forget()
         yield world
+
+
+def _invoke(function: str, app: Application, event: Event) -> dict[str, Any]:
+    """One of the template's functions takes an event."""
+    return handle(function, app, event, clock=now)
 
 
 def _config(queue_urls: Mapping[str, str], key_id: str, settings: Mapping[str, Any]) -> Config:

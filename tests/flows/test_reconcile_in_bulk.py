@@ -2,12 +2,16 @@
 
 import tracemalloc
 from decimal import Decimal
+from itertools import batched
 
 import pytest
 
+from giftcards.clients.airtable import RECONCILE_REQUESTS_A_SECOND
+from giftcards.clients.airtable.client import RECORDS_A_PAGE
 from giftcards.domain.drift import Drift
-from giftcards.wiring import BULK_RESERVE_POINTS
+from giftcards.wiring import BULK_RESERVE_POINTS, now
 from tests.flows.reconcile_stories import compare, stock
+from tests.flows.row_books import phases, run_of, walk
 from tests.template_resources import TABLE_NAME
 from tests.world import running_world
 
@@ -60,6 +64,20 @@ def test_a_hundred_thousand_cards_are_compared() -> None:
         assert f"over {CARDS:,} cards" in compared.last.summary
         assert pages > 2 * CARDS // 100
         assert least_points >= BULK_RESERVE_POINTS
+
+
+def test_rows_are_read_at_the_share_of_requests_that_comparing_has() -> None:
+    pages = 5
+    with running_world() as world:
+        receipts = [{"Receipt": f"r{number}"} for number in range(pages * RECORDS_A_PAGE)]
+        for some in batched(receipts, 10, strict=False):
+            world.base.table("Receipts").create_many(some)
+        (reading,) = (phase for phase in phases(world) if phase.name == "receipts")
+        began = now()
+        walk(reading, run_of(world))
+        seconds = (now() - began).total_seconds()
+        assert seconds >= (pages - 1) / RECONCILE_REQUESTS_A_SECOND
+        assert world.base.refused_as_too_fast == 0
 
 
 @pytest.mark.slow

@@ -25,8 +25,9 @@ from tests.flows.reconcile_stories import (
     move_beyond_reading,
     read_report,
 )
+from tests.template_resources import function_seconds
 from tests.web_spending import known_card, look, receipts
-from tests.world import RECONCILE_SECONDS, START, World, running_world
+from tests.world import START, World, running_world
 
 ROWS = 250  # three pages of Airtable's
 
@@ -111,7 +112,7 @@ def bounded(world: World, *, most_differences: int, most_unread: int) -> Callabl
     flow = replace(
         world.app.reconcile(), most_differences=most_differences, most_unread=most_unread
     )
-    return lambda: flow.run(now() + timedelta(seconds=RECONCILE_SECONDS))
+    return lambda: flow.run(now() + timedelta(seconds=function_seconds("Reconcile")))
 
 
 def test_too_many_differences_are_no_list(world: World) -> None:

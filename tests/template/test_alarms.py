@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,6 +14,7 @@ from giftcards.store.queues import (
 )
 from ops.command_line import PRONGS
 from tests.cloudformation import TEMPLATE
+from tests.handlers import handler_file
 from tests.template.reading import (
     ALARM,
     FUNCTION,
@@ -171,7 +171,7 @@ def test_whatever_waits_in_a_queue_without_an_order_rings(template: dict[str, An
     ringing = {
         name
         for name in of_type(template, FUNCTION)
-        if "late=app." in (_handler_of(template, name)).read_text()
+        if "late=app." in handler_file(name).read_text()
     }
     reading = {
         name
@@ -187,11 +187,6 @@ def test_whatever_waits_in_a_queue_without_an_order_rings(template: dict[str, An
     }
 
     assert ringing == reading == mailing == {"AnswerStore", "DeliverToCustomer"}
-
-
-def _handler_of(template: dict[str, Any], name: str) -> Path:
-    code: str = template["Resources"][name]["Properties"]["CodeUri"]
-    return TEMPLATE.parent / code / "handler.py"
 
 
 def test_a_queue_that_nobody_reads_raises_an_alarm(template: dict[str, Any]) -> None:
