@@ -7,6 +7,7 @@ from typing import Any, Final
 from mutants.mutant import PROJECT, Guard, Mutant
 from mutants.promises import STORIES
 from mutants.recorded import Recorded
+from mutants.whole import WHOLE
 
 DOCUMENT: Final = PROJECT / "docs" / "proof.md"
 
@@ -35,7 +36,7 @@ How often each kind of accident met each kind of call ([the kinds](../simulator/
 call of which function it was, `make simulate COVERAGE=1` tells.
 """
 
-WHOLE: Final = """\
+TOLD_WHOLE: Final = """\
 Some stories are told to the last of them: behind every accident at every call of what the story is
 about every other one (`make simulate ALL=doubles STORIES=redeem`), or every three at the calls from
 the claim of a redemption to its commit (`ALL=triples`), or at these calls of two operations on one
@@ -72,10 +73,12 @@ def document(mutants: Sequence[Mutant], recorded: Recorded) -> str:
             last_line_of(recorded.simulate),
             COVERAGE,
             coverage_table(recorded.coverage),
-            WHOLE,
+            TOLD_WHOLE,
             table_of_whole(recorded.whole),
+            not_told_whole(recorded.whole),
             MUTANTS,
             last_line_of(recorded.mutants),
+            not_run_yet(mutants, recorded.mutants),
             PROMISES,
             summary_of(mutants, recorded.promises),
             table_of(mutants, recorded.promises),
@@ -117,6 +120,24 @@ def table_of_whole(whole: Mapping[str, Mapping[str, Any]]) -> str:
         for name, told in sorted(whole.items())
     ]
     return "\n".join(lines) + "\n"
+
+
+def not_told_whole(whole: Mapping[str, Mapping[str, Any]]) -> str:
+    """What is to be told whole and has no record yet."""
+    names = [f"{kind} of {story}" for kind, story in WHOLE]
+    left = [name for name in names if name not in whole]
+    if not left:
+        return "That is all that is to be told whole.\n"
+    return f"To be told yet: {', '.join(left)}.\n"
+
+
+def not_run_yet(mutants: Sequence[Mutant], told: Mapping[str, Any]) -> str:
+    """Whether all of the list was run the last time."""
+    if not told:
+        return ""
+    if told["mutants"] == len(mutants):
+        return "So many are in the list below.\n"
+    return f"The list below has {len(mutants)}: since then it has changed.\n"
 
 
 def _counts(broken: Mapping[str, int]) -> str:

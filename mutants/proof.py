@@ -24,31 +24,12 @@ from mutants.document import DOCUMENT, document
 from mutants.mutant import PROJECT, Mutant
 from mutants.promises import SECONDS, STORIES, broken_by
 from mutants.recorded import Recorded
+from mutants.whole import WHOLE
 from mutants.workshop import WORKERS, WorkshopError, copied_tree, run_simulator
 
 # As `make simulate` and `make mutants` have it; the simulator also shows what met what.
 SIMULATE: Final = ("simulator", "--coverage")
 MUTATE: Final = ("mutants",)
-
-# What is told to the last of them: of each kind of operation the plainest story, shortest first,
-# and of two operations that meet on one card. On two cores that is a night or two; whoever is cut
-# off goes on where he was.
-WHOLE: Final = (
-    ("doubles", "check"),
-    ("doubles", "resend"),
-    ("doubles", "buy-cancelled"),
-    ("doubles", "redeem"),
-    ("doubles", "spend"),
-    ("doubles", "sell"),
-    ("doubles", "undo"),
-    ("triples", "redeem"),
-    ("doubles", "buy"),
-    ("doubles", "buy-returned"),
-    ("pairs", "redeem-and-web"),
-    ("pairs", "redeem-and-deactivate"),
-    ("pairs", "redeem-and-credit"),
-    ("pairs", "redeem-two-stores"),
-)
 
 # Whoever is cut off loses no more than one of so many parts.
 PARTS: Final = 8
@@ -66,7 +47,15 @@ TOLD_WITH: Final = (
     "sandbox/shopify",
     "sandbox/wsgi.py",
     "simulator",
+    "template.yaml",
+    "tests/accounts.py",
+    "tests/cloudformation.py",
+    "tests/effects.py",
     "tests/handlers.py",
+    "tests/snapshots.py",
+    "tests/template_resources.py",
+    "tests/web_spending.py",
+    "tests/world.py",
     "tests/aws_in_memory",
 )
 
@@ -146,12 +135,13 @@ def together(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def digest() -> str:
-    """Which code the simulator runs, in a dozen letters and digits."""
+    """What the simulator runs, in a dozen letters and digits: code, queries, words of mails."""
     places = [PROJECT / place for place in TOLD_WITH]
     files = sorted(
         file
         for place in places
-        for file in (place.rglob("*.py") if place.suffix == "" else place.parent.glob(place.name))
+        for file in (place.rglob("*") if place.is_dir() else [place])
+        if file.is_file() and file.suffix != ".pyc"
     )
     code = b"".join(str(f.relative_to(PROJECT)).encode() + f.read_bytes() for f in files)
     return sha256(code).hexdigest()[:12]

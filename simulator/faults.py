@@ -62,7 +62,7 @@ WORDS = {
     Kind.COLLIDED: "meets another write at the same moment and is cancelled",
     Kind.STALE_SEARCH: "searches an index that is 90 s old",
     Kind.TAGS_INVISIBLE: "searches an index that from here on shows tags ten minutes late",
-    Kind.MOVEMENT_HIDDEN: "does not see what moved on the card within the last minute",
+    Kind.MOVEMENT_HIDDEN: "does not see what moved on the card within the last 45 s",
     Kind.MESSAGE_TWICE: "sends a message that is delivered twice",
     Kind.MESSAGE_DELAYED: "sends a message that arrives five minutes later",
     Kind.OVERLAPPED: "has a second worker of its function started beside it",

@@ -47,7 +47,7 @@ SPENT_ON_WEB = Decimal(45)
 
 
 # So many looks of the prong for a debit that nobody heard of do not see it. They come 15 seconds
-# after each other, so all of them within the minute that a look can miss.
+# after each other, so all of them within the time that a look can miss.
 UNSEEN_LOOKS = 2
 
 # The amount that somebody puts in the place of the first row's.

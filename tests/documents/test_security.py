@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Sequence
 from math import log2
 
 import pytest
@@ -10,12 +11,18 @@ from giftcards.domain.derived_codes import ALPHABET, CODE_LENGTH, CODES
 from tests.cloudformation import TEMPLATE
 
 ROOT = TEMPLATE.parent
-NAMED = re.compile(r"`(?:tests/)?([\w/]+\.py)::(\w+)`")
+NAMED = re.compile(r"`(?:tests/)?([\w/]+\.py)((?:::\w+)+)`")
 
 
-def names_in(path: str) -> set[str]:
-    tree = ast.parse((ROOT / "tests" / path).read_text())
-    return {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+def is_there(path: str, names: str) -> bool:
+    """Whether a file of tests has this one: `::test_so` or `::TestThat::test_so`."""
+    block: Sequence[ast.stmt] = ast.parse((ROOT / "tests" / path).read_text()).body
+    for name in names.removeprefix("::").split("::"):
+        known = {n.name: n for n in block if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        if name not in known:
+            return False
+        block = known[name].body
+    return True
 
 
 @pytest.mark.parametrize(("document", "at_least"), [("security.md", 20), ("simulator.md", 9)])
@@ -23,7 +30,17 @@ def test_each_named_test_exists(document: str, at_least: int) -> None:
     named = NAMED.findall((ROOT / "docs" / document).read_text())
 
     assert len(named) > at_least, "the document names its tests in another way"
-    assert not [(path, name) for path, name in named if name not in names_in(path)]
+    assert not [(path, names) for path, names in named if not is_there(path, names)]
+
+
+def test_a_test_of_a_class_is_looked_for_in_it() -> None:
+    path = "flows/test_books_of_rows.py"
+    there = "TestReceipts::test_an_altered_one_is_found_and_written_as_it_was"
+
+    assert NAMED.findall(f"`tests/{path}::{there}`") == [(path, f"::{there}")]
+    assert is_there(path, f"::{there}")
+    assert not is_there(path, f"::{there}_not")
+    assert not is_there(path, f"::{there.replace('Receipts', 'Orders')}")
 
 
 def test_every_threat_names_a_test() -> None:

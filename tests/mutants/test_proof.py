@@ -14,6 +14,8 @@ from mutants.document import (
     coverage_table,
     document,
     last_line_of,
+    not_run_yet,
+    not_told_whole,
     summary_of,
     table_in,
     table_of,
@@ -31,6 +33,7 @@ from mutants.proof import (
     tell_all,
 )
 from mutants.recorded import Recorded
+from mutants.whole import WHOLE
 from simulator.__main__ import coverage
 from simulator.explore import Tally
 from simulator.faults import Kind
@@ -187,7 +190,7 @@ def test_the_digest_is_of_all_that_the_simulator_runs(
     monkeypatch.setattr(proof, "PROJECT", tmp_path)
     digests = [digest()]
     for place in TOLD_WITH:
-        file = tmp_path / place if place.endswith(".py") else tmp_path / place / "deep" / "code.py"
+        file = tmp_path / place if Path(place).suffix else tmp_path / place / "deep" / "mail.words"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("one = 1")
         digests.append(digest())
@@ -215,7 +218,7 @@ def test_what_the_simulator_loads_of_us_is_in_the_digest() -> None:
         text=True,
         check=True,
     )
-    ours = {PROJECT / place for place in ("layers", "sandbox", "simulator")}
+    ours = {PROJECT / place for place in ("layers", "sandbox", "simulator", "tests")}
     loaded = {
         file
         for file in map(Path, told.stdout.split())
@@ -247,6 +250,17 @@ def test_the_table_shows_the_promise_a_dash_or_nothing() -> None:
     assert lines[two.name].endswith("| — |")
     assert lines[three.name].endswith("|  |")
     assert table_in(document([one, two, three], Recorded())).count("\n") == table.count("\n")
+
+
+def test_the_document_says_what_has_no_record_yet() -> None:
+    names = [f"{kind} of {story}" for kind, story in WHOLE]
+    whole = dict.fromkeys(names[2:], WHOLE_RUN)
+    assert not_told_whole(whole) == f"To be told yet: {names[0]}, {names[1]}.\n"
+    whole |= dict.fromkeys(names[:2], WHOLE_RUN)
+    assert not_told_whole(whole) == "That is all that is to be told whole.\n"
+    assert not_run_yet(MUTANTS[:3], {"mutants": 3}) == "So many are in the list below.\n"
+    assert "has 3: since then it has changed" in not_run_yet(MUTANTS[:3], {"mutants": 2})
+    assert not_run_yet(MUTANTS[:3], {}) == ""
 
 
 def test_the_summary_tells_who_was_not_asked_from_what_was_not_found() -> None:

@@ -42,7 +42,8 @@ from simulator.history import Spec, tell
 from simulator.last_line import LastLine, last_line
 from simulator.shrink import in_words, shrink
 from simulator.stories import STORIES, redeeming
-from simulator.world import START, World
+from simulator.world import FUNCTIONS, START, World
+from tests.cloudformation import load_template
 
 ROOT = Path(__file__).parents[2]
 DEBIT = "prong: shopify debit_card"
@@ -119,6 +120,28 @@ def test_a_command_that_aws_refuses_is_typed_again(world: World, kind: Kind) -> 
     told = tell(world, Spec("frozen", planned=planned))
     assert [one.kind for one in told.met] == [kind]
     assert told.violations == ()
+
+
+def test_the_functions_are_those_of_the_template_with_their_queues() -> None:
+    resources = load_template()["Resources"]
+    functions = {
+        name: resource["Properties"]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    queues = {
+        name: [
+            event["Properties"]["Queue"]["Fn::GetAtt"][0]
+            for event in function["Events"].values()
+            if event["Type"] == "SQS"
+        ]
+        for name, function in functions.items()
+    }
+    ours = {one.resource: one.queue for one in FUNCTIONS}
+    assert ours.keys() == queues.keys()
+    others = {name for name, queue in ours.items() if queue not in (queues[name] or [None])}
+    # The web shop's prongs are not sent their later ticks here.
+    assert others == {"ShopifyPurchases", "ShopifyRedemptions"}
 
 
 @pytest.mark.parametrize("name", STORIES)
