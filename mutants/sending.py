@@ -310,4 +310,16 @@ MUTANTS = (
             ),
         ),
     ),
+    Mutant(
+        name="deadline-not-looked-at-before-another-table",
+        guard=Guard.DEADLINE,
+        breaks="Behind many redemptions a look at another table begins that its worker dies of.",
+        file="layers/shared/giftcards/flows/serve_counter.py",
+        old="            if self.clock() + timedelta(seconds=LOOK_SECONDS) > deadline:\n",
+        new="            if self.clock() > deadline:\n",
+        tests=named(
+            "flows/test_time_for_looks.py",
+            "test_a_look_that_may_outlive_the_worker_waits_for_a_later_tick",
+        ),
+    ),
 )

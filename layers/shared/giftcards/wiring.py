@@ -512,6 +512,7 @@ class Application:
             check_offsets_seconds=self.config.check_offsets_seconds,
             reversal_offsets_seconds=self.config.reversal_offsets_seconds,
             refuse_settings=self.config.refuse_looks_of_no_tick,
+            clock=self.clock,
             logger=self.logger,
         )
 
