@@ -10,6 +10,7 @@ PUTTING_RIGHT = f"{FOLDER}/putting_right.py"
 RECONCILE = f"{FOLDER}/reconcile.py"
 SECOND_LOOK = f"{FOLDER}/second_look.py"
 TESTS = "flows/test_reconcile.py"
+BOOKS_OF_ROWS = "flows/test_books_of_rows.py"
 
 MUTANTS = (
     Mutant(
@@ -64,6 +65,18 @@ MUTANTS = (
         old='        if standing.snapshot["run"] != run.id:\n',
         new='        if standing.snapshot["run"] == "":\n',
         tests=named(TESTS, "test_two_rows_of_one_card_are_left_to_a_person_once"),
+    ),
+    Mutant(
+        name="compare-enters-two-as-one",
+        guard=Guard.BOOKS,
+        breaks="Two differences about one thing in one run ask for one key, and the run gives up.",
+        file=PUTTING_RIGHT,
+        old='        for key in _numbered(f"{_key(difference)}#{run.id}"):\n            try:\n',
+        new='        for key in [f"{_key(difference)}#{run.id}"]:\n            try:\n',
+        tests=named(
+            BOOKS_OF_ROWS,
+            "TestAWholeRun::test_two_differences_of_one_kind_about_one_thing_leave_a_receipt_each",
+        ),
     ),
     Mutant(
         name="compare-enters-what-is-known",

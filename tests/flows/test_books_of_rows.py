@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from giftcards.domain.drift import Difference, Drift
+from giftcards.domain.money import Money
 from giftcards.flows.reconcile.phase import Ending
+from giftcards.flows.reconcile.putting_right import MOST_OF_ONE_SUBJECT
 from giftcards.receipts import Action
+from giftcards.store.pieces import Kind, Pieces, Place
 from sandbox.shopify import CartLine, OrderPlan, Pay
 from tests.flows import adjust_stories, purchase_stories, sale_stories, spend_stories
 from tests.flows.reconcile_stories import compare as reconcile
@@ -441,6 +444,24 @@ class TestAWholeRun:
         assert not compared.last.is_failed
         assert reconcile(shop).lines == []
 
+    def test_two_differences_of_one_kind_about_one_thing_leave_a_receipt_each(
+        self, shop: World
+    ) -> None:
+        """And a worker that does the step again, because another one died of it, leaves none."""
+        for _ in range(2):
+            assert endings_of_one_receipt(shop, 2) == ["PUT_RIGHT"] * 2
+            shop.come_to_rest()
+        told = [row for row in shop.cells("Receipts") if row["Action"] == Action.RECONCILE]
+        assert sorted(row["Details"].partition(" is ")[2][:4] for row in told) == ["1.00", "2.00"]
+        first, second = sorted(row["Operation"] for row in told)
+        assert second == f"{first}#2"
+
+    def test_more_of_one_kind_about_one_thing_than_any_shop_has_are_left_to_the_next_run(
+        self, shop: World
+    ) -> None:
+        endings = endings_of_one_receipt(shop, MOST_OF_ONE_SUBJECT + 1)
+        assert endings == ["PUT_RIGHT"] * MOST_OF_ONE_SUBJECT + ["LATER"]
+
     def test_a_writer_that_stands_still_does_not_double_what_is_missing_each_night(
         self, shop: World
     ) -> None:
@@ -456,3 +477,18 @@ class TestAWholeRun:
             assert last is not None
             counts.append(last.differences)
         assert counts == [3, 4, 5, 6]  # the runs' own receipts are missing as well
+
+
+def endings_of_one_receipt(world: World, differences: int) -> list[str]:
+    """Put right so many differences about one receipt, with other money each, in one run."""
+    receipts, *_ = phases(world)
+    name = cells(world, "Receipts", receipt_row(world, Action.REDEEM_IN_STORE))["Receipt"]
+    stands = [
+        Difference(Drift.RECEIPT_ALTERED, name, None, None, Money(100 * one, "USD"), "Altered.")
+        for one in range(1, differences + 1)
+    ]
+    run, place = run_of(world), Place.of(receipts.name, 0)
+    pieces = Pieces(world.app.bucket, run=run.id)
+    pieces.put_differences(Kind.STANDS, place, stands)
+    world.app.putting_right({receipts.name: receipts}).step(run, None)
+    return [one.ending for one in pieces.done(place)]

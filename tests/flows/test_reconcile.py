@@ -152,6 +152,29 @@ def second_row(world: World, card: GiftCard) -> str:
     return str(world.base.table("Gift Cards").create(copy)["id"])
 
 
+def copy_the_row(world: World, balance: int) -> str:
+    """The office duplicates the row of the card that shows so much; returns the copy's id."""
+    table = world.base.table("Gift Cards")
+    row = next(one for one in table.records() if one["fields"]["Balance"] == balance)
+    return str(table.create(dict(row["fields"]))["id"])
+
+
+def test_copies_of_a_row_with_other_balances_give_up_no_run(world: World) -> None:
+    """Each copy reads as the card was when it was made; a redemption is written to one row only."""
+    known_card(world)
+    for balance in (50, 40):
+        copy_the_row(world, balance)
+        redeem(world, 10)
+        rest(world)
+    compared = compare(world)
+    assert "Given up" not in compared.last.summary
+    assert world.app.runs.standing().since is not None
+    assert Drift.DUPLICATE_ROWS in compared.kinds()
+    (key,) = parked(world)
+    assert key.startswith("drift#duplicate-rows#")
+    assert world.alarms == []
+
+
 def dismissed_second_row(world: World, card: GiftCard) -> str:
     """A second row was found, deleted and dismissed; returns the key of its difference."""
     first = second_row(world, card)

@@ -1,6 +1,7 @@
 """Put right what is still wrong, each with a receipt; leave to a person what only one can tell.
 
-    repaired                ─► drift#<what>#<subject>#<run>   committed, with a receipt
+    repaired                ─► drift#<what>#<subject>#<run>   committed, with a receipt; the next
+                               one of its kind in the same run, with other money: `...#2`
     only a person can tell  ─► drift#<what>#<subject>         parked: `ops park` shows it
 
 What was parked or decided before, with the same money on both sides, is known: it is neither parked
@@ -10,7 +11,7 @@ Without money the same may come again: a row that is there twice, whose copy is 
 one years later. So what was decided is known only as long as each run finds it, in the same words.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from aws_lambda_powertools import Logger
 
 from giftcards.domain.drift import UNEXPLAINED_MONEY, Difference
 from giftcards.domain.orders import number_of
+from giftcards.errors import JournalConflict
 from giftcards.flows.follow_up import FollowUp
 from giftcards.flows.kinds import DRIFT, drift_key
 from giftcards.flows.park import Park
@@ -40,6 +42,9 @@ PUT_RIGHT = "PUT_RIGHT"
 
 # Who acts here, as receipts name him.
 ACTOR = "reconcile"
+
+# What becomes of one that is beyond the most of its subject.
+AGAIN_AND_AGAIN = Remedy(Ending.LATER, "it was found with other money again and again")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +81,7 @@ class PuttingRight:
     def _put_right(self, run: Run, phase: Phase, difference: Difference) -> tuple[Ending, str]:
         remedy = phase.put_right(difference)
         if remedy.ending is Ending.PUT_RIGHT:
-            self._enter(run, difference, remedy)
+            remedy = self._enter(run, difference, remedy)
         elif remedy.ending is Ending.LEFT:
             remedy = self._leave(run, difference, remedy)
         if remedy.ending is not Ending.KNOWN and difference.drift in UNEXPLAINED_MONEY:
@@ -87,10 +92,24 @@ class PuttingRight:
             self.note_unexplained()
         return remedy.ending, remedy.words
 
-    def _enter(self, run: Run, difference: Difference, remedy: Remedy) -> None:
-        """Leave a receipt of what was repaired, once a run."""
+    def _enter(self, run: Run, difference: Difference, remedy: Remedy) -> Remedy:
+        """Leave a receipt of what was repaired, once a run.
+
+        Where another difference of its kind and subject was entered in this run, with other money,
+        it has a number.
+        """
+        for key in _numbered(f"{_key(difference)}#{run.id}"):
+            try:
+                entered = self._record(key, run, difference, remedy)
+            except JournalConflict:
+                continue
+            if entered.state is State.COMMITTED:
+                self.follow_up.hand_over(entered)
+            return remedy
+        return AGAIN_AND_AGAIN
+
+    def _record(self, key: str, run: Run, difference: Difference, remedy: Remedy) -> Operation:
         now = self.clock()
-        key = f"{_key(difference)}#{run.id}"
         receipt = Receipt(
             id=f"{key}#1",
             at=now,
@@ -103,21 +122,19 @@ class PuttingRight:
             operation=key,
             details=f"{describe(difference)} Now {remedy.words}.",
         )
-        entered = self.journal.record(
+        return self.journal.record(
             key,
             kind=DRIFT,
             snapshot=_snapshot(run, difference),
             result=Result(outcome=PUT_RIGHT, decided_at=now, receipts=(receipt,)),
             due_at=self._look_again_at(),
         )
-        if entered.state is State.COMMITTED:
-            self.follow_up.hand_over(entered)
 
     def _leave(self, run: Run, difference: Difference, remedy: Remedy) -> Remedy:
         """Park it, unless it stands from an earlier run, parked or decided."""
         key, standing = self._standing(run, difference)
         if key is None:
-            return Remedy(Ending.LATER, "it was found with other money again and again")
+            return AGAIN_AND_AGAIN
         if standing is None:
             standing = self.journal.claim(
                 key,
@@ -142,8 +159,7 @@ class PuttingRight:
 
     def _standing(self, run: Run, difference: Difference) -> tuple[str | None, Operation | None]:
         """Under which key a difference stands, or is to stand; `None` where it has had too many."""
-        for number in range(1, MOST_OF_ONE_SUBJECT + 1):
-            key = _key(difference) + (f"#{number}" if number > 1 else "")
+        for key in _numbered(_key(difference)):
             standing = self.journal.load(key)
             if standing is None or _is_about(standing, run, difference):
                 return key, standing
@@ -173,6 +189,13 @@ def _key(difference: Difference) -> str:
     if subject.startswith("gid://"):
         subject = number_of(subject)
     return drift_key(difference.drift.slug, subject)
+
+
+def _numbered(key: str) -> Iterator[str]:
+    """The keys that several differences of one kind and subject may have, one after the other."""
+    yield key
+    for number in range(2, MOST_OF_ONE_SUBJECT + 1):
+        yield f"{key}#{number}"
 
 
 def _snapshot(run: Run, difference: Difference) -> Item:
