@@ -5,8 +5,10 @@ from mutants.mutant import Guard, Mutant, named
 FOLDER = "layers/shared/giftcards/flows/reconcile"
 CARDS = f"{FOLDER}/cards.py"
 JUDGE_CARD = f"{FOLDER}/judge_card.py"
+NAMED_ROWS = f"{FOLDER}/named_rows.py"
 NUMBERS = f"{FOLDER}/numbers.py"
 PUTTING_RIGHT = f"{FOLDER}/putting_right.py"
+ROWS_OF_CARDS = f"{FOLDER}/rows_of_cards.py"
 RECONCILE = f"{FOLDER}/reconcile.py"
 SECOND_LOOK = f"{FOLDER}/second_look.py"
 TESTS = "flows/test_reconcile.py"
@@ -77,6 +79,34 @@ MUTANTS = (
             BOOKS_OF_ROWS,
             "TestAWholeRun::test_two_differences_of_one_kind_about_one_thing_leave_a_receipt_each",
         ),
+    ),
+    Mutant(
+        name="compare-believes-a-copy",
+        guard=Guard.BOOKS,
+        breaks="A copy of a card's row says for the row that it is behind, which it is not.",
+        file=ROWS_OF_CARDS,
+        old="        kept = [some.kept for some in named.values() if some.kept is not None]\n",
+        new=(
+            "        kept = [\n"
+            "            row\n"
+            "            for some in named.values()\n"
+            "            for row in (some.kept, *some.copies)\n"
+            "            if row is not None\n"
+            "        ]\n"
+        ),
+        tests=named(
+            TESTS,
+            "test_a_row_that_is_written_before_the_second_look_is_in_step_whatever_its_copy_reads",
+        ),
+    ),
+    Mutant(
+        name="compare-takes-any-row",
+        guard=Guard.BOOKS,
+        breaks="Of several rows of a name one counts that nobody writes to.",
+        file=NAMED_ROWS,
+        old="    kept = next((row for row in rows if row.id == known), rows[0])\n",
+        new="    kept = next((row for row in rows if row.id != known), rows[0])\n",
+        tests=named(TESTS, "test_a_copy_that_is_behind_is_told_as_a_copy_alone"),
     ),
     Mutant(
         name="compare-enters-what-is-known",

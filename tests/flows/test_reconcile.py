@@ -175,6 +175,65 @@ def test_copies_of_a_row_with_other_balances_give_up_no_run(world: World) -> Non
     assert world.alarms == []
 
 
+def copied_and_behind(world: World) -> tuple[GiftCard, str]:
+    """A card of whose row the office has made a copy before a redemption; and the copy."""
+    card = known_card(world)
+    copy = copy_the_row(world, 50)
+    redeem(world, 10)
+    rest(world)
+    return card, copy
+
+
+def test_a_copy_that_is_behind_is_told_as_a_copy_alone(world: World) -> None:
+    """The writer writes to its own row: of the copy nobody says that it was put right."""
+    card, copy = copied_and_behind(world)
+    for known in ("Left to a person: ", "Known: "):
+        compared = compare(world)
+        assert compared.kinds() == [Drift.DUPLICATE_ROWS]
+        assert compared.lines[0]["What was done"].startswith(known)
+    world.base.table("Gift Cards").delete(copy)
+    assert compare(world).lines == []
+    check_in_step(world, card)
+
+
+def test_a_row_that_is_written_before_the_second_look_is_in_step_whatever_its_copy_reads(
+    world: World,
+) -> None:
+    card, copy = copied_and_behind(world)
+    table = world.base.table("Gift Cards")
+    (row_id,) = (one for one in table.record_ids() if one != copy)
+    table.update(row_id, {"Balance": 50})  # as long as the writer is behind
+    compared = compare(world, meanwhile=lambda: table.update(row_id, {"Balance": 40}))
+    assert compared.kinds() == [Drift.DUPLICATE_ROWS]
+    table.delete(copy)
+    check_in_step(world, card)
+
+
+def test_the_row_that_is_written_to_is_put_right_beside_its_copy(world: World) -> None:
+    card, copy = copied_and_behind(world)
+    table = world.base.table("Gift Cards")
+    (row_id,) = (one for one in table.record_ids() if one != copy)
+    table.update(row_id, {"Balance": 7})
+    compared = compare(world)
+    assert compared.kinds() == [Drift.DUPLICATE_ROWS, Drift.STALE_BALANCE]
+    told = next(line for line in compared.lines if line["Difference"] == Drift.STALE_BALANCE)
+    assert (told["Is"], told["What was done"]) == ("7.00 USD", "Put right: its row is written anew")
+    table.delete(copy)
+    check_in_step(world, card)
+
+
+def test_a_copy_whose_row_was_deleted_is_put_right(world: World) -> None:
+    """It counts as the card's row then: the writer makes another, and the copy is told as one."""
+    card, copy = copied_and_behind(world)
+    table = world.base.table("Gift Cards")
+    (row_id,) = (one for one in table.record_ids() if one != copy)
+    table.delete(row_id)
+    assert compare(world).kinds() == [Drift.STALE_BALANCE]
+    assert compare(world).kinds() == [Drift.DUPLICATE_ROWS]
+    table.delete(copy)
+    check_in_step(world, card)
+
+
 def dismissed_second_row(world: World, card: GiftCard) -> str:
     """A second row was found, deleted and dismissed; returns the key of its difference."""
     first = second_row(world, card)

@@ -1053,7 +1053,13 @@ class Application:
         """What is compared, in its order: later phases ask what earlier ones have seen."""
         shopify = self.shopify_for_bulk_work
         return [
-            RowsOfCards(airtable=airtable, shopify=shopify, cards=self.cards, queues=self.queues),
+            RowsOfCards(
+                airtable=airtable,
+                shopify=shopify,
+                cards=self.cards,
+                queues=self.queues,
+                rows=NamedRows(airtable=airtable, records=Records(self.table)),
+            ),
             CardsAtShopify(
                 airtable=airtable,
                 shopify=shopify,

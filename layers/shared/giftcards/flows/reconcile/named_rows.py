@@ -6,7 +6,7 @@ oldest.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +30,11 @@ class Named:
     kept: BaseRow | None
     copies: tuple[BaseRow, ...]
 
+    def ids(self) -> list[str]:
+        """All of them, by record id, sorted."""
+        kept = () if self.kept is None else (self.kept,)
+        return sorted(row.id for row in (*kept, *self.copies))
+
 
 @dataclass(frozen=True, kw_only=True)
 class NamedRows:
@@ -38,13 +43,15 @@ class NamedRows:
     airtable: Airtable
     records: Records
 
-    def read(self, table: str, names: Iterable[str]) -> dict[str, Named]:
-        """What Airtable holds under each of these names now."""
+    def read(
+        self, table: str, names: Iterable[str], *, fields: Sequence[str] | None = None
+    ) -> dict[str, Named]:
+        """What Airtable holds under each of these names now: with these fields, or all."""
         wanted = list(dict.fromkeys(names))
         if not wanted:
             return {}
         known = self.records.known(table, wanted)
-        read = self.airtable.rows_named(table, NAMED_BY[table], wanted, fields=None)
+        read = self.airtable.rows_named(table, NAMED_BY[table], wanted, fields=fields)
         return {name: _sorted_out(rows, known.get(name)) for name, rows in read.items()}
 
     def doubtful(self, table: str, rows: Mapping[str, str]) -> set[str]:
@@ -62,7 +69,7 @@ def duplicate(name: str, named: Named) -> Difference | None:
     """The difference that a name with more rows than one is."""
     if named.kept is None or not named.copies:
         return None
-    rows = sorted(row.id for row in (named.kept, *named.copies))
+    rows = named.ids()
     return Difference(
         drift=Drift.DUPLICATE_ROWS,
         subject=name,

@@ -1,4 +1,8 @@
-"""The rows of `Gift Cards` in Airtable, against what Shopify says of each card."""
+"""The rows of `Gift Cards` in Airtable, against what Shopify says of each card.
+
+Of a card with several rows only the one counts that is written to (`named_rows`). A copy reads as
+the card was when it was made, and nobody writes to it: that it is there is the difference.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +14,7 @@ from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import Card
 from giftcards.domain.drift import Difference, Drift
 from giftcards.domain.money import Money, MoneyError
+from giftcards.flows.reconcile.named_rows import Named, NamedRows
 from giftcards.flows.reconcile.phase import Ending, Remedy, Run, Step, card_number
 from giftcards.flows.write_airtable import GIFT_CARDS, NAMED_BY
 from giftcards.store.cards import Cards
@@ -31,6 +36,7 @@ class RowsOfCards:
     shopify: Shopify
     cards: Cards
     queues: Queues
+    rows: NamedRows
 
     name = "rows of cards"
 
@@ -42,8 +48,8 @@ class RowsOfCards:
         read = self.shopify.read_cards(ids)
         before = run.seen(self.name)
         twice = {one for one in ids if ids.count(one) > 1 or card_number(one) in before}
-        found = [difference for row in rows for difference in _compare_row(row, read)]
-        found += self._duplicates(sorted(twice))
+        found = [told for row in rows if (told := _compare_row(row, read)) is not None]
+        found += _duplicates(self.rows.read(GIFT_CARDS, sorted(twice), fields=()))
         return Step(
             next=page.next,
             looked_at=len(page.rows),
@@ -52,18 +58,14 @@ class RowsOfCards:
         )
 
     def judge_again(self, run: Run, differences: Sequence[Difference]) -> list[Difference]:
-        """Read the rows and the cards anew."""
+        """Read the rows and the cards anew; what only a copy says is none."""
         del run
         ids = list(dict.fromkeys(difference.subject for difference in differences))
-        rows = self.airtable.rows_named(GIFT_CARDS, NAME, ids, fields=(BALANCE,))
+        named = self.rows.read(GIFT_CARDS, ids, fields=(BALANCE,))
         read = self.shopify.read_cards(ids)
-        found = [
-            difference
-            for some in rows.values()
-            for row in some
-            for difference in _compare_row(row, read)
-        ]
-        return found + self._duplicates(ids)
+        kept = [some.kept for some in named.values() if some.kept is not None]
+        compared = [_compare_row(row, read) for row in kept]
+        return [one for one in compared if one is not None] + _duplicates(named)
 
     def put_right(self, difference: Difference) -> Remedy:
         """Have a row written anew; only people can tell which of two rows is to stay."""
@@ -76,24 +78,6 @@ class RowsOfCards:
                 words = "nobody knows what became of the card: look for it in Shopify's admin"
         return Remedy(Ending.LEFT, words)
 
-    def _duplicates(self, ids: Sequence[str]) -> list[Difference]:
-        """Those of these cards that have more rows than one."""
-        if not ids:
-            return []
-        rows = self.airtable.find_rows(GIFT_CARDS, NAME, ids)
-        return [
-            Difference(
-                drift=Drift.DUPLICATE_ROWS,
-                subject=card_id,
-                card_id=card_id,
-                expected=None,
-                found=None,
-                details=f"Airtable shows the card in {len(some)} rows: {', '.join(sorted(some))}.",
-            )
-            for card_id, some in rows.items()
-            if len(some) > 1
-        ]
-
 
 def write_again(card_id: str, *, cards: Cards, queues: Queues) -> Remedy:
     """Have Airtable show a card as it is now."""
@@ -102,35 +86,40 @@ def write_again(card_id: str, *, cards: Cards, queues: Queues) -> Remedy:
     return Remedy(Ending.PUT_RIGHT, "its row is written anew")
 
 
-def _compare_row(row: BaseRow, read: Mapping[str, Card]) -> list[Difference]:
-    """What is wrong with one row."""
+def _duplicates(named: Mapping[str, Named]) -> list[Difference]:
+    """Those of these cards that have more rows than one."""
+    return [
+        Difference(
+            drift=Drift.DUPLICATE_ROWS,
+            subject=card_id,
+            card_id=card_id,
+            expected=None,
+            found=None,
+            details=f"Airtable shows the card in {len(some)} rows: {', '.join(sorted(some))}.",
+        )
+        for card_id, rows in named.items()
+        if len(some := rows.ids()) > 1
+    ]
+
+
+def _compare_row(row: BaseRow, read: Mapping[str, Card]) -> Difference | None:
+    """What is wrong with one row, if anything is."""
     card_id = row.text(NAME)
     card = read.get(card_id)
     if card is None:
-        drift, details = Drift.CARD_GONE, "Airtable shows a card that Shopify does not know."
-        return [
-            Difference(
-                drift=drift,
-                subject=card_id,
-                card_id=card_id,
-                expected=None,
-                found=None,
-                details=details,
-            )
-        ]
+        details = "Airtable shows a card that Shopify does not know."
+        return Difference(Drift.CARD_GONE, card_id, card_id, None, None, details)
     shown = _shown(row.number(BALANCE), card)
     if shown == card.balance:
-        return []
-    return [
-        Difference(
-            drift=Drift.STALE_BALANCE,
-            subject=card_id,
-            card_id=card_id,
-            expected=card.balance,
-            found=shown,
-            details="Airtable shows another balance than Shopify.",
-        )
-    ]
+        return None
+    return Difference(
+        drift=Drift.STALE_BALANCE,
+        subject=card_id,
+        card_id=card_id,
+        expected=card.balance,
+        found=shown,
+        details="Airtable shows another balance than Shopify.",
+    )
 
 
 def _shown(number: Decimal | None, card: Card) -> Money | None:
