@@ -12,6 +12,7 @@ ROWS_OF_CARDS = f"{FOLDER}/rows_of_cards.py"
 RECONCILE = f"{FOLDER}/reconcile.py"
 SECOND_LOOK = f"{FOLDER}/second_look.py"
 TESTS = "flows/test_reconcile.py"
+RUNS = "flows/test_reconcile_runs.py"
 BOOKS_OF_ROWS = "flows/test_books_of_rows.py"
 
 MUTANTS = (
@@ -107,6 +108,29 @@ MUTANTS = (
         old="    kept = next((row for row in rows if row.id == known), rows[0])\n",
         new="    kept = next((row for row in rows if row.id != known), rows[0])\n",
         tests=named(TESTS, "test_a_copy_that_is_behind_is_told_as_a_copy_alone"),
+    ),
+    Mutant(
+        name="compare-puts-all-right-at-once",
+        guard=Guard.BOOKS,
+        breaks="A step goes on beyond its time, and Lambda cuts its turn off.",
+        file=PUTTING_RIGHT,
+        old="            if done and self.clock() > ends_at:\n",
+        new="            if done and self.clock() < self.clock():\n",
+        tests=named(
+            RUNS,
+            "test_no_step_takes_longer_than_a_step_is_given",
+            "test_nor_does_one_in_which_airtable_refuses_each_choice",
+            "test_a_turn_with_many_differences_ends_before_its_function_does",
+        ),
+    ),
+    Mutant(
+        name="compare-forgets-part-of-a-piece",
+        guard=Guard.BOOKS,
+        breaks="What was put right of a piece is told of no more once its rest was.",
+        file=PUTTING_RIGHT,
+        old="    return place if first == 0 else ",
+        new="    return place if first >= 0 else ",
+        tests=named(RUNS, "test_no_step_takes_longer_than_a_step_is_given"),
     ),
     Mutant(
         name="compare-enters-what-is-known",

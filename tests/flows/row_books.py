@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from giftcards.domain.drift import Difference
-from giftcards.flows.reconcile.phase import Ending, Phase, Run, Step, card_number
+from giftcards.flows.reconcile.phase import Ending, Part, Phase, Run, Step, card_number
 from giftcards.flows.write_again import WRITE_AGAIN_SECONDS
 from giftcards.wiring import now
 from tests.world import World
@@ -55,8 +55,8 @@ def run_of(world: World, *, seen: dict[str, set[int]] | None = None) -> Run:
     )
 
 
-def walk(phase: Phase, run: Run) -> list[Step]:
-    """All steps of a phase."""
+def walk(phase: Part, run: Run) -> list[Step]:
+    """All steps of a part."""
     steps, cursor = list[Step](), None
     for _ in range(MOST_STEPS):
         step = phase.step(run, cursor)

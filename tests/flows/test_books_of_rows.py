@@ -490,5 +490,5 @@ def endings_of_one_receipt(world: World, differences: int) -> list[str]:
     run, place = run_of(world), Place.of(receipts.name, 0)
     pieces = Pieces(world.app.bucket, run=run.id)
     pieces.put_differences(Kind.STANDS, place, stands)
-    world.app.putting_right({receipts.name: receipts}).step(run, None)
-    return [one.ending for one in pieces.done(place)]
+    walk(world.app.putting_right({receipts.name: receipts}), run)
+    return [one.ending for part in pieces.places(Kind.DONE) for one in pieces.done(part)]

@@ -2,21 +2,25 @@
 
 import csv
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from io import StringIO
+from itertools import batched
 
 import pytest
 
 from giftcards.domain.drift import Difference, Drift
 from giftcards.domain.money import Money
-from giftcards.flows.reconcile.phase import Ending, Run
+from giftcards.flows.reconcile.phase import STEP_SECONDS, Ending, Part, Run, Step
 from giftcards.flows.reconcile.reconcile import MOST_FAILURES, MOST_RESTARTS, RunEnd
 from giftcards.flows.reconcile.report import COLUMNS, Line, as_csv, summarize
+from giftcards.flows.write_again import WRITE_AGAIN_SECONDS
 from giftcards.metrics import Metric
 from giftcards.receipts import Action
 from giftcards.store.pieces import Done, Kind, Pieces, Place
 from giftcards.wiring import now
+from sandbox.airtable import RecordJson
+from sandbox.airtable import Table as SandboxTable
 from sandbox.faults import Fault
 from tests.flows.reconcile_stories import (
     TIMER_SECONDS,
@@ -26,7 +30,7 @@ from tests.flows.reconcile_stories import (
     read_report,
 )
 from tests.template_resources import function_seconds
-from tests.web_spending import known_card, look, receipts
+from tests.web_spending import CODE, known_card, load, look, receipts
 from tests.world import START, World, running_world
 
 ROWS = 250  # three pages of Airtable's
@@ -223,6 +227,108 @@ def test_only_what_is_found_twice_in_the_same_words_counts(world: World) -> None
     assert last is not None
     assert last.differences == 0
     look(world)
+
+
+# ------------------------------------------------------------------------ how long a step takes
+
+# One piece of differences, as large as it ever was; and more than are put right in one turn.
+A_FEW, MANY = 25, 210
+
+type Harm = Callable[[SandboxTable, RecordJson], object]
+
+# What is done to a receipt's row, by what the comparison calls it.
+HARMS: dict[Drift, Harm] = {
+    Drift.RECEIPT_ALTERED: lambda table, row: table.update(row["id"], {"Amount": 99}),
+    Drift.DUPLICATE_ROWS: lambda table, row: table.create(row["fields"]),
+    Drift.RECEIPT_MISSING: lambda table, row: table.delete(row["id"]),
+}
+
+
+def harm_receipts(world: World, drift: Drift, count: int) -> None:
+    """Something is done to so many receipts that were written long ago."""
+    load(world, count)
+    look(world)
+    for some in batched(range(count), 50, strict=False):
+        for number in some:
+            world.ask(Gift_Card_Code=CODE, Amount=1, Confirm_Duplicate=True, Employee=f"e{number}")
+        world.come_to_rest()
+    world.advance(WRITE_AGAIN_SECONDS + 1)
+    table = world.base.table("Receipts")
+    rows = [one for one in table.records() if one["fields"]["Action"] == Action.REDEEM_IN_STORE]
+    for row in rows[:count]:
+        HARMS[drift](table, row)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A part of a run; how many seconds each of its steps takes, beside its name."""
+
+    part: Part
+    seconds: list[tuple[float, str]]
+
+    @property
+    def name(self) -> str:
+        """See `Part`."""
+        return self.part.name
+
+    def step(self, run: Run, cursor: str | None) -> Step:
+        """See `Part`."""
+        began = now()
+        step = self.part.step(run, cursor)
+        self.seconds.append(((now() - began).total_seconds(), self.name))
+        return step
+
+
+def step_seconds(world: World) -> tuple[float, str]:
+    """How many seconds the longest step of a comparison takes, and of which part it is."""
+    seconds = list[tuple[float, str]]()
+    flow = world.app.reconcile()
+    measured = replace(flow, parts=lambda: [Measured(part, seconds) for part in flow.parts()])
+    compare(
+        world,
+        turn=lambda: measured.run(now() + timedelta(seconds=function_seconds("Reconcile"))),
+    )
+    return max(seconds)
+
+
+@pytest.mark.parametrize("drift", HARMS)
+def test_no_step_takes_longer_than_a_step_is_given(world: World, drift: Drift) -> None:
+    harm_receipts(world, drift, A_FEW)
+    longest = step_seconds(world)
+    assert longest <= (STEP_SECONDS, "")
+    last = world.app.runs.standing().last
+    assert last is not None
+    assert f"{A_FEW} {drift}" in last.summary
+
+
+def test_nor_does_one_in_which_airtable_refuses_each_choice(world: World) -> None:
+    """Somebody deleted a choice, and with it the cell of each receipt that had it."""
+    harm_receipts(world, Drift.RECEIPT_ALTERED, A_FEW)
+    table = world.base.table("Receipts")
+    for row in table.records():
+        table.update(row["id"], {"Outcome": None, "Action": None})
+    for name in ("Outcome", "Action"):
+        table.field(name).type = "singleSelect"
+        table.field(name).options["choices"] = [{"name": "Failed"}]
+    assert step_seconds(world) <= (STEP_SECONDS, "")
+    last = world.app.runs.standing().last
+    assert last is not None
+    assert f"{A_FEW + 1} not put right" in last.summary  # and that of the card itself
+
+
+def test_a_turn_with_many_differences_ends_before_its_function_does(world: World) -> None:
+    harm_receipts(world, Drift.RECEIPT_ALTERED, MANY)
+    turns = list[float]()
+
+    def turn() -> None:
+        began = now()
+        world.reconcile()
+        turns.append((now() - began).total_seconds())
+
+    compared = compare(world, turn=turn)
+    assert f"{MANY} {Drift.RECEIPT_ALTERED}" in compared.last.summary
+    assert len([seconds for seconds in turns if seconds > STEP_SECONDS]) > 1  # more than one holds
+    assert max(turns) < function_seconds("Reconcile")
 
 
 # --------------------------------------------------------------------------------- the report

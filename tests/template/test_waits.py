@@ -9,7 +9,8 @@ import pytest
 from giftcards.clients.airtable.client import RECORDS_A_PAGE
 from giftcards.clients.airtable.connection import RECONCILE_REQUESTS_A_SECOND, SPACED_OUT
 from giftcards.flows.money_moves import CLOCK_SKEW_SECONDS
-from giftcards.flows.reconcile.reconcile import OVERDUE, STEP_SECONDS
+from giftcards.flows.reconcile.phase import STEP_SECONDS
+from giftcards.flows.reconcile.reconcile import OVERDUE
 from giftcards.store.queues import (
     ADJUST_GROUP,
     ADJUST_RETRY_SECONDS,

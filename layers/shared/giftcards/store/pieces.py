@@ -4,7 +4,8 @@
     work/<run>/seen/<part>/to-<step>       those of all steps before that one together
     work/<run>/found/<part>/<step>-<n>     differences that a step has found, some in each piece
     work/<run>/stands/<part>/<step>-<n>    those of them that a second look has found again
-    work/<run>/done/<part>/<step>-<n>      the same, each with what became of it
+    work/<run>/done/<part>/<step>-<n>      the same, each with what became of it; from the i-th on
+                                           in `...-<i>`, where a step had no time for all
     work/<run>/notes/<part>/<step>-<n>     lines for the report
 
 A step that is done twice writes its pieces over its own; a step without anything writes none. Where

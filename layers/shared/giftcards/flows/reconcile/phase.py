@@ -18,6 +18,10 @@ from typing import Protocol
 from giftcards.domain.drift import Difference
 from giftcards.domain.orders import number_of
 
+# Nearly every step takes seconds, a page of cards that all changed may take a minute. None is begun
+# that would not have so long: one that is cut off rings an alarm, and begins anew.
+STEP_SECONDS = 60
+
 # Eight bytes tell a hundred thousand things apart: that two of them are taken for one another has a
 # chance of one in three thousand million (n squared / 2^65).
 NUMBER_BYTES = 8

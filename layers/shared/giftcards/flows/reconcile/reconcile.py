@@ -25,7 +25,7 @@ from giftcards.domain.cards import ShopFacts
 from giftcards.errors import GiftCardError, NeedsAPerson, PlaceLost, TryAgain
 from giftcards.flows.kinds import reconcile_key
 from giftcards.flows.reconcile.numbers import Numbers, pack
-from giftcards.flows.reconcile.phase import Part, Run, Step, run_stamp
+from giftcards.flows.reconcile.phase import STEP_SECONDS, Part, Run, Step, run_stamp
 from giftcards.store.bucket import Bucket
 from giftcards.store.control import Control, ProngState
 from giftcards.store.journal import Journal
@@ -33,10 +33,6 @@ from giftcards.store.leases import Lease, Leases
 from giftcards.store.pieces import Kind, Pieces, Place
 from giftcards.store.queues import Queues
 from giftcards.store.runs import LastRun, Runs, RunState, Standing
-
-# Nearly every step takes seconds, a page of cards that all changed may take a minute. None is begun
-# that would not have so long: one that is cut off rings an alarm, and begins anew.
-STEP_SECONDS = 60
 
 # More steps than a hundred thousand cards, and all that was ever done with them, have pages.
 MOST_STEPS = 100_000
