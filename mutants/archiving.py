@@ -28,9 +28,21 @@ MUTANTS = (
         guard=Guard.ARCHIVE,
         breaks="What a dead worker wrote to the bucket and did not delete is left so.",
         file=ARCHIVE,
-        old="        if state.batch is not None:\n            state = self._finish_batch(",
-        new="        if state.batch is None:\n            state = self._finish_batch(",
+        old="            self._finish_batch(state)\n            return ",
+        new="            self.states.keep(replace(state, batch=None))\n            return ",
         tests=named(ARCHIVING, "TestDeaths::test_a_worker_dies_at_any_effect"),
+    ),
+    Mutant(
+        name="archive-two-batches-a-step",
+        guard=Guard.ARCHIVE,
+        breaks="After a death a step moves two pages, for which it has no time.",
+        file=ARCHIVE,
+        old=(
+            "            self._finish_batch(state)\n"
+            "            return Step(next=cursor or _next_table(()))\n"
+        ),
+        new="            state = self._finish_batch(state)\n",
+        tests=named(ARCHIVING, "test_no_step_takes_longer_than_a_step_is_given"),
     ),
     Mutant(
         name="archive-of-what-somebody-changed",

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from giftcards.clients.airtable import RECORDS_A_WRITE
+from giftcards.clients.airtable.client import RECORDS_A_PAGE
+from giftcards.clients.airtable.connection import RECONCILE_REQUESTS_A_SECOND, SPACED_OUT
 from giftcards.errors import PlaceLost
 from giftcards.flows.archive import TABLES, Archive
 from giftcards.flows.check_balance import check_key
 from giftcards.flows.finished import ARCHIVED_TABLES
 from giftcards.flows.receipt_row import receipt_cells
-from giftcards.flows.reconcile.phase import Run, Step
+from giftcards.flows.reconcile.phase import STEP_SECONDS, Run, Step
 from giftcards.flows.redeem import Asked
 from giftcards.metrics import Metric
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
@@ -699,6 +701,28 @@ class TestDeaths:
         assert [one.rpartition("/")[2] for one in read] == [shop.base.table("Receipts").id]
 
 
+def test_no_step_takes_longer_than_a_step_is_given(world: World) -> None:
+    """Nor does the first one after a worker's death, which has to finish what was on its way."""
+    for number in range(2 * RECORDS_A_PAGE):
+        write_check(world, check_row(world, number))
+    grow_old(world)
+    world.effects.kill_on = {"PutObject": "after"}
+    world.work(lambda app: steps_of(app, run(world)))
+    assert world.effects.deaths == 1
+    part = world.app.archive(world.app.airtable(world.app.reconcile_pace))
+    seconds, cursor = list[float](), None
+    for _ in range(MOST_STEPS):
+        began = now()
+        step = part.step(run(world), cursor)
+        seconds.append((now() - began).total_seconds())
+        cursor = step.next
+        if cursor is None:
+            break
+    assert max(seconds) <= STEP_SECONDS
+    assert rows_of(world, "Balance Checks") == {}
+    assert step.notes[0] == f"{2 * RECORDS_A_PAGE} rows of Balance Checks moved to the archive."
+
+
 def add_notes(world: World, count: int) -> None:
     """Rows of the office's own, which fill more than a page."""
     for number in range(count):
@@ -797,9 +821,7 @@ def test_twenty_thousand_rows(world: World) -> None:
     for number in range(pairs):
         if number == pairs * 3 // 4:
             grow_old(world)
-        row_id = world.base.table("Balance Checks").create(
-            {"Gift Card Code": "•••• 6789", "Email": f"{number}@example.com", "Status": "Processed"}
-        )["id"]
+        row_id = check_row(world, number)
         receipt = write_check(world, row_id)
         made = world.base.table("Receipts").create(receipt_row_of(receipt))["id"]
         records.remember("Receipts", receipt.id, record_id=made)
@@ -813,10 +835,17 @@ def test_twenty_thousand_rows(world: World) -> None:
     nothing_is_lost(world, before, "all")
     shown = [n for s in steps for n in s.notes]
     assert shown[0] == "7,500 rows of Balance Checks moved to the archive."
-    # A page is one call, and ten rows are read again by one and deleted by one: at a call every two
-    # seconds.
+    # A page is one call, and ten rows are read again by one and deleted by one, at their pace.
     calls = 2 * pairs // 100 + 2 * (2 * pairs * 3 // 4 // 10)
-    assert (now() - began) < timedelta(seconds=2 * (calls + 20))
+    assert (now() - began) < timedelta(
+        seconds=SPACED_OUT / RECONCILE_REQUESTS_A_SECOND * (calls + 20)
+    )
+
+
+def check_row(world: World, number: int) -> str:
+    """The row of a balance check that is over."""
+    row = {"Gift Card Code": "•••• 6789", "Email": f"{number}@example.com", "Status": "Processed"}
+    return str(world.base.table("Balance Checks").create(row)["id"])
 
 
 def write_check(world: World, row_id: str) -> Receipt:

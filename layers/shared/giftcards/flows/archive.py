@@ -100,8 +100,18 @@ class Archive:
         return "archive"
 
     def step(self, run: Run, cursor: str | None) -> Step:
-        """One page of one table; at last what all came to. See `Part`."""
-        state = self._go_on(run)
+        """One page of one table; at last what all came to. See `Part`.
+
+        What a worker left on its way is finished first, in a step of its own: a batch of a page
+        takes most of the time that a step has.
+        """
+        state = self.states.load() or Archiving(run=run.id)
+        if state.batch is not None:
+            self._finish_batch(state)
+            return Step(next=cursor or _next_table(()))
+        if state.run != run.id:
+            # What a run moved that was given up before it could tell, this one tells.
+            state = Archiving(run=run.id, moved=state.moved)
         if cursor == THE_END:
             return self._tell(run, state)
         table, _, offset = (cursor or _next_table(state.over)).partition("|")
@@ -135,16 +145,6 @@ class Archive:
         if not over:
             return state
         return self._finish_batch(self._note_batch(run, state, table, over))
-
-    def _go_on(self, run: Run) -> Archiving:
-        """How far this run has got; what another one left on its way is finished first."""
-        state = self.states.load() or Archiving(run=run.id)
-        if state.batch is not None:
-            state = self._finish_batch(state)
-        if state.run != run.id:
-            # What a run moved that was given up before it could tell, this one tells.
-            state = Archiving(run=run.id, moved=state.moved)
-        return state
 
     def _begin_anew(self, state: Archiving, table: str) -> Step:
         """Read a table from its top again, as long as there is less of it than the last time.
