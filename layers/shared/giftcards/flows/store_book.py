@@ -10,7 +10,8 @@ from giftcards.domain.addresses import is_one_address
 from giftcards.domain.outcomes import Store
 
 # A store's new mail address may take this long to be used. Reading the stores before each row would
-# cost the waiting customer a second: the prong's share of Airtable is one request a second.
+# cost the waiting customer 1.1 s: the prong's share of Airtable is one request a second, and a
+# tenth more between two.
 GOOD_FOR_SECONDS = 300
 
 # A name that is not in the book may have been added just now; but one row with a wrong name must

@@ -67,7 +67,7 @@ RECORDS_A_PAGE = 100
 # more stores or equally named records than that are a mistake.
 MOST_PAGES = 10
 
-# How much of the waiting rows is read in one run: each page costs a second of it. What is served
+# How much of the waiting rows is read in one run: each page costs 1.1 s of it. What is served
 # leaves the list, so the next run reads on.
 PAGES_OF_WAITING_ROWS = 3
 
