@@ -20,6 +20,7 @@ SERVE_PURCHASES = "layers/shared/giftcards/flows/serve_purchases.py"
 SERVE_SPENDS = "layers/shared/giftcards/flows/serve_spends.py"
 TAG = "layers/shared/giftcards/flows/tag.py"
 THROUGH_ORDERS = "layers/shared/giftcards/flows/order_pass.py"
+WHOSE = "layers/shared/giftcards/flows/whose.py"
 
 ORDERS = (
     Mutant(
@@ -625,9 +626,75 @@ LOOKING = (
         guard=Guard.LOOKS,
         breaks="The alarm rings whenever staff change a balance, until nobody listens.",
         file=LOOKS,
-        old="        if not behind and not evened_out:\n",
-        new="        if not evened_out:\n",
+        old="        if is_foreign or not (behind or evened_out):\n",
+        new="        if is_foreign or not evened_out:\n",
         tests=named("flows/test_looks.py", "test_the_office_reads_next_morning_what_staff_changed"),
+    ),
+    Mutant(
+        name="look-silent-about-a-borrowed-reference",
+        guard=Guard.LOOKS,
+        breaks="Money moves by hand with the reference of another card's debit, and nothing rings.",
+        file=LOOKS,
+        old="        if is_foreign or not (behind or evened_out):\n",
+        new="        if not (behind or evened_out):\n",
+        tests=named(
+            "flows/test_looks.py",
+            "test_the_reference_of_another_cards_operation_explains_nothing",
+        ),
+    ),
+    Mutant(
+        name="look-takes-any-cards-reference",
+        guard=Guard.LOOKS,
+        breaks="What another card's operation is named for is explained by that for ever.",
+        file=WHOSE,
+        old="        is_here = card_id == ledger.card_id or _has_line(operation.key, ledger)\n",
+        new="        is_here = True\n",
+        tests=(
+            *named(
+                "flows/test_looks.py",
+                "test_the_reference_of_another_cards_operation_explains_nothing",
+                "test_what_is_owed_for_a_card_is_given_back_once_whoever_uses_its_reference",
+                "test_a_reference_that_was_used_before_the_late_debit_holds_nothing_up",
+            ),
+            *named(
+                "flows/test_reconcile.py",
+                "test_the_reference_of_another_cards_operation_explains_no_movement",
+            ),
+        ),
+    ),
+    Mutant(
+        name="look-forgets-what-it-entered",
+        guard=Guard.LOOKS,
+        breaks="What was entered on a card for another card's operation is strange to it.",
+        file=WHOSE,
+        old="    return key in ledger.lines or late_key(key) in ledger.lines\n",
+        new="    return key in ledger.lines and late_key(key) in ledger.lines\n",
+        tests=named("flows/test_whose.py", "test_what_was_entered_on_a_card_is_of_that_card"),
+    ),
+    Mutant(
+        name="look-takes-a-return-for-another-cards",
+        guard=Guard.LOOKS,
+        breaks="Of a return that is not over yet nobody knows which card it moves.",
+        file=WHOSE,
+        old="    return [(one, card_id or cards.get(one.key)) for one, card_id in known]\n",
+        new="    return known\n",
+        tests=named(
+            "flows/test_whose.py",
+            "test_a_return_is_of_the_card_that_was_made_for_its_unit",
+            "test_the_rest_of_a_returned_card_is_never_taken_for_a_change_at_shopify",
+        ),
+    ),
+    Mutant(
+        name="look-owes-for-what-is-owed",
+        guard=Guard.LOOKS,
+        breaks="A credit by hand that names what is owed is taken for one that came too late.",
+        file=WHOSE,
+        old="        if operation.kind in KINDS_THAT_MOVE and is_here:\n",
+        new="        if is_here:\n",
+        tests=named(
+            "flows/test_looks.py",
+            "test_what_staff_give_back_with_the_name_of_what_is_owed_is_a_change_like_any_other",
+        ),
     ),
     Mutant(
         name="owed-and-nobody-asked",

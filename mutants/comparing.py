@@ -2,6 +2,7 @@
 
 from mutants.mutant import Guard, Mutant, named
 
+COMPARING = "layers/shared/giftcards/domain/comparing.py"
 FOLDER = "layers/shared/giftcards/flows/reconcile"
 CARDS = f"{FOLDER}/cards.py"
 JUDGE_CARD = f"{FOLDER}/judge_card.py"
@@ -167,6 +168,18 @@ MUTANTS = (
         old="            is_open=is_under_way(operation, ledger)\n            or ",
         new="            is_open=",
         tests=named(TESTS, "test_an_operation_that_is_under_way_is_no_difference"),
+    ),
+    Mutant(
+        name="compare-knows-no-borrowed-reference",
+        guard=Guard.BOOKS,
+        breaks="A movement by hand that names another card's payment is like any other.",
+        file=COMPARING,
+        old="        return note in self._books.foreign or (\n",
+        new="        return (\n",
+        tests=(
+            *named(TESTS, "test_the_reference_of_another_cards_operation_explains_no_movement"),
+            *named("domain/test_comparing.py", "test_what_is_wrong_is_called_by_its_name"),
+        ),
     ),
     Mutant(
         name="compare-reads-no-movements",

@@ -162,6 +162,16 @@ WRONG = {
         ),
         [(Drift.DEBIT_WITHOUT_OPERATION, "1", 0, -800)],
     ),
+    "a reference of another card's payment, told of": (
+        books(
+            4200,
+            moved(1, -800, ORDER),
+            foreign={ORDER},
+            lines={"adjusted#7#1": -800},
+            told={moved(1, -800).id},
+        ),
+        [(Drift.DEBIT_WITHOUT_OPERATION, "1", 0, -800)],
+    ),
     "a note that is no reference": (
         books(4200, moved(1, -800, "redemption# of last week")),
         [(Drift.UNEXPLAINED_MOVEMENT, CARD, 0, -800)],

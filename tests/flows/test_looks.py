@@ -622,6 +622,101 @@ def test_a_paused_system_looks_at_nothing(world: World) -> None:
     assert not operations(world, "mirrored")
 
 
+# -------------------------------------------------------- references where they do not belong
+
+
+def another_cards(world: World, state: str) -> str:
+    """The key of an operation of the known card, whose note anybody can read in the admin."""
+    if state == "given up":
+        return give_up_and_apply_late(world)[1]
+    known_card(world)
+    if state == "of an order":
+        order(world, (CODE, 10))
+        rest(world)
+        return str(operations(world, "order-spend")[0]["key"]).removeprefix("op#")
+    if state == "under way":
+        world.shop.faults.add(Fault.DROP_REPLY, operation="giftCardDebit")
+    row_id = world.ask(Gift_Card_Code=CODE)
+    world.tick()
+    if state == "under way":
+        return f"redemption#{row_id}"
+    world.drain()
+    rest(world)
+    if state == "given back":
+        world.base.table("Redemptions").update(row_id, {"Reverse Amount": 10})
+        rest(world)
+        return f"reverse#{row_id}#1000"
+    return f"redemption#{row_id}"
+
+
+@pytest.mark.parametrize("amount", [20, -20])
+@pytest.mark.parametrize("state", ["settled", "given back", "given up", "under way", "of an order"])
+def test_the_reference_of_another_cards_operation_explains_nothing(
+    world: World, capsys: pytest.CaptureFixture[str], state: str, amount: int
+) -> None:
+    mine = load(world, code=OTHER)
+    reference = another_cards(world, state)
+    owed = [one.key for one in world.journal.parked(now=now(), limit=10)]
+    rung(capsys)
+    move = world.shop.credit if amount > 0 else world.shop.debit
+    move(mine.id, amount=Decimal(abs(amount)), note=reference)
+    look(world, PATIENCE_TICKS)
+    (entered,) = operations(world, "adjusted")
+    assert entered["key"] == f"op#adjusted#{mine.id.rpartition('/')[2]}#1"
+    assert rung(capsys) == 1
+    assert [one.key for one in world.journal.parked(now=now(), limit=10)] == owed
+    look(world, PATIENCE_TICKS)
+    assert len(operations(world, "adjusted")) == 1
+    assert rung(capsys) == 0
+    rest(world)
+    check_in_step(world, *world.shop.cards)
+
+
+def test_what_is_owed_for_a_card_is_given_back_once_whoever_uses_its_reference(
+    world: World,
+) -> None:
+    mine = load(world, code=OTHER)
+    card, reference = give_up_and_apply_late(world)
+    world.shop.debit(mine.id, amount=Decimal(5), note=reference)
+    look(world, PATIENCE_TICKS)
+    (owed,) = world.journal.parked(now=now(), limit=10)
+    assert decide(world, owed.key, "credit-back") == 0
+    rest(world)
+    assert world.shop.card(card.id).balance == 50
+    assert world.shop.card(mine.id).balance == 45
+    check_in_step(world, card, mine)
+
+
+def test_a_reference_that_was_used_before_the_late_debit_holds_nothing_up(world: World) -> None:
+    mine = load(world, code=OTHER)
+    card = known_card(world)
+    world.shop.faults.add(Fault.APPLY_LATE, operation="giftCardDebit", seconds=2000)
+    reference = f"redemption#{world.ask(Gift_Card_Code=CODE)}"
+    world.serve()
+    rest(world)
+    world.shop.debit(mine.id, amount=Decimal(5), note=reference)
+    rest(world)
+    world.advance(2000)
+    rest(world)
+    (owed,) = world.journal.parked(now=now(), limit=10)
+    assert (owed.key, owed.snapshot["card_id"]) == (f"owed#{reference}", card.id)
+    check_in_step(world, card, mine)
+
+
+@pytest.mark.parametrize("kind", ["late", "owed"])
+def test_what_staff_give_back_with_the_name_of_what_is_owed_is_a_change_like_any_other(
+    world: World, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    card, reference = give_up_and_apply_late(world)
+    rung(capsys)
+    world.shop.credit(card.id, amount=Decimal(10), note=f"{kind}#{reference}")
+    rest(world)
+    assert len(operations(world, "adjusted")) == 1
+    assert len(operations(world, "owed")) == 1
+    assert rung(capsys) == 0
+    check_in_step(world, card)
+
+
 # ------------------------------------------------------------------- who hears of what staff did
 
 

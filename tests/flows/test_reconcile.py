@@ -434,6 +434,36 @@ def test_a_debit_with_a_reference_of_no_operation(world: World) -> None:
     assert [line["What was done"][:5] for line in again.lines] == ["Known"]
 
 
+@pytest.mark.parametrize("amount", [20, -20])
+@pytest.mark.parametrize("kind", ["redemption", "reverse", "order-spend"])
+@pytest.mark.parametrize("looked", [True, False])
+def test_the_reference_of_another_cards_operation_explains_no_movement(
+    world: World, *, kind: str, amount: int, looked: bool
+) -> None:
+    known_card(world)
+    mine = load(world, code=OTHER)
+    look(world)
+    order(world, (CODE, 5))
+    row_id = redeem(world, 10)
+    world.base.table("Redemptions").update(row_id, {"Reverse Amount": 10})
+    rest(world)
+    compare(world)
+    (operation,) = operations(world, kind)
+    move = world.shop.credit if amount > 0 else world.shop.debit
+    moved = move(mine.id, amount=Decimal(abs(amount)), note=operation["key"].removeprefix("op#"))
+    if looked:
+        rest(world)
+    compared = compare(world)
+    assert Drift.DEBIT_WITHOUT_OPERATION in compared.kinds()
+    assert not {Drift.UNEXPLAINED_MOVEMENT, Drift.LATE_DEBIT} & set(compared.kinds())
+    assert parked(world) == [f"drift#debit-without-operation#{moved.id.rpartition('/')[2]}"]
+    rest(world)
+    check_in_step(world, *world.shop.cards)
+    assert len(operations(world, "adjusted")) == 1
+    again = compare(world, reads_all=True)
+    assert [line["What was done"][:5] for line in again.lines] == ["Known"]
+
+
 def test_an_operation_that_shopify_does_not_show(world: World) -> None:
     card = known_card(world)
     row_id = redeem(world, 10)

@@ -2,6 +2,7 @@
 
     balance   = what it began with + every line of its ledger, or something is unexplained
     movements : with a reference of ours   as much as its operation has entered, and no more
+                of another card's          explains nothing: somebody wrote it by hand
                 of an order                the ledger's line says so, the movement itself nothing
                 of anybody else            told of when its change was entered, or unexplained
 
@@ -40,9 +41,10 @@ class Books:
 
     `began_with` is `None` where that is not known (a card from before our time). `lines` and
     `reserved` are the ledger's. `movements` come newest first, `operations` are those that they
-    name, and those that may move the card just now. `told` are the ids of movements of which
-    something was entered, and `untold` the amounts that were entered without saying which movements
-    they were. `of_orders` and `of_ours` are how the keys begin of what orders and what we moved.
+    name, and those that may move the card just now, as far as they are this card's; `foreign` are
+    the keys of those that never moved it. `told` are the ids of movements of which something was
+    entered, and `untold` the amounts that were entered without saying which movements they were.
+    `of_orders` and `of_ours` are how the keys begin of what orders and what we moved.
     """
 
     card_id: str
@@ -52,6 +54,7 @@ class Books:
     reserved: Mapping[str, Money]
     movements: Sequence[Movement] = ()
     operations: Mapping[str, Told] = field(default_factory=dict)
+    foreign: Collection[str] = ()
     told: Collection[str] = ()
     untold: Sequence[Money] = ()
     of_orders: tuple[str, ...]
@@ -157,7 +160,7 @@ class _Comparison:
             )
 
     def _of_no_operation(self) -> Iterator[Difference]:
-        """What moved with a reference like ours, of an operation that does not exist."""
+        """What moved with a reference like ours, of an operation that this card does not have."""
         for movement in self._books.movements:
             if not self._is_strange(movement):
                 continue
@@ -168,7 +171,7 @@ class _Comparison:
                 number_of(movement.id),
                 expected=self._zero,
                 found=movement.amount,
-                details="It carries a reference like ours, and no operation has that.",
+                details="It carries a reference like ours, and no operation of this card has that.",
             )
 
     def _nobodys(self) -> list[Movement]:
@@ -224,13 +227,12 @@ class _Comparison:
         return dict(sorted(moved.items()))
 
     def _is_strange(self, movement: Movement) -> bool:
-        """Whether it carries a reference like ours, and no operation has it."""
+        """Whether it carries a reference like ours, and no operation of this card has it."""
         note = movement.note
-        return (
-            note is not None
-            and note.startswith(self._books.of_ours)
-            and not any(map(str.isspace, note))
-            and note not in self._books.operations
+        if note is None or note in self._books.operations:
+            return False
+        return note in self._books.foreign or (
+            note.startswith(self._books.of_ours) and not any(map(str.isspace, note))
         )
 
     def _difference(

@@ -20,7 +20,7 @@ class Drift(StrEnum):
     RECEIPT_MISSING = "receipt missing"  # a receipt of the journal that Airtable does not show
     RECEIPT_ALTERED = "receipt altered"  # Airtable shows it with other money than the journal
     UNEXPLAINED_MOVEMENT = "unexplained movement"  # nothing of ours explains the balance
-    DEBIT_WITHOUT_OPERATION = "debit without operation"  # our kind of reference, no such operation
+    DEBIT_WITHOUT_OPERATION = "debit without operation"  # a reference of ours, none of this card
     OPERATION_WITHOUT_DEBIT = "operation without debit"  # the journal has it, Shopify does not
     DUPLICATE_DEBIT = "duplicate debit"  # one operation, moved more often or by more than it says
     LATE_DEBIT = "late debit"  # an operation that was given up, applied after all

@@ -12,13 +12,15 @@ stays unexplained for some minutes is entered as a movement, with a receipt that
 and the balance agree again. The office reads of it the next morning. Where Shopify does not even
 show a movement, nobody can look up who it was, and the alarm rings.
 
-One thing is never explained away so: a movement with a reference of ours. As long as its operation
-is open, we wait. Where it was given up ("not charged"), the movement is entered under its own name,
-the office is told, and a person has to put it right.
+One thing is never explained away so: a movement with the reference of an operation of this card. As
+long as its operation is open, we wait. Where it was given up ("not charged"), the movement is
+entered under its own name, the office is told, and a person has to put it right. The reference of
+another card's operation explains nothing: what carries it is entered like anything else that nobody
+explains, and the alarm rings, since somebody wrote it by hand.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -66,6 +68,7 @@ from giftcards.flows.owe import Owe
 from giftcards.flows.sale import ISSUE
 from giftcards.flows.tally import Tally
 from giftcards.flows.tell_of_changes import LONGEST_LINE, TellOfChanges
+from giftcards.flows.whose import whose
 from giftcards.receipts import Action, Receipt, ReceiptOutcome
 from giftcards.store.cards import Cards, MirrorState
 from giftcards.store.journal import Journal, Operation, Result, State
@@ -438,7 +441,9 @@ class LookAtCards:
         movements = self.shopify.movements(card.id, since=self.live_from)
         references = {one.note for one in movements if one.note and may_be_ours(one.note)}
         recent = self.cards.recent_operations(card.id)
-        operations = self.journal.load_many({*references, *recent})
+        loaded = self.journal.load_many({*references, *recent})
+        named = whose(loaded.values(), ledger=ledger, journal=self.journal)
+        operations = named.own
         if look.open is None or any(is_under_way(one, ledger) for one in operations.values()):
             return look, False
         rest = look.open
@@ -453,7 +458,7 @@ class LookAtCards:
             if self.agreed is not None and rest != self.agreed:
                 return look, False
             others = [one for one in movements if one.note not in operations]
-            if not self._enter_adjustment(card, ledger, rest, others):
+            if not self._enter_adjustment(card, ledger, rest, others, named.foreign):
                 return look, False
         return settled, True
 
@@ -513,9 +518,17 @@ class LookAtCards:
         )
 
     def _enter_adjustment(
-        self, card: Card, ledger: Ledger, amount: Money, others: Sequence[Movement]
+        self,
+        card: Card,
+        ledger: Ledger,
+        amount: Money,
+        others: Sequence[Movement],
+        foreign: Collection[str],
     ) -> bool:
-        """Enter what nothing explains; False where an earlier entry has to be finished first."""
+        """Enter what nothing explains; False where an earlier entry has to be finished first.
+
+        Whoever wrote a `foreign` reference did so by hand: the alarm rings.
+        """
         number_of_card = number_of(card.id)
         prefix = f"{ADJUSTED}#{number_of_card}#"
         earlier = {key: line for key, line in ledger.lines.items() if key.startswith(prefix)}
@@ -539,7 +552,8 @@ class LookAtCards:
             told_by_shopify += f" It evens out {evened_out[-1]}, so that was something known late."
         details = f"{verb} at Shopify; no order and no store explains it. {told_by_shopify}"
         self.tell.remember(key)
-        if not behind and not evened_out:
+        is_foreign = any(one.note in foreign for one in behind)
+        if is_foreign or not (behind or evened_out):
             # Before it is entered: whoever died in between would have rung for nobody.
             self.logger.error("money is unexplained", extra={"operation": key})
             self.note_unexplained()
@@ -650,7 +664,7 @@ def may_be_ours(note: str) -> bool:
 
 
 def is_under_way(operation: Operation, ledger: Ledger) -> bool:
-    """Whether an operation may still explain something: no outcome yet, or no line yet."""
+    """Whether an operation of the card may still explain something: no outcome or no line yet."""
     if operation.result is None:
         return State.SENT in {operation.state, operation.parked_in} or (
             operation.state is State.CLAIMED

@@ -11,16 +11,15 @@ from giftcards.domain.drift import Difference
 from giftcards.domain.money import Money
 from giftcards.domain.orders import number_of
 from giftcards.domain.outcomes import Outcome
-from giftcards.flows.kinds import ADJUSTED, GIVEN_BACK, REPAY, RETURN, REVERSAL, SPEND, late_key
+from giftcards.flows.kinds import ADJUSTED, GIVEN_BACK, SPEND, late_key
 from giftcards.flows.look_at_cards import is_under_way, may_be_ours
-from giftcards.flows.redeem import KIND as REDEMPTION
+from giftcards.flows.whose import OF_OURS, whose
 from giftcards.store.cards import Cards
 from giftcards.store.journal import Journal, Operation
 from giftcards.store.ledger import Ledger, Ledgers
 
-# How the keys begin of what orders did, and of what we sent to Shopify with our reference.
+# How the keys begin of what orders did.
 OF_ORDERS = (f"{SPEND}#", f"{GIVEN_BACK}#")
-OF_OURS = (f"{REDEMPTION}#", f"{REVERSAL}#", f"{RETURN}#", f"{REPAY}#")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +44,16 @@ class JudgeCard:
     def judge(self, card: Card, ledger: Ledger) -> list[Difference]:
         """What is wrong with a card: its movements are read for that."""
         movements = self.shopify.movements(card.id, since=self.live_from)
-        operations = self._operations(card.id, ledger, movements)
+        loaded = self._operations(card.id, ledger, movements)
+        named = whose(loaded.values(), ledger=ledger, journal=self.journal)
         told, untold = self._entered(card, ledger)
         return compare_card(
             self._books(
                 card,
                 ledger,
                 movements=movements,
-                operations=_tell(operations, ledger),
+                operations=_tell(named.own, loaded, ledger),
+                foreign=named.foreign,
                 told=told,
                 untold=untold,
             )
@@ -65,6 +66,7 @@ class JudgeCard:
         *,
         movements: Sequence[Movement] = (),
         operations: Mapping[str, Told] | None = None,
+        foreign: frozenset[str] = frozenset(),
         told: frozenset[str] = frozenset(),
         untold: Sequence[Money] = (),
     ) -> Books:
@@ -80,6 +82,7 @@ class JudgeCard:
             reserved=ledger.reserved,
             movements=movements,
             operations=operations or {},
+            foreign=foreign,
             told=told,
             untold=untold,
             of_orders=OF_ORDERS,
@@ -113,11 +116,13 @@ class JudgeCard:
         return frozenset(told), untold
 
 
-def _tell(operations: Mapping[str, Operation], ledger: Ledger) -> dict[str, Told]:
-    """What the operations tell a comparison."""
+def _tell(
+    own: Mapping[str, Operation], loaded: Mapping[str, Operation], ledger: Ledger
+) -> dict[str, Told]:
+    """What a card's own operations tell a comparison, each with what was late of it."""
     told = {}
-    for key, operation in operations.items():
-        late = operations.get(late_key(key))
+    for key, operation in own.items():
+        late = loaded.get(late_key(key))
         lines = [ledger.lines[one] for one in (key, late_key(key)) if one in ledger.lines]
         result = operation.result
         told[key] = Told(
