@@ -697,6 +697,43 @@ LOOKING = (
         ),
     ),
     Mutant(
+        name="owed-as-it-was-found-last",
+        guard=Guard.OWED,
+        breaks="More moved since it was owed: what is entered is not what is given back.",
+        file=LOOKS,
+        old="        amount = owed_amount(owed)\n",
+        new="",
+        tests=named(
+            "flows/test_looks.py",
+            "test_more_that_moves_with_a_reference_after_a_worker_died_entering_it",
+        ),
+    ),
+    Mutant(
+        name="owed-and-stuck",
+        guard=Guard.OWED,
+        breaks="A card of which less was owed before cannot be looked at any more.",
+        file=LOOKS,
+        old="        except JournalConflict:\n            standing = self._standing(owed_key(",
+        new="        except ZeroDivisionError:\n            standing = self._standing(owed_key(",
+        tests=(
+            *named(
+                "flows/test_looks.py",
+                "test_more_that_moves_with_a_reference_after_a_worker_died_entering_it",
+                "test_what_is_owed_on_another_card_holds_nothing_up",
+            ),
+            *named("flows/test_reconcile.py", "test_more_than_what_is_owed_is_left_to_a_person"),
+        ),
+    ),
+    Mutant(
+        name="owed-on-whatever-card",
+        guard=Guard.OWED,
+        breaks="What is owed on another card is entered as taken off this one.",
+        file=LOOKS,
+        old='        if standing.snapshot["card_id"] != card.id:\n',
+        new='        if standing.snapshot["card_id"] == "":\n',
+        tests=named("flows/test_looks.py", "test_what_is_owed_on_another_card_holds_nothing_up"),
+    ),
+    Mutant(
         name="owed-and-nobody-asked",
         guard=Guard.OWED,
         breaks="What is owed is not left to a person.",

@@ -28,6 +28,7 @@ from tests.web_spending import (
     CODE,
     OTHER,
     check_in_step,
+    debit_given_up,
     known_card,
     load,
     look,
@@ -715,6 +716,50 @@ def test_what_staff_give_back_with_the_name_of_what_is_owed_is_a_change_like_any
     assert len(operations(world, "owed")) == 1
     assert rung(capsys) == 0
     check_in_step(world, card)
+
+
+def test_more_that_moves_with_a_reference_after_a_worker_died_entering_it(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is owed stands as it was found first; the rest is entered as nobody's, once."""
+    card = known_card(world)
+    reference = debit_given_up(world, card)
+    ten = Money(-1000, "USD")
+    world.app.owe().owe(card_id=card.id, operation=reference, amount=ten)  # and died
+    world.shop.debit(card.id, amount=Decimal(3), note=reference)
+    rung(capsys)
+    rest(world)
+    moved = {
+        one: world.app.ledgers.of([card.id])[card.id].lines[one]
+        for one in (f"late#{reference}", f"adjusted#{card.id.rpartition('/')[2]}#1")
+    }
+    assert [amount.minor for amount in moved.values()] == [-1000, -300]
+    assert rung(capsys) == 1
+    (owed,) = world.journal.parked(now=now(), limit=10)
+    assert decide(world, owed.key, "credit-back") == 0
+    rest(world)
+    assert world.shop.card(card.id).balance == 47
+    check_in_step(world, card)
+
+
+def test_what_is_owed_on_another_card_holds_nothing_up(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An earlier version left to a person what had moved elsewhere with this reference."""
+    mine = load(world, code=OTHER)
+    card = known_card(world)
+    reference = debit_given_up(world, card)
+    five = Money(-500, "USD")
+    world.app.owe().owe(card_id=mine.id, operation=reference, amount=five)
+    rung(capsys)
+    rest(world)
+    (entered,) = operations(world, "adjusted")
+    assert entered["result"]["moved"]["minor"] == -1000
+    assert not operations(world, "late")
+    assert rung(capsys) == 1
+    (owed,) = world.journal.parked(now=now(), limit=10)
+    assert owed.snapshot["card_id"] == mine.id
+    check_in_step(world, card, mine)
 
 
 # ------------------------------------------------------------------- who hears of what staff did

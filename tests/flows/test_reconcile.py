@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from giftcards.domain.drift import Drift
+from giftcards.domain.money import Money
 from giftcards.flows.reconcile.reconcile import RunEnd
 from giftcards.metrics import Metric
 from giftcards.receipts import Action
@@ -530,6 +531,19 @@ def test_a_second_debit_of_an_operation_that_was_late_is_another_difference(worl
     world.shop.debit(a_card(world).id, amount=Decimal(10), note=key)
     assert compare(world, reads_all=True).last.is_failed
     assert f"drift#duplicate-debit#{key}#2" in parked(world)
+
+
+def test_more_than_what_is_owed_is_left_to_a_person(world: World) -> None:
+    """A worker died once it was owed, and then more moved with the same reference."""
+    key, card = late_debit(world), a_card(world)
+    ten = Money(-1000, "USD")
+    world.app.owe().owe(card_id=card.id, operation=key, amount=ten)
+    world.shop.debit(card.id, amount=Decimal(3), note=key)
+    compared = compare(world)
+    assert compared.kinds() == [Drift.LATE_DEBIT, Drift.STALE_BALANCE]
+    assert parked(world) == [f"drift#late-debit#{key}", f"owed#{key}"]
+    rest(world)
+    check_in_step(world, card)
 
 
 def test_a_redemption_from_before_the_ledger_is_no_difference(world: World) -> None:

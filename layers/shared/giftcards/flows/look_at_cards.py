@@ -63,8 +63,9 @@ from giftcards.flows.kinds import (
     changed_key,
     late_key,
     mirrored_key,
+    owed_key,
 )
-from giftcards.flows.owe import Owe
+from giftcards.flows.owe import Owe, owed_amount
 from giftcards.flows.sale import ISSUE
 from giftcards.flows.tally import Tally
 from giftcards.flows.tell_of_changes import LONGEST_LINE, TellOfChanges
@@ -192,8 +193,8 @@ class LookAtCards:
     def enter_late(self, card_id: str, operation: Operation) -> bool:
         """Have a person put right what moved with an operation's reference and should not have.
 
-        False where something of that was entered before, or nothing is there (any more). Raises
-        `JournalConflict` where another amount was found before.
+        False where something of that was entered before, or another amount was found before, or
+        nothing is there (any more).
         """
         card = self.shopify.read_card(card_id)
         if card is None:
@@ -203,8 +204,7 @@ class LookAtCards:
         late = _late(movements, {operation.key: operation}, ledger)
         if operation.key not in late or is_under_way(operation, ledger):
             return False
-        self._enter_late(card, operation, late[operation.key])
-        return True
+        return self._enter_late(card, operation, late[operation.key]) == late[operation.key]
 
     # ------------------------------------------------------------------------------- the list
 
@@ -449,8 +449,7 @@ class LookAtCards:
         rest = look.open
         late = _late(movements, operations, ledger)
         for reference, amount in late.items():
-            self._enter_late(card, operations[reference], amount)
-            rest -= amount
+            rest -= self._enter_late(card, operations[reference], amount)
         settled = replace(look, open=None, open_since=None)
         if verdict is Verdict.ENTER_BASE:
             return replace(settled, base=rest), bool(late)
@@ -480,19 +479,23 @@ class LookAtCards:
         )
         return judged.verdict, judged.look
 
-    def _enter_late(self, card: Card, operation: Operation, amount: Money) -> None:
+    def _enter_late(self, card: Card, operation: Operation, amount: Money) -> Money:
         """What we gave up was applied after all: a person has to put it right, once.
 
-        A redemption from before the ledger has no line yet; its own receipt tells of it.
+        Returns how much was entered: what was found first, which may be less. A redemption from
+        before the ledger has no line yet; its own receipt tells of it.
         """
         result = operation.result
         if result is not None and result.outcome == Outcome.REDEEMED and result.moved is None:
             self.ledgers.note(card.id, operation=operation.key, amount=amount)
-            return
+            return amount
+        owed = self._owe(card, operation, amount)
+        if owed is None:
+            return Money.zero(amount.currency)
+        amount = owed_amount(owed)
         what = f"A debit of {-amount}" if amount.minor < 0 else f"A credit of {amount}"
         ended = operation.state if result is None else result.outcome
         snapshot = {"card_id": card.id, "operation": operation.key, "amount": pack_money(amount)}
-        owed = self.owe.owe(card_id=card.id, operation=operation.key, amount=amount)
         key = late_key(operation.key)
         details = (
             f"{what} for {operation.key} was applied by Shopify although its outcome is {ended}."
@@ -516,6 +519,21 @@ class LookAtCards:
                 mail_to=self.office_email,
             ),
         )
+        return amount
+
+    def _owe(self, card: Card, operation: Operation, amount: Money) -> Operation | None:
+        """What is owed for an operation, as it was found first; `None` where on another card.
+
+        Whoever found less of it may have died before he entered that.
+        """
+        try:
+            return self.owe.owe(card_id=card.id, operation=operation.key, amount=amount)
+        except JournalConflict:
+            standing = self._standing(owed_key(operation.key))
+        if standing.snapshot["card_id"] != card.id:
+            return None
+        self.owe.leave_to_a_person(standing)
+        return standing
 
     def _enter_adjustment(
         self,

@@ -9,7 +9,7 @@ from giftcards.clients.shopify import Shopify
 from giftcards.domain.cards import CardSight
 from giftcards.domain.drift import Difference, Drift
 from giftcards.domain.money import Money, MoneyError
-from giftcards.errors import JournalConflict, VendorSurprise
+from giftcards.errors import VendorSurprise
 from giftcards.flows.kinds import late_key, owed_key
 from giftcards.flows.look_at_cards import LookAtCards
 from giftcards.flows.reconcile.judge_card import JudgeCard
@@ -132,10 +132,7 @@ class CardsAtShopify:
     def _owe(self, difference: Difference) -> Remedy:
         card_id, key = str(difference.card_id), difference.subject
         operation = self.journal.load(key)
-        try:
-            is_entered = operation is not None and self.looks.enter_late(card_id, operation)
-        except JournalConflict:  # another amount was found before
-            is_entered = False
+        is_entered = operation is not None and self.looks.enter_late(card_id, operation)
         if is_entered or self._entered(card_id, key) == difference.found:
             return Remedy(Ending.PUT_RIGHT, f"{owed_key(key)} waits for a person to decide")
         words = "compare the card's movements in Shopify's admin with its receipts"
