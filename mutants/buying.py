@@ -653,7 +653,6 @@ LOOKING = (
             *named(
                 "flows/test_looks.py",
                 "test_the_reference_of_another_cards_operation_explains_nothing",
-                "test_what_is_owed_for_a_card_is_given_back_once_whoever_uses_its_reference",
                 "test_a_reference_that_was_used_before_the_late_debit_holds_nothing_up",
             ),
             *named(
